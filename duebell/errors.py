@@ -1,0 +1,85 @@
+"""What can go wrong, told apart by what the caller can do about it.
+
+    DuebellError
+     ├── Transient                 the same call may succeed later
+     │    ├── TokenExpired         refresh the token, then once more
+     │    ├── RateLimited          Xero's or Twilio's limit; carries how long to wait
+     │    └── BadAnswer            an answer that is not what the interface promises
+     └── Permanent                 the same call will fail again
+          ├── ScopeMissing         consent lacks a scope: connect again
+          ├── TenantDisconnected   this organisation is closed to us
+          ├── ReconnectNeeded      the token set is spent: connect again
+          ├── RecordNotFound       Xero knows no such record
+          ├── QueryTooLong         the request was longer than Xero reads
+          └── TemplateProblem      a template cannot say what it was asked to
+
+    ConfigurationError             outside the tree: no retry and no skip may swallow it
+
+A text names the thing, the status, the provider's code and our own ids. It never holds a token, a name,
+an address, an amount or a provider's body, because Prefect keeps every exception in clear. Each class
+hands all its arguments to ``super().__init__`` in order, so that it survives pickling.
+"""
+
+
+class ConfigurationError(Exception):
+    """A setting, a file or a machine is not as it must be. The text names it and the mend."""
+
+
+class DuebellError(Exception):
+    """The root of everything that a caller may handle."""
+
+
+class Transient(DuebellError):
+    """The same call may succeed later."""
+
+
+class Permanent(DuebellError):
+    """The same call will fail again; a person or a changed record must come first."""
+
+
+class TokenExpired(Transient):
+    """Xero answered 401 because the access token is over; refresh once, then try once more."""
+
+
+class BadAnswer(Transient):
+    """The provider answered with something that is not what its interface promises."""
+
+
+class RateLimited(Transient):
+    """A provider's limit was reached; nothing was processed.
+
+    ``problem`` is Xero's own word (``minute``, ``day``, ``concurrent``, ``appminute``) or ``""``;
+    ``retry_after`` is in seconds, ``None`` where the provider named no time.
+    """
+
+    def __init__(self, text: str, problem: str = "", retry_after: float | None = None) -> None:
+        super().__init__(text, problem, retry_after)
+        self.problem = problem
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ScopeMissing(Permanent):
+    """Xero answered 401 because the consent lacks a scope; refreshing would not help."""
+
+
+class TenantDisconnected(Permanent):
+    """Xero answered 403: the organisation was disconnected, or was never ours."""
+
+
+class ReconnectNeeded(Permanent):
+    """Xero refused the credentials of a token set; a person has to connect again."""
+
+
+class RecordNotFound(Permanent):
+    """Xero knows no record of this id."""
+
+
+class QueryTooLong(Permanent):
+    """The query string is longer than Xero reads (2,048 characters); the 404 says nothing of the records."""
+
+
+class TemplateProblem(Permanent):
+    """A template could not be rendered; the text names template and field."""
