@@ -1,0 +1,5 @@
+"""``python -m deployments.sandbox``."""
+
+from deployments.sandbox.server import main
+
+main()

@@ -1,0 +1,13 @@
+"""The well-known, invented credentials and ids that the sandbox answers to."""
+
+XERO_CLIENT_ID = "5A4D0B0C5A4D0B0C5A4D0B0C5A4D0B0C"
+XERO_CLIENT_SECRET = "sandbox-xero-client-secret"
+XERO_WEBHOOK_KEY = "sandbox-xero-webhook-key-not-base64=="
+TENANT_ID = "5a4db0c5-0000-4000-8000-000000000001"
+
+TWILIO_ACCOUNT_SID = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
+TWILIO_AUTH_TOKEN = "sandbox-twilio-auth-token"
+TWILIO_API_KEY = "SK5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
+TWILIO_API_SECRET = "sandbox-twilio-api-secret"
+TWILIO_FROM = "+15005550006"
+MESSAGING_SERVICE_SID = "MG5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
