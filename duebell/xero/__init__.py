@@ -1,0 +1,1 @@
+"""The edge towards Xero: reading its answers, its webhooks and its token endpoint."""

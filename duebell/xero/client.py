@@ -1,0 +1,154 @@
+"""Reading a Xero organisation: invoices, contacts, the organisation itself, and what a consent opened."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+import httpx
+from pydantic import SecretStr
+
+from duebell.errors import BadAnswer
+from duebell.model import Connection, Contact, Invoice, Organisation
+from duebell.xero import queries
+from duebell.xero.answers import Limits, Sent, limits_of, problem_of
+from duebell.xero.fields import Fields
+from duebell.xero.parse import parse_connections, parse_organisation
+from duebell.xero.reader import read_json
+from duebell.xero.records import Records, contacts_of, invoices_of, joined, listed
+from duebell.xero.transfer import USER_AGENT, Answer, Bounds, exchange
+
+Pace = Callable[[], AbstractContextManager[None]]
+"""Entered around every single request; waits until one more is allowed."""
+
+ACCOUNTING = "/api.xro/2.0"
+CONNECTIONS = "/connections"
+
+
+class XeroClient:
+    """Xero's accounting interface for one tenant.
+
+    ``http`` should come from ``make_http_client``: it must not trust the environment and needs timeouts of
+    its own. ``access_token`` is called for each request, so a token refreshed meanwhile is used;
+    ``on_limits`` is told the calls that remain after each answer that names them, refusals too.
+    Nothing is retried and no token is refreshed here: that is the caller's.
+
+    Every method raises the errors of ``duebell.errors`` that ``problem_of`` lists, ``Transient`` where the
+    transport fails or the time is up, ``BadAnswer`` for what is not Xero's JSON. Records that cannot be read
+    are returned as bad ones.
+    """
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        api_url: str,
+        access_token: Callable[[], SecretStr],
+        tenant_id: str,
+        pace: Pace,
+        on_limits: Callable[[Limits], None],
+        *,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._http = http
+        self._api_url = api_url.rstrip("/")
+        self._access_token = access_token
+        self._tenant_id = tenant_id
+        self._pace = pace
+        self._on_limits = on_limits
+        self._bounds = bounds or Bounds()
+
+    def invoice(self, invoice_id: str) -> Records[Invoice]:
+        """One invoice with its whole contact. Raises ``RecordNotFound`` where Xero knows none."""
+        asked = queries.record_ids([invoice_id])
+        answer = self._ask(f"{ACCOUNTING}/Invoices/{asked[0]}", one_record=True)
+        return invoices_of(read_json(answer.body)).asked_for(asked)
+
+    def invoices(self, ids: Iterable[str]) -> Records[Invoice]:
+        """These invoices, 50 a call, with contact stubs. Raises ``Permanent`` for an id that is no UUID."""
+        return joined(self._chunk_of_invoices(chunk) for chunk in queries.chunks(queries.record_ids(ids)))
+
+    def contacts(self, ids: Iterable[str]) -> Records[Contact]:
+        """These contacts, archived ones too, 50 a call. Raises ``Permanent`` for an id that is no UUID."""
+        return joined(self._chunk_of_contacts(chunk) for chunk in queries.chunks(queries.record_ids(ids)))
+
+    def invoice_page(
+        self,
+        page: int,
+        page_size: int = queries.PAGE_SIZE,
+        *,
+        modified_since: datetime | None = None,
+        statuses: Sequence[str] = (),
+    ) -> Records[Invoice]:
+        """One page (from 1) of all invoices and bills in the order of their ids, which no change moves.
+
+        ``statuses`` are Xero's words (``AUTHORISED``); none means all. With ``modified_since`` (aware, to the
+        second) the order is that of the last change: those rows move while pages are turned, so ask for
+        page 1 again from the last change that was read.
+        """
+        more = f"Statuses={','.join(statuses)}&" if statuses else ""
+        order = "UpdatedDateUTC" if modified_since else "InvoiceID"
+        query = queries.page_query(order, page, page_size, more)
+        answer = self._ask(f"{ACCOUNTING}/Invoices", query, modified_since=modified_since)
+        return Records() if answer.status == 304 else invoices_of(read_json(answer.body))
+
+    def contact_page(
+        self, page: int, page_size: int = queries.PAGE_SIZE, *, modified_since: datetime | None = None
+    ) -> Records[Contact]:
+        """One page (from 1) of all contacts, archived ones too; ``modified_since`` as in ``invoice_page``."""
+        order = "UpdatedDateUTC" if modified_since else "ContactID"
+        query = queries.page_query(order, page, page_size, "includeArchived=true&")
+        answer = self._ask(f"{ACCOUNTING}/Contacts", query, modified_since=modified_since)
+        return Records() if answer.status == 304 else contacts_of(read_json(answer.body))
+
+    def organisation(self) -> Organisation:
+        """The organisation behind the tenant, with Xero's own time of the answer."""
+        envelope = Fields.of("the answer", read_json(self._ask(f"{ACCOUNTING}/Organisation").body))
+        organisations = listed(envelope, "Organisations")
+        if not organisations:
+            raise BadAnswer("the answer holds no organisation")
+        return parse_organisation(organisations[0], envelope.moment("DateTimeUTC"))
+
+    def connections(self) -> tuple[Connection, ...]:
+        """What the consent behind the token opened; empty where the user disconnected us in Xero."""
+        return parse_connections(read_json(self._ask(CONNECTIONS, of_tenant=False).body))
+
+    def _chunk_of_invoices(self, chunk: tuple[str, ...]) -> Records[Invoice]:
+        answer = self._ask(f"{ACCOUNTING}/Invoices", queries.invoices_query(chunk))
+        return invoices_of(read_json(answer.body)).asked_for(chunk)
+
+    def _chunk_of_contacts(self, chunk: tuple[str, ...]) -> Records[Contact]:
+        answer = self._ask(f"{ACCOUNTING}/Contacts", queries.contacts_query(chunk))
+        return contacts_of(read_json(answer.body)).asked_for(chunk)
+
+    def _ask(
+        self,
+        path: str,
+        query: str = "",
+        *,
+        modified_since: datetime | None = None,
+        one_record: bool = False,
+        of_tenant: bool = True,
+    ) -> Answer:
+        """One paced GET. Raises what ``problem_of`` finds."""
+        url = f"{self._api_url}{path}" + (f"?{query}" if query else "")
+        with self._pace():
+            headers = self._headers(modified_since, of_tenant=of_tenant)
+            answer = exchange(self._http, httpx.Request("GET", url, headers=headers), self._bounds)
+        limits = limits_of(answer.headers)
+        if limits != Limits(None, None):
+            self._on_limits(limits)
+        if answer.status == 304 and modified_since:
+            return answer  # nothing changed since
+        problem = problem_of(answer, Sent(f"GET {path}", len(query), one_record=one_record))
+        if problem:
+            raise problem
+        return answer
+
+    def _headers(self, modified_since: datetime | None, *, of_tenant: bool) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self._access_token().get_secret_value()}",
+            "Accept": "application/json",  # Xero's default is XML
+            "Accept-Encoding": "gzip",
+            "User-Agent": USER_AGENT,
+            **({"xero-tenant-id": self._tenant_id} if of_tenant else {}),
+            **(queries.if_modified_since(modified_since) if modified_since else {}),
+        }
