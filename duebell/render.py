@@ -1,0 +1,233 @@
+"""From a template and plain values to the text of a message.
+
+A template is an operator's, a value is a stranger's; neither is trusted. The template is held against
+``template_rules`` before it is compiled, the values go through ``render_values``, and the text is made in one
+pass: what a value says is never read as a template.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError, pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from duebell import money
+from duebell.errors import TemplateProblem
+from duebell.render_values import Blank, Fields, Link, cleaned
+from duebell.template_rules import refuse_breaches
+
+__all__ = ["Link", "Templates"]
+
+LARGEST_TEMPLATE = 8 * 1024
+LARGEST_OUTPUT = 4 * 1024
+LONGEST_SMS = 1600  # twilio.com/docs/api/errors/21617
+KIND = re.compile(r"[a-z]+(_[a-z]+)*")
+
+
+class Templates:
+    """The templates of a folder, ``<kind>/sms.txt`` each, read anew at every use so that an edit counts."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is read yet."""
+        self._folder = folder
+        self._environment = _Environment()
+
+    def render_sms(self, kind: str, values: Mapping[str, object]) -> str:
+        """One line of text. ``values["locale"]`` chooses how amounts and days are written, ``en`` without it.
+
+        Raises ``TemplateProblem`` for a template that is not allowed, a field that is missing or empty, and a
+        text that is empty or longer than Twilio takes.
+        """
+        name = f"{kind}/sms.txt"
+        text = " ".join(self._render(kind, name, values).split())
+        if not text:
+            raise TemplateProblem(f"{name} says nothing")
+        if len(text) > LONGEST_SMS:
+            raise TemplateProblem(f"{name} became longer than the {LONGEST_SMS} characters of an SMS")
+        return text
+
+    def check_sms(self, kind: str) -> None:
+        """Raise ``TemplateProblem`` for a template that would be refused whatever the values are."""
+        self._compile(kind, f"{kind}/sms.txt")
+
+    def _render(self, kind: str, name: str, values: Mapping[str, object]) -> str:
+        template = self._compile(kind, name)
+        try:
+            fields = cleaned(values)
+        except TemplateProblem as problem:
+            raise TemplateProblem(f"{name}: {problem}") from None
+        try:
+            return _collect(template, fields)
+        except (TemplateProblem, UndefinedError) as problem:
+            line = _line_of(problem.__traceback__, name)
+            raise TemplateProblem(f"{name} line {line}: {problem}") from None
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as problem:
+            # the text of these may quote a value, so only their kind is told
+            line = _line_of(problem.__traceback__, name)
+            raise TemplateProblem(
+                f"{name} line {line}: cannot be rendered ({type(problem).__name__})"
+            ) from None
+
+    def _compile(self, kind: str, name: str) -> Template:
+        source = self._read(kind, name)
+        try:
+            tree = self._environment.parse(source, name, name)
+            refuse_breaches(tree)
+            code = self._environment.compile(tree, name, name)
+        except TemplateProblem as problem:
+            raise TemplateProblem(f"{name} {problem}") from None
+        except TemplateSyntaxError as problem:
+            raise TemplateProblem(f"{name} line {problem.lineno}: {problem.message}") from None
+        except (RecursionError, SyntaxError, ValueError, MemoryError, OverflowError):
+            raise TemplateProblem(f"{name}: nested or written in a way that cannot be read") from None
+        return Template.from_code(self._environment, code, {})
+
+    def _read(self, kind: str, name: str) -> str:
+        if not KIND.fullmatch(kind):
+            raise TemplateProblem("the kind of a template is words joined by underscores")
+        try:
+            with (self._folder / name).open("rb") as file:
+                source = file.read(LARGEST_TEMPLATE + 1)
+            if len(source) > LARGEST_TEMPLATE:
+                raise TemplateProblem(f"{name} is larger than {LARGEST_TEMPLATE} bytes")
+            return source.decode("utf-8-sig")
+        except OSError:
+            raise TemplateProblem(f"{name} is not in the folder of templates, or cannot be read") from None
+        except UnicodeDecodeError:
+            raise TemplateProblem(f"{name} is not UTF-8 text") from None
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Fields of our own groups, five filters, nothing else; the second wall behind ``template_rules``."""
+
+    intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
+    intercepted_unops = frozenset(ImmutableSandboxedEnvironment.default_unop_table)
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, autoescape=False, finalize=_never_blank, optimized=False)
+        self.globals.clear()
+        self.tests.clear()
+        self.filters.clear()
+        self.filters.update(FILTERS)
+
+    def getattr(self, obj: object, attribute: str) -> object:
+        if isinstance(obj, Undefined):
+            return getattr(obj, attribute)  # raises, naming what is missing
+        if isinstance(obj, Blank):
+            raise TemplateProblem(f"the field {obj.place} is empty, so it has no {attribute}")
+        if not isinstance(obj, Fields):
+            raise TemplateProblem(f"{attribute} is asked of something that has no fields")
+        if attribute in obj:
+            return obj[attribute]
+        place = f"{obj.place}.{attribute}" if obj.place else attribute
+        return self.undefined(hint=f"there is no field {place}")
+
+    def getitem(self, obj: object, argument: object) -> object:
+        raise TemplateProblem("a field is written with a dot")
+
+    def call(self, *_: object, **__: object) -> object:
+        raise TemplateProblem("a template calls nothing")
+
+    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
+        raise TemplateProblem("a template does not calculate")
+
+    def call_unop(self, context: Context, operator: str, arg: object) -> object:
+        raise TemplateProblem("a template does not calculate")
+
+
+def _never_blank(value: object) -> object:
+    """Nobody is to read "Hi ,": an empty field is printed only behind ``default`` or an ``if``."""
+    _refuse_blank(value)
+    if isinstance(value, (Fields, tuple)):
+        raise TemplateProblem("a whole group or list is printed where one of its fields is meant")
+    if isinstance(value, (Decimal, date)):
+        raise TemplateProblem("an amount or a day is printed without the filter money or day")
+    if value == "":
+        raise TemplateProblem("a field became empty through its filters")
+    return value
+
+
+def _refuse_blank(value: object) -> None:
+    if isinstance(value, Blank):
+        raise TemplateProblem(f"the field {value.place} is empty; guard it with if, or with default")
+
+
+def _collect(template: Template, fields: Fields) -> str:
+    """Piece by piece, so that a loop is stopped at the limit and not behind it."""
+    pieces: list[str] = []
+    size = 0
+    for piece in template.generate(fields):
+        size += len(piece.encode())
+        if size > LARGEST_OUTPUT:
+            raise TemplateProblem(f"the text is longer than {LARGEST_OUTPUT} bytes")
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _line_of(trace: TracebackType | None, name: str) -> int:
+    line = 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == name:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+@pass_context
+def _money(context: Context, amount: object, currency: object = "") -> str:
+    _refuse_blank(amount)
+    if isinstance(amount, str):  # the caller wrote it out already
+        return amount
+    if not isinstance(amount, Decimal) or not isinstance(currency, str) or not currency:
+        raise TemplateProblem("money is written like this: invoice.total | money(invoice.currency)")
+    return money.format_amount(amount, currency, _locale(context))
+
+
+@pass_context
+def _day(context: Context, day: object) -> str:
+    _refuse_blank(day)
+    if isinstance(day, str):  # the caller wrote it out already
+        return day
+    if not isinstance(day, date):
+        raise TemplateProblem("the filter day needs a date, such as invoice.due_on")
+    return money.format_day(day, _locale(context))
+
+
+def _upper(text: object) -> str:
+    return _text(text, "upper").upper()
+
+
+def _first_words(text: object, count: object = 1) -> str:
+    if type(count) is not int or not 0 < count < 100:
+        raise TemplateProblem("first_words needs a count, such as first_words(3)")
+    return " ".join(_text(text, "first_words").split()[:count])
+
+
+def _default(value: object, instead: object = "") -> object:
+    return instead if isinstance(value, Undefined) or value == "" else value
+
+
+def _text(value: object, name: str) -> str:
+    _refuse_blank(value)
+    if isinstance(value, str) and value:
+        return str(value)
+    raise TemplateProblem(f"the filter {name} needs a text that is not empty")
+
+
+def _locale(context: Context) -> str:
+    locale = context.get("locale", "en")
+    return locale if locale in money.KNOWN_LOCALES else "en"
+
+
+FILTERS: dict[str, Callable[..., object]] = {
+    "money": _money,
+    "day": _day,
+    "upper": _upper,
+    "default": _default,
+    "first_words": _first_words,
+}

@@ -1,0 +1,130 @@
+"""What a template may be given: plain, clean values, whatever somebody typed into Xero.
+
+A contact's name or an invoice's reference is foreign text that goes out under our sender. So it cannot break
+lines, turn its reading direction, hide characters, run on for pages, or become something to tap on.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from duebell.errors import TemplateProblem
+
+LONGEST_TEXT = 120
+LONGEST_LINK = 1000
+MOST_ITEMS = 50
+DEEPEST = 3
+
+SCHEME = re.compile(r"\w*:[/\\]{2,}")
+DOT_OF_A_HOST = re.compile(
+    r"(?<=[\w-])[.\u3002\uff0e\uff61](?=(?:[\w-]{1,63}[.\u3002\uff0e\uff61]){0,8}(?:[^\W\d_]{2,}(?!\w)|xn--))"
+)
+DOT_OF_AN_ADDRESS = re.compile(r"(?<=\d)\.(?=\d{1,3}\.\d{1,3}\.\d)")
+LINK = re.compile(r"https?://[\x21-\x7e]+")
+
+
+class Link(str):
+    """An address that we made or were given by Xero for this purpose; the only text that stays tappable."""
+
+    __slots__ = ()
+
+
+class Blank(str):
+    """A value that is there but empty. It remembers its place, so that printing it can be refused by name."""
+
+    __slots__ = ("place",)
+    place: str
+
+    def __new__(cls, place: str) -> "Blank":
+        """An empty text found at ``place``."""
+        blank = super().__new__(cls, "")
+        blank.place = place
+        return blank
+
+
+class Fields(dict[str, object]):
+    """Values by name; the only thing whose attributes a template may read."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: str, values: Mapping[str, object]) -> None:
+        """``place`` is how a template writes this group, empty for the outermost."""
+        super().__init__(values)
+        self.place = place
+
+
+def cleaned(values: Mapping[str, object]) -> Fields:
+    """A clean copy; ``TemplateProblem`` names the place of a value that is not plain data."""
+    return _fields(values, "", 0)
+
+
+def clean_text(text: str) -> str:
+    """One short line in NFC, without control, bidirectional and invisible characters or a live address."""
+    text = "".join(_kept(character) for character in text[: 4 * LONGEST_TEXT])
+    text = _defanged(" ".join(unicodedata.normalize("NFC", text).split()))
+    while (
+        len(text) > LONGEST_TEXT
+    ):  # a cut may leave what looks like an address again, and defanging is longer
+        text = _defanged(text[: LONGEST_TEXT - 8].rstrip() + "...")
+    return text
+
+
+def _defanged(text: str) -> str:
+    """``https://evil.tld/x`` becomes ``evil. tld/x``, which no telephone makes a link of."""
+    text = SCHEME.sub(" ", text)
+    text = DOT_OF_AN_ADDRESS.sub(". ", DOT_OF_A_HOST.sub(". ", text))
+    return " ".join(text.split())
+
+
+def _kept(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in ("Zl", "Zp") or character in "\t\n\v\f\r\x85":
+        return " "
+    return "" if category in ("Cc", "Cf", "Cs") else character
+
+
+def _fields(values: Mapping[str, object], place: str, depth: int) -> Fields:
+    if depth > DEEPEST or len(values) > MOST_ITEMS:
+        raise TemplateProblem(f"the values at {place or 'the top'} are more or deeper than a message needs")
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        found[name] = _value(value, f"{place}.{name}" if place else name, depth)
+    return Fields(place, found)
+
+
+def _value(value: object, place: str, depth: int) -> object:
+    """Exact types only: an object with a life of its own has no business in a template."""
+    if value is None:
+        return Blank(place)
+    if isinstance(value, Link):
+        return _link(value, place)
+    if isinstance(value, str):
+        return clean_text(str(value)) or Blank(place)
+    if type(value) is Decimal and value.is_finite():
+        return value
+    if type(value) is date or (type(value) is int and abs(value) < 10**6):
+        return value
+    if type(value) in (dict, Fields):
+        return _fields(value, place, depth + 1)  # pyright: ignore[reportArgumentType]: its own items are checked in turn
+    if type(value) in (tuple, list):
+        return _items(value, place, depth + 1)  # pyright: ignore[reportArgumentType]: its own items are checked in turn
+    kind = "datetime, not a calendar date" if isinstance(value, datetime) else type(value).__name__
+    raise TemplateProblem(
+        f"the value {place} is a {kind}; a template gets text, amounts, days and groups of them"
+    )
+
+
+def _link(link: Link, place: str) -> str:
+    if not link:
+        return Blank(place)
+    if len(link) > LONGEST_LINK or not LINK.fullmatch(link):
+        raise TemplateProblem(f"the link {place} is not an http address of at most {LONGEST_LINK} characters")
+    return str(link)
+
+
+def _items(values: tuple[object, ...] | list[object], place: str, depth: int) -> tuple[object, ...]:
+    if depth > DEEPEST or len(values) > MOST_ITEMS:
+        raise TemplateProblem(f"the list {place} is longer or deeper than a message needs")
+    return tuple(_value(value, place, depth) for value in values)

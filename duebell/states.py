@@ -1,0 +1,98 @@
+"""The life of a notification: which state may follow which, and why the odd ones may.
+
+planned ─▶ held ─▶ claimed ─▶ sending ─▶ accepted ─▶ sent ─▶ delivered
+                                │            └──────────▶ undelivered | failed
+                                ├─▶ given_up   refused for good
+                                └─▶ unknown ─▶ accepted … | parked
+"""
+
+from enum import StrEnum
+
+
+class NotificationState(StrEnum):
+    """Where a notification stands."""
+
+    PLANNED = "planned"
+    HELD = "held"
+    SKIPPED = "skipped"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    GIVEN_UP = "given_up"
+    UNKNOWN = "unknown"
+    PARKED = "parked"
+
+
+class Sending(StrEnum):
+    """What a tenant may send: nothing, to its allow-list only, or to everybody."""
+
+    REVIEW = "review"
+    ALLOWLIST = "allowlist"
+    LIVE = "live"
+
+
+def lower(ceiling: Sending, own: Sending) -> Sending:
+    """The more careful of the operator's ceiling and the tenant's own state."""
+    order = list(Sending)
+    return min(ceiling, own, key=order.index)
+
+
+class AttemptState(StrEnum):
+    """What is known of one call to the provider."""
+
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    NOT_PROCESSED = "not_processed"
+    UNKNOWN = "unknown"
+    PARKED = "parked"
+
+
+S = NotificationState
+
+_FROM_PROVIDER = frozenset({S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED})
+
+TRANSITIONS: dict[NotificationState, frozenset[NotificationState]] = {
+    # From the provider: a receipt proves that an attempt which was taken for not processed did arrive.
+    S.PLANNED: frozenset({S.HELD, S.CLAIMED, S.SKIPPED}) | _FROM_PROVIDER,
+    S.HELD: frozenset({S.PLANNED, S.CLAIMED, S.SKIPPED}) | _FROM_PROVIDER,
+    # Back to planned or held: the lease lapsed before anything was posted, the brake was on, or a
+    # template could not be rendered. Skipped: the second look found that it is no longer true.
+    S.CLAIMED: frozenset({S.PLANNED, S.HELD, S.SKIPPED, S.SENDING}) | _FROM_PROVIDER,
+    # Back to planned only where the provider provably processed nothing (connect failure, 429) or
+    # refused in a way that a later attempt may cure. Never because time has passed.
+    S.SENDING: frozenset({S.PLANNED, S.HELD, S.GIVEN_UP, S.UNKNOWN}) | _FROM_PROVIDER,
+    # A callback or the provider's list can still tell; time alone only parks. Back to waiting only where
+    # the sender itself, given up for dead, comes back with proof that nothing was processed.
+    S.UNKNOWN: frozenset({S.PARKED, S.GIVEN_UP, S.PLANNED, S.HELD}) | _FROM_PROVIDER,
+    # A receipt may come after a person was asked: it is proof all the same.
+    S.PARKED: _FROM_PROVIDER,
+    S.ACCEPTED: frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}),
+    S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED, S.FAILED}),
+    S.DELIVERED: frozenset(),
+    # Callbacks come in any order; the better evidence that somebody was told wins, because the worse one
+    # would have them told again.
+    S.UNDELIVERED: frozenset({S.DELIVERED}),
+    S.FAILED: frozenset({S.UNDELIVERED, S.DELIVERED}),
+    S.GIVEN_UP: _FROM_PROVIDER,
+    # A person may run the flow again after the cause has gone (a number was added, a hold lifted).
+    S.SKIPPED: frozenset({S.PLANNED, S.HELD}) | _FROM_PROVIDER,
+}
+
+TOLD = frozenset({S.ACCEPTED, S.SENT, S.DELIVERED})
+"""The provider has taken the message: the person is told, or about to be."""
+
+MAY_HAVE_BEEN_SENT = frozenset({S.SENDING, S.UNKNOWN, S.PARKED}) | _FROM_PROVIDER
+"""States after which no flow may post this notification again by itself."""
+
+WAITING = frozenset({S.PLANNED, S.HELD})
+"""States from which a notification can be claimed once its time has come."""
+
+
+def may_follow(current: NotificationState, following: NotificationState) -> bool:
+    """Whether the step is in the table."""
+    return following in TRANSITIONS[current]
