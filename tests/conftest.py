@@ -2,9 +2,21 @@
 
 import os
 import socket
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from sqlalchemy import Engine
+
+from duebell.ledger.engine import migrate, open_ledger
+from tests.support_ledger import NO_POSTGRES, POSTGRES, copied, emptied, migrated_file, throwaway_database
+
+# A slow machine is no counterexample.
+settings.register_profile("here", deadline=None)
+settings.load_profile("here")
+
+pytest_plugins = ["tests.support_prefect", "tests.support_road"]
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "reference"
 OURS = ("DUEBELL_", "XERO_", "TWILIO_", "EMAIL_", "SENDGRID_")
@@ -38,3 +50,40 @@ def samples() -> Path:
     if not SAMPLES.is_dir():
         pytest.skip("the recorded bodies are not beside this checkout")
     return SAMPLES
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite ledger with the newest schema, to copy from."""
+    return migrated_file(tmp_path_factory.mktemp("ledger"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Engine]:
+    """One PostgreSQL ledger for the session."""
+    if not POSTGRES:
+        pytest.skip(NO_POSTGRES)
+    with throwaway_database(f"duebell_test_{os.getpid()}") as url:
+        engine = open_ledger(url)
+        migrate(engine)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Engine]:
+    """An empty ledger, on each of the two databases in turn."""
+    if request.param == "postgresql":
+        yield emptied(request.getfixturevalue("postgres"))
+        return
+    engine = copied(request.getfixturevalue("migrated"), tmp_path)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite_ledger(migrated: Path, tmp_path: Path) -> Generator[Engine]:
+    """An empty ledger on SQLite alone."""
+    engine = copied(migrated, tmp_path)
+    yield engine
+    engine.dispose()

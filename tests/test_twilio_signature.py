@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from duebell.twilio.signature import callback_is_genuine, form_pairs, public_url
+from duebell.twilio.signature import MAX_FIELDS, callback_is_genuine, form_pairs, public_url
 
 TOKEN = SecretStr("12345")
 URL = "https://hooks.example.com/twilio/status?nid=6f1c2b"
@@ -172,6 +172,14 @@ def test_a_form_is_read_as_it_was_signed() -> None:
         ("Blank", ""),
         ("To", "x"),
     )
+
+
+def test_a_form_with_more_fields_than_twilio_ever_sends_is_not_looked_at() -> None:
+    pairs = [(f"Field{number}", "") for number in range(MAX_FIELDS + 1)]
+    body = urlencode(pairs).encode()
+    with pytest.raises(ValueError, match="fields"):
+        form_pairs(body)
+    assert not callback_is_genuine(URL, body, signed(URL, pairs), [TOKEN])
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

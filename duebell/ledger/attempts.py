@@ -1,0 +1,142 @@
+"""Attempts: written down before the call; those whose sender died are given up to the search for evidence."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, update
+from sqlmodel import col, select
+
+from duebell.audit import Entry
+from duebell.ledger.evidence import Conclusion, conclude
+from duebell.ledger.notifications import Claim, move
+from duebell.ledger.preferences import is_refused
+from duebell.ledger.tables import Attempt, Brake, Leg, Notification
+from duebell.ledger.tenants import EVERYTHING
+from duebell.ledger.writing import Writing
+from duebell.states import AttemptState, NotificationState
+
+S = NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A call that is about to be made and stands in the ledger already."""
+
+    attempt_id: str
+    notification_id: int
+    lease_token: int
+    address: str
+    text: str
+
+
+def begin(
+    book: Writing, claimed: Claim, attempt_id: str, *, text: str, read_at: datetime, flow_run_id: str | None
+) -> Intent | None:
+    """The last gate: write the attempt down, or return ``None`` because something stands against it.
+
+    What can stand against it, all looked at in the same statement: the claim lapsed or was lost, the brake
+    is on, the address must not be written to. The caller commits before any byte leaves.
+    """
+    leg = book.session.exec(
+        select(Leg).where(Leg.notification_id == claimed.notification_id, Leg.position == 0)
+    ).one()
+    move(S.CLAIMED, S.SENDING)
+    passed = book.session.exec(
+        update(Notification)
+        .where(
+            col(Notification.notification_id) == claimed.notification_id,
+            col(Notification.lease_token) == claimed.lease_token,
+            col(Notification.state) == S.CLAIMED.value,
+            col(Notification.lease_until) > book.now,
+            ~_stopped(claimed.tenant_id),
+            ~is_refused(leg.address, leg.channel),
+        )
+        .values(state=S.SENDING.value, updated_at=book.now)
+        .returning(col(Notification.key))
+    ).scalar_one_or_none()
+    if passed is None:
+        return None
+    book.session.add(
+        Attempt(
+            attempt_id=attempt_id,
+            notification_id=claimed.notification_id,
+            leg_id=leg.leg_id or 0,
+            lease_token=claimed.lease_token,
+            state=AttemptState.SENDING.value,
+            started_at=book.now,
+            address=leg.address,
+            text=text,
+            read_age_seconds=(book.now - read_at).total_seconds(),
+            flow_run_id=flow_run_id,
+        )
+    )
+    book.audit(
+        Entry(
+            "send", "attempt begun", "notification", passed, claimed.tenant_id, flow_run_id,
+            {"attempt": attempt_id},
+        )
+    )  # fmt: skip
+    return Intent(attempt_id, claimed.notification_id, claimed.lease_token, leg.address, text)
+
+
+def _stopped(tenant_id: str) -> ColumnElement[bool]:
+    return exists(
+        select(Brake.scope).where(col(Brake.scope).in_([EVERYTHING, tenant_id]), col(Brake.stopped).is_(True))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What lapsed leases came to: harmless claims that returned, and sends whose outcome nobody knows."""
+
+    returned: int
+    unknown: int
+
+
+def reap(book: Writing, first_look: timedelta) -> Reaped:
+    """End the leases of the dead. A claim returns; a send becomes unknown, never "try again"."""
+    lapsed = book.session.exec(
+        select(Notification)
+        .where(
+            col(Notification.state).in_([S.CLAIMED.value, S.SENDING.value]),
+            col(Notification.lease_until) < book.now,
+        )
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    sending = [row for row in lapsed if row.state == S.SENDING.value]
+    for row in lapsed:
+        if row.state == S.CLAIMED.value:
+            _return_claim(book, row)
+        else:
+            _lose_sight(book, row, first_look)
+    return Reaped(len(lapsed) - len(sending), len(sending))
+
+
+def _return_claim(book: Writing, row: Notification) -> None:
+    move(S.CLAIMED, S.PLANNED)
+    row.state, row.reason = S.PLANNED.value, "claim_lapsed"
+    row.lease_token += 1
+    row.lease_until = None
+    row.not_before = row.dispatch_at = row.updated_at = book.now
+    book.audit(Entry("reaper", "claim lapsed", "notification", row.key, row.tenant_id, row.flow_run_id))
+
+
+def _lose_sight(book: Writing, row: Notification, first_look: timedelta) -> None:
+    attempt = book.session.exec(
+        select(Attempt).where(
+            Attempt.notification_id == row.notification_id, Attempt.lease_token == row.lease_token
+        )
+    ).one()
+    conclude(
+        book,
+        attempt.attempt_id,
+        Conclusion(
+            AttemptState.UNKNOWN,
+            S.UNKNOWN,
+            reason="lease_lapsed",
+            cause="the sender stopped before it knew the outcome",
+            settled_by="reaper",
+            settle_at=book.now + first_look,
+        ),
+    )

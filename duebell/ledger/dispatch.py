@@ -1,0 +1,105 @@
+"""Notifications whose time has come and that no run is handling: what the net starts runs for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, func
+from sqlmodel import col, select
+
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Notification
+from duebell.ledger.writing import Writing
+from duebell.states import WAITING, NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class DueRun:
+    """Notifications of one kind whose time has come and that no run is handling."""
+
+    tenant_id: str
+    kind: str
+    invoice_ids: tuple[str, ...]
+    first_notification_id: int
+    dispatches: int
+
+
+def due(engine: Engine, *, now: datetime, most: int = 25) -> tuple[DueRun, ...]:
+    """What the net has to start a run for, at most ``most`` invoices a run."""
+    # The first of each group, so that a kind whose runs cannot be made starves no other.
+    place = func.row_number().over(
+        partition_by=[col(Notification.tenant_id), col(Notification.kind)],
+        order_by=col(Notification.notification_id),
+    )
+    ranked = (
+        select(Notification.notification_id, place.label("place"))
+        .where(
+            col(Notification.state).in_([state.value for state in WAITING]),
+            col(Notification.dispatch_at).is_not(None),
+            col(Notification.dispatch_at) <= now,
+        )
+        .subquery()
+    )
+    wanted = (
+        select(Notification)
+        .where(
+            col(Notification.notification_id).in_(
+                select(ranked.c.notification_id).where(ranked.c.place <= most)
+            )
+        )
+        .order_by(col(Notification.notification_id))
+    )
+    with reading(engine) as session:
+        rows = session.exec(wanted).all()
+    groups: dict[tuple[str, str], list[Notification]] = {}
+    for row in rows:
+        groups.setdefault((row.tenant_id, row.kind), []).append(row)
+    return tuple(
+        DueRun(
+            tenant_id,
+            kind,
+            tuple(dict.fromkeys(row.subject_id for row in group)),
+            group[0].notification_id or 0,
+            group[0].dispatches,
+        )
+        for (tenant_id, kind), group in groups.items()
+    )
+
+
+def put_off(book: Writing, run: DueRun) -> None:
+    """Remember that a run was made, and look again later, each time later, up to an hour."""
+    rows = book.session.exec(
+        select(Notification).where(
+            Notification.tenant_id == run.tenant_id,
+            Notification.kind == run.kind,
+            col(Notification.subject_id).in_(run.invoice_ids),
+            col(Notification.dispatch_at).is_not(None),
+            col(Notification.dispatch_at) <= book.now,
+        )
+    ).all()
+    for row in rows:
+        row.dispatch_at = book.now + wait_after(row.dispatches)
+        row.dispatches += 1
+
+
+def wait_after(dispatches: int) -> timedelta:
+    """How long to wait for the next run after so many came to nothing: 30 s, doubling up to an hour."""
+    return min(timedelta(seconds=30) * 2 ** min(dispatches, 10), timedelta(hours=1))
+
+
+RUN_EXPECTED = timedelta(minutes=5)
+"""How long a notification waits for a run that was made for it, before the net makes another."""
+
+
+def run_started(book: Writing, tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> None:
+    """Remember that a run was made for these, so that the net leaves it the time to come."""
+    rows = book.session.exec(
+        select(Notification).where(
+            Notification.tenant_id == tenant_id,
+            Notification.kind == kind,
+            col(Notification.subject_id).in_(invoice_ids),
+            Notification.state == NotificationState.PLANNED.value,
+        )
+    ).all()
+    for row in rows:
+        row.dispatch_at = book.now + RUN_EXPECTED

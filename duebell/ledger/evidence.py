@@ -1,0 +1,172 @@
+"""Evidence: what is known of an attempt, from whatever source, and what follows for its notification."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from duebell.audit import Entry
+from duebell.ledger.notifications import move
+from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.writing import Writing
+from duebell.states import AttemptState, NotificationState
+from duebell.twilio.statuses import MessageStatus, message_status, rank
+
+S = NotificationState
+
+MEANS: dict[MessageStatus, NotificationState] = {
+    MessageStatus.SCHEDULED: S.ACCEPTED,
+    MessageStatus.ACCEPTED: S.ACCEPTED,
+    MessageStatus.QUEUED: S.ACCEPTED,
+    MessageStatus.SENDING: S.ACCEPTED,
+    MessageStatus.SENT: S.SENT,
+    MessageStatus.PARTIALLY_DELIVERED: S.SENT,
+    MessageStatus.DELIVERED: S.DELIVERED,
+    MessageStatus.READ: S.DELIVERED,
+    MessageStatus.UNDELIVERED: S.UNDELIVERED,
+    MessageStatus.FAILED: S.FAILED,
+    MessageStatus.CANCELED: S.FAILED,
+}
+"""What each of Twilio's words means for the notification. A word that is missing proves acceptance alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What is now known of an attempt, and what follows for its notification."""
+
+    attempt: AttemptState
+    notification: NotificationState
+    reason: str = ""
+    sid: str | None = None
+    provider_status: str = ""
+    http_status: int | None = None
+    error_code: int | None = None
+    cause: str = ""
+    answer: str = ""
+    settled_by: str = "answer"
+    not_before: datetime | None = None
+    settle_at: datetime | None = None
+
+
+def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationState:
+    """Write what is known of an attempt, and move its notification where that says something new.
+
+    Evidence is taken whenever it comes, also after the lease lapsed or a person was asked: a SID belongs to
+    this attempt alone. A state is never moved backwards, and what was settled stays settled.
+    """
+    attempt, notification = _locked(book.session, attempt_id)
+    current = S(notification.state)
+    if not _is_news(attempt, known):
+        return current
+    moves = _moves(attempt, notification, known)
+    _write(attempt, known, book.now)
+    if not moves:
+        return current
+    if known.notification not in PROGRESS:
+        known = _as_told_before(book.session, attempt, known)
+    move(current, known.notification)
+    notification.state = known.notification.value
+    notification.reason = known.reason
+    notification.lease_until = None
+    notification.updated_at = book.now
+    notification.not_before = notification.dispatch_at = known.not_before
+    book.audit(
+        Entry(
+            known.settled_by,
+            f"notification {known.notification.value}",
+            "notification",
+            notification.key,
+            notification.tenant_id,
+            attempt.flow_run_id,
+            {
+                "attempt": attempt_id,
+                "sid": attempt.sid,
+                "code": known.error_code,
+                "cause": known.cause,
+                "status": known.provider_status,
+            },
+        )
+    )
+    return known.notification
+
+
+def _locked(session: Session, attempt_id: str) -> tuple[Attempt, Notification]:
+    """Both rows as they are now, for this transaction alone.
+
+    The notification comes first, as in the reaper: two orders would be a deadlock. A row that this session
+    has read before would keep its old values without ``populate_existing``
+    (docs.sqlalchemy.org/en/20/orm/queryguide/api.html#populate-existing).
+    """
+    owner = select(Attempt.notification_id).where(Attempt.attempt_id == attempt_id)
+    notification_id = session.exec(owner).one()
+    notification = session.get_one(
+        Notification, notification_id, with_for_update=True, populate_existing=True
+    )
+    return session.get_one(Attempt, attempt_id, with_for_update=True, populate_existing=True), notification
+
+
+def _as_told_before(session: Session, attempt: Attempt, known: Conclusion) -> Conclusion:
+    """The conclusion, unless an earlier attempt turned out to have arrived while this one was under way.
+
+    Then that one speaks: a message that the person has must not be sent again.
+    """
+    arrived = session.exec(
+        select(Attempt).where(
+            Attempt.notification_id == attempt.notification_id,
+            Attempt.attempt_id != attempt.attempt_id,
+            Attempt.state == AttemptState.ACCEPTED.value,
+        )
+    ).all()
+    if not arrived:
+        return known
+    furthest = max(arrived, key=lambda row: rank(message_status(row.provider_status)))
+    state = MEANS.get(message_status(furthest.provider_status), S.ACCEPTED)
+    return replace(known, notification=state, reason=reason_of(state, furthest.error_code), not_before=None)
+
+
+def reason_of(state: NotificationState, error_code: int | None) -> str:
+    """Twilio's code as the reason of a message that did not reach its phone."""
+    return f"twilio:{error_code}" if error_code and state in {S.UNDELIVERED, S.FAILED} else ""
+
+
+OPEN = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PARKED})
+PROGRESS = {S.ACCEPTED: 1, S.SENT: 2, S.FAILED: 3, S.UNDELIVERED: 4, S.DELIVERED: 5}
+
+
+def _is_news(attempt: Attempt, known: Conclusion) -> bool:
+    """Whether it says more of the attempt than is known: proof that it arrived always may."""
+    if known.attempt is AttemptState.ACCEPTED:
+        return True
+    return (
+        AttemptState(attempt.state) in OPEN and attempt.sid is None and attempt.state != known.attempt.value
+    )
+
+
+def _moves(attempt: Attempt, notification: Notification, known: Conclusion) -> bool:
+    """Whether the notification follows its attempt.
+
+    A newer attempt that is under way speaks for the notification; an older one that turns out to have
+    arrived disarms one that still waits.
+    """
+    current = S(notification.state)
+    if known.notification not in PROGRESS:
+        return attempt.lease_token == notification.lease_token and current in {S.SENDING, S.UNKNOWN}
+    if current in PROGRESS:
+        return PROGRESS[known.notification] > PROGRESS[current]
+    return current is not S.SENDING or attempt.lease_token == notification.lease_token
+
+
+def _write(attempt: Attempt, known: Conclusion, now: datetime) -> None:
+    attempt.state = known.attempt.value
+    attempt.sid = attempt.sid or known.sid
+    attempt.finished_at = now
+    ahead = rank(message_status(known.provider_status)) - rank(message_status(attempt.provider_status))
+    if ahead > 0 or (ahead == 0 and known.provider_status):
+        attempt.provider_status = known.provider_status
+    if ahead > 0 or (ahead == 0 and known.error_code is not None):
+        attempt.error_code = known.error_code
+    attempt.http_status = known.http_status if known.http_status is not None else attempt.http_status
+    attempt.cause = known.cause or attempt.cause
+    attempt.answer = known.answer or attempt.answer
+    attempt.settled_by = known.settled_by
+    attempt.settle_at = known.settle_at

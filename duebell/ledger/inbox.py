@@ -1,0 +1,251 @@
+"""The inbox: what Xero said happened, kept before it is acknowledged, handed out to one drain at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Engine, func, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select
+
+from duebell.audit import Entry
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import RejectedDelivery, Tenant, XeroEvent
+from duebell.ledger.writing import Writing, insert_missing, writing
+
+HANDLED_CATEGORIES = frozenset({"INVOICE", "CONTACT"})
+CLAIM_LEASE = timedelta(minutes=2)
+LONGEST_WAIT = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """One event to be kept. ``mark`` is what tells it from the next event of the same record."""
+
+    tenant_id: str
+    category: str
+    resource_id: str
+    type: str
+    mark: str
+    event_time: datetime | None
+    found_by: str = "webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Something signed that could not be read, kept raw under its hash."""
+
+    sha256: str
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a delivery. ``waiting`` are the tenants that now have something to be handled."""
+
+    new: int
+    repeated: int
+    ignored: int
+    waiting: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedEvent:
+    """An event that one drain has taken, with the token that lets it say what became of it.
+
+    ``attempts`` counts the looks at its record, this one among them; a drain that ended before it could look
+    is none.
+    """
+
+    event_id: int
+    claim_token: int
+    category: str
+    resource_id: str
+    received_at: datetime
+    attempts: int
+
+
+def keep(engine: Engine, events: Sequence[NewEvent], rejected: Sequence[Rejected], *, now: datetime) -> Kept:
+    """Write a delivery into the inbox, in one transaction that is on disk when this returns.
+
+    An event that is there already adds nothing. Unknown tenants and categories are kept as ignored, with
+    the reason, because an answer other than 200 would make Xero disable the webhook.
+    """
+    with writing(engine, now) as book:
+        known = set(book.session.exec(select(Tenant.tenant_id)).all())
+        # In the order of the unique key, because two deliveries of the same events would wait for each other.
+        ordered = sorted(events, key=_unique_key)
+        new = [event for event in ordered if _insert(book, event, _why_ignored(event, known), now)]
+        for item in rejected:
+            _insert_rejected(book, item, now)
+        pending = [event for event in new if not _why_ignored(event, known)]
+    waiting = sorted({event.tenant_id for event in pending})
+    return Kept(len(new), len(events) - len(new), len(new) - len(pending), tuple(waiting))
+
+
+def _unique_key(event: NewEvent) -> tuple[str, ...]:
+    return (event.tenant_id, event.category, event.resource_id, event.type, event.mark)
+
+
+def _why_ignored(event: NewEvent, known_tenants: set[str]) -> str:
+    if event.tenant_id not in known_tenants:
+        return "unknown tenant"
+    if event.category not in HANDLED_CATEGORIES:
+        return "unknown category"
+    return ""
+
+
+def _insert(book: Writing, event: NewEvent, ignored: str, now: datetime) -> bool:
+    dialect = postgresql if book.session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = (
+        dialect.insert(XeroEvent)
+        .values(
+            tenant_id=event.tenant_id,
+            category=event.category,
+            resource_id=event.resource_id,
+            type=event.type,
+            mark=event.mark,
+            event_time=event.event_time,
+            found_by=event.found_by,
+            received_at=now,
+            state="ignored" if ignored else "pending",
+            outcome=ignored,
+            attempts=0,
+            retry_at=now,
+            claim_token=0,
+        )
+        .on_conflict_do_nothing()
+        .returning(col(XeroEvent.event_id))
+    )
+    event_id = book.session.exec(statement).scalar_one_or_none()
+    if event_id is None:
+        return False
+    book.audit(
+        Entry(
+            actor=event.found_by,
+            action="event ignored" if ignored else "event kept",
+            subject_type=event.category.lower(),
+            subject_id=event.resource_id,
+            tenant_id=event.tenant_id,
+            details={"event": event_id, "type": event.type, "mark": event.mark, "why": ignored},
+        )
+    )
+    return True
+
+
+def _insert_rejected(book: Writing, item: Rejected, now: datetime) -> None:
+    if book.session.get(RejectedDelivery, item.sha256) is None:
+        row = RejectedDelivery(sha256=item.sha256, received_at=now, reason=item.reason, raw=item.raw)
+        insert_missing(book.session, [row])
+        details = {"why": item.reason}
+        book.audit(Entry("webhook", "delivery rejected", "delivery", item.sha256, details=details))
+
+
+def claim(
+    engine: Engine, tenant_id: str, *, now: datetime, most: int, flow_run_id: str | None = None
+) -> tuple[ClaimedEvent, ...]:
+    """Take the oldest waiting events of a tenant, each for this caller alone.
+
+    Until :func:`finish` is called they come back by themselves, later each time: a drain that dies or fails
+    loses nothing and does not run hot.
+    """
+    waiting = (
+        select(XeroEvent.event_id)
+        .where(_may_be_claimed(tenant_id, now))
+        .order_by(col(XeroEvent.event_id))
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    with writing(engine, now) as book:
+        ids = book.session.exec(waiting).all()
+        rows = book.session.exec(select(XeroEvent).where(col(XeroEvent.event_id).in_(ids))).all()
+        for row in rows:
+            row.claim_token += 1
+            # Unbounded, the power would overflow after two days of failing drains.
+            row.retry_at = now + min(CLAIM_LEASE * 2 ** min(row.claim_token - 1, 10), LONGEST_WAIT)
+            row.flow_run_id = flow_run_id
+        return tuple(_claimed(row) for row in sorted(rows, key=lambda row: row.event_id or 0))
+
+
+def _claimed(row: XeroEvent) -> ClaimedEvent:
+    looks, event_id = row.attempts + 1, row.event_id or 0
+    return ClaimedEvent(event_id, row.claim_token, row.category, row.resource_id, row.received_at, looks)
+
+
+def _may_be_claimed(tenant_id: str, now: datetime) -> ColumnElement[bool]:
+    pending = (col(XeroEvent.tenant_id) == tenant_id) & (col(XeroEvent.state) == "pending")
+    return pending & (col(XeroEvent.retry_at) <= now)
+
+
+def finish(book: Writing, event: ClaimedEvent, outcome: str) -> bool:
+    """Say what became of an event. False where another claim has taken it since: nothing is changed then."""
+    done = book.session.exec(
+        update(XeroEvent)
+        .where(
+            col(XeroEvent.event_id) == event.event_id,
+            col(XeroEvent.claim_token) == event.claim_token,
+            col(XeroEvent.state) == "pending",
+        )
+        .values(state="handled", outcome=outcome, handled_at=book.now)
+        .returning(col(XeroEvent.event_id))
+    ).scalar_one_or_none()
+    return done is not None
+
+
+def put_back(book: Writing, event: ClaimedEvent, why: str, retry_at: datetime) -> None:
+    """Leave an event for a later drain, with the reason."""
+    book.session.exec(
+        update(XeroEvent)
+        .where(
+            col(XeroEvent.event_id) == event.event_id,
+            col(XeroEvent.claim_token) == event.claim_token,
+            col(XeroEvent.state) == "pending",
+        )
+        .values(outcome=why, retry_at=retry_at, attempts=event.attempts)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """A tenant with events that nobody is handling. ``oldest_event_id`` names the backlog."""
+
+    tenant_id: str
+    oldest_event_id: int
+    waiting: int
+
+
+def backlog(engine: Engine, *, now: datetime, waited: timedelta) -> tuple[Backlog, ...]:
+    """The tenants whose events have waited, with no drain at work, no park and the first sync behind them."""
+    with reading(engine) as session:
+        rows = session.exec(
+            select(XeroEvent.tenant_id, func.min(XeroEvent.event_id), func.count())
+            .join(Tenant, col(Tenant.tenant_id) == col(XeroEvent.tenant_id))
+            .where(
+                XeroEvent.state == "pending",
+                col(XeroEvent.retry_at) <= now,
+                col(XeroEvent.received_at) <= now - waited,
+                col(Tenant.synced_at).is_not(None),
+                Tenant.state == "connected",
+                col(Tenant.drain_until).is_(None) | (col(Tenant.drain_until) < now),
+                col(Tenant.parked_until).is_(None) | (col(Tenant.parked_until) < now),
+            )
+            .group_by(col(XeroEvent.tenant_id))
+        ).all()
+    return tuple(Backlog(tenant_id, oldest or 0, count) for tenant_id, oldest, count in rows)
+
+
+def waiting(engine: Engine, tenant_id: str, *, now: datetime) -> int:
+    """How many events of a tenant could be claimed now."""
+    with reading(engine) as session:
+        return _count(session, _may_be_claimed(tenant_id, now))
+
+
+def claimed_by(engine: Engine, flow_run_id: str) -> int:
+    """How many events a run has taken so far."""
+    with reading(engine) as session:
+        return _count(session, col(XeroEvent.flow_run_id) == flow_run_id)
+
+
+def _count(session: Session, which: ColumnElement[bool]) -> int:
+    return session.exec(select(func.count()).select_from(XeroEvent).where(which)).one()

@@ -1,0 +1,110 @@
+"""What must hold in every ledger at every moment, looked up in its own tables.
+
+I1  what a person is owed stands in one row, whatever was planned, claimed or repeated
+I2  an attempt stands on a claim that its notification reached; no two attempts stand on one claim
+I3  a notification has at most one attempt that is under way or of which nobody knows the outcome
+I4  only what is claimed or being sent holds a lease
+I5  an attempt is accepted exactly where it has a SID, and a SID belongs to one attempt
+I6  a notification says nothing that its attempts do not bear out
+I7  whatever is unknown has a time at which it is looked for, whatever waits can be reached
+    the audit trail is unbroken
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from duebell.ledger.engine import reading
+from duebell.ledger.evidence import MEANS, PROGRESS
+from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.trail import first_break_in
+from duebell.states import AttemptState, NotificationState
+from duebell.twilio.statuses import message_status
+
+S = NotificationState
+A = AttemptState
+
+LEASED = {S.CLAIMED, S.SENDING}
+UNDER_WAY = {A.SENDING, A.UNKNOWN}
+PROOF_OF_NOTHING = {A.REFUSED, A.NOT_PROCESSED}
+"""Attempts after which no message exists."""
+
+
+def broken(engine: Engine) -> list[str]:
+    """Every invariant that does not hold, in words, with our ids; empty where all is well."""
+    with reading(engine) as session:
+        notifications = session.exec(select(Notification)).all()
+        attempts = session.exec(select(Attempt)).all()
+    found = [*_keys(notifications), *_sids(attempts)]
+    for row in notifications:
+        own = [one for one in attempts if one.notification_id == row.notification_id]
+        found += [f"notification {row.notification_id}: {what}" for what in _of_notification(row, own)]
+    for one in attempts:
+        found += [f"attempt {one.attempt_id}: {what}" for what in _of_attempt(one)]
+    break_at = first_break_in(engine)
+    return found if break_at is None else [*found, f"the audit trail is broken at {break_at}"]
+
+
+def _keys(notifications: Sequence[Notification]) -> Iterator[str]:
+    for key, count in Counter(row.key for row in notifications).items():
+        if count > 1:
+            yield f"{count} notifications have the key {key}"
+
+
+def _sids(attempts: Sequence[Attempt]) -> Iterator[str]:
+    for sid, count in Counter(one.sid for one in attempts if one.sid).items():
+        if count > 1:
+            yield f"{count} attempts have the SID {sid}"
+
+
+def _of_attempt(one: Attempt) -> Iterator[str]:
+    if (one.state == A.ACCEPTED.value) != (one.sid is not None):
+        yield f"it is {one.state} {'with' if one.sid else 'without'} a SID"
+    if one.state == A.UNKNOWN.value and one.settle_at is None:
+        yield "nobody will look for its outcome"
+
+
+def _of_notification(row: Notification, own: Sequence[Attempt]) -> Iterator[str]:
+    state = S(row.state)
+    if (state in LEASED) != (row.lease_until is not None):
+        yield f"it is {row.state} {'without' if state in LEASED else 'with'} a lease"
+    if state is S.PLANNED and (row.not_before is None or row.dispatch_at is None):
+        yield "it is planned, and no run will come for it"
+    tokens = Counter(one.lease_token for one in own)
+    if any(count > 1 for count in tokens.values()):
+        yield "two attempts stand on one claim"
+    if any(token > row.lease_token for token in tokens):
+        yield "an attempt stands on a claim that was never made"
+    if sum(A(one.state) in UNDER_WAY for one in own) > 1:
+        yield "two attempts are under way"
+    yield from _said(row, own)
+
+
+def _said(row: Notification, own: Sequence[Attempt]) -> Iterator[str]:
+    """Whether the notification agrees with its attempts, the newest and those that arrived."""
+    state = S(row.state)
+    latest = max(own, key=lambda one: one.lease_token, default=None)
+    arrived = [MEANS.get(message_status(one.provider_status), S.ACCEPTED) for one in own if one.sid]
+    if state in PROGRESS:
+        furthest = max(arrived, key=PROGRESS.__getitem__, default=None)
+        if state is not furthest:
+            yield f"it is {row.state}, and its attempts say {furthest or 'nothing'}"
+    elif arrived and state is not S.SENDING:
+        yield f"it is {row.state}, though an attempt of it was accepted"
+    elif latest is None:
+        if state in {S.SENDING, S.UNKNOWN, S.PARKED, S.GIVEN_UP}:
+            yield f"it is {row.state} without any attempt"
+    elif not _agrees(state, A(latest.state), is_own=latest.lease_token == row.lease_token):
+        yield f"it is {row.state}, and its last attempt is {latest.state}"
+
+
+def _agrees(state: NotificationState, last: AttemptState, *, is_own: bool) -> bool:
+    if state is S.SENDING:
+        return is_own and last is A.SENDING
+    if state is S.UNKNOWN:
+        return last is A.UNKNOWN
+    if state is S.PARKED:
+        return last is not A.SENDING  # the sender may have come back with its proof, too late to be asked
+    return last in PROOF_OF_NOTHING

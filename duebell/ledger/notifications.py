@@ -1,0 +1,246 @@
+"""Notifications: planned once by their key, and claimed by one sender at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select
+
+from duebell.audit import Entry
+from duebell.errors import DuebellError
+from duebell.ledger.tables import Leg, Notification
+from duebell.ledger.writing import Writing
+from duebell.policy import Hold, Send, Skip, Verdict
+from duebell.states import WAITING, NotificationState, may_follow
+
+SEND_LEASE = timedelta(seconds=75)
+"""Longer than twice the time that one call to Twilio may take, and a margin for the commits around it."""
+
+RUN_GRACE = timedelta(seconds=10)
+"""How long a planned notification waits for the run that the drain starts, before the net makes one."""
+
+S = NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What somebody is owed, named by its key, before anything is decided about it."""
+
+    key: str
+    tenant_id: str
+    kind: str
+    subject_id: str
+    contact_id: str | None
+    generation: int = 0
+    forced_by: str | None = None
+    forced_why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to send one notification, until the lease lapses."""
+
+    notification_id: int
+    lease_token: int
+    tenant_id: str
+    subject_id: str
+
+
+class InvariantBroken(DuebellError):
+    """The ledger was about to say something that cannot be true. Nothing was written."""
+
+
+def plan(book: Writing, owed: Owed, verdict: Verdict, *, actor: str, flow_run_id: str | None) -> Notification:
+    """Write down what is owed and what was decided about it; the key makes it one row for ever.
+
+    A row that waits, or was skipped, takes the new verdict; one that is being sent or was sent stays as it
+    is, whatever the verdict says now.
+    """
+    is_new = _insert(book, owed)
+    row = _locked(book.session, owed.key)
+    if S(row.state) not in WAITING | {S.SKIPPED}:
+        return row
+    before = (row.state, row.reason, row.not_before)
+    row.flow_run_id, row.contact_id = flow_run_id, owed.contact_id
+    _apply(row, verdict, book.now)
+    book.session.flush()
+    if isinstance(verdict, Send | Hold):
+        _set_leg(book.session, row, verdict)
+    if is_new or (row.state, row.reason, row.not_before) != before:
+        book.audit(_entry(row, actor, verdict))
+    return row
+
+
+def _locked(session: Session, key: str) -> Notification:
+    """The row as it is now: one that this session has read before would keep its old state otherwise
+    (docs.sqlalchemy.org/en/20/orm/queryguide/api.html#populate-existing).
+    """
+    wanted = select(Notification).where(Notification.key == key).with_for_update()
+    return session.exec(wanted.execution_options(populate_existing=True)).one()
+
+
+def _insert(book: Writing, owed: Owed) -> bool:
+    dialect = postgresql if book.session.get_bind().dialect.name == "postgresql" else sqlite
+    inserted = book.session.exec(
+        dialect.insert(Notification)
+        .values(
+            key=owed.key,
+            tenant_id=owed.tenant_id,
+            kind=owed.kind,
+            subject_id=owed.subject_id,
+            contact_id=owed.contact_id,
+            state=S.PLANNED.value,
+            reason="",
+            generation=owed.generation,
+            forced_by=owed.forced_by,
+            forced_why=owed.forced_why,
+            planned_at=book.now,
+            dispatches=0,
+            lease_token=0,
+            updated_at=book.now,
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(col(Notification.notification_id))
+    ).scalar_one_or_none()
+    return inserted is not None
+
+
+def _apply(row: Notification, verdict: Verdict, now: datetime) -> None:
+    row.updated_at = now
+    match verdict:
+        case Send():
+            row.state, row.reason = S.PLANNED.value, ""
+            row.not_before, row.dispatch_at = now, now + RUN_GRACE
+        case Hold(reason=reason, not_before=not_before):
+            row.state, row.reason = S.HELD.value, reason.value
+            row.not_before, row.dispatch_at = not_before, not_before
+        case Skip(reason=reason, detail=detail):
+            row.state, row.reason = S.SKIPPED.value, f"{reason.value}:{detail}" if detail else reason.value
+            row.not_before, row.dispatch_at = None, None
+
+
+def _set_leg(session: Session, row: Notification, verdict: Send | Hold) -> None:
+    leg = session.exec(
+        select(Leg).where(Leg.notification_id == row.notification_id, Leg.position == 0)
+    ).first()
+    if leg is None:
+        leg = Leg(notification_id=row.notification_id or 0, channel=verdict.channel, address=verdict.address)
+    elif leg.address != verdict.address:
+        leg.address, leg.rendered_from = verdict.address, ""
+    session.add(leg)
+
+
+def _entry(row: Notification, actor: str, verdict: Verdict) -> Entry:
+    return Entry(
+        actor=actor,
+        action=f"notification {row.state}",
+        subject_type="notification",
+        subject_id=row.key,
+        tenant_id=row.tenant_id,
+        flow_run_id=row.flow_run_id,
+        details={"reason": row.reason, "verdict": type(verdict).__name__.lower(), "by": row.forced_by},
+    )
+
+
+def claim(book: Writing, notification_id: int, owner: str) -> Claim | None:
+    """Take a notification whose time has come, for this owner alone, in one statement.
+
+    A claim of the same owner is taken over (its run is being retried); another's only once it has lapsed,
+    and only from ``claimed``, where nothing was posted yet.
+    """
+    taken = book.session.exec(
+        update(Notification)
+        .where(
+            col(Notification.notification_id) == notification_id,
+            (col(Notification.state).in_([state.value for state in WAITING]) & _due(book.now))
+            | (
+                (col(Notification.state) == S.CLAIMED.value)
+                & ((col(Notification.lease_until) < book.now) | (col(Notification.lease_owner) == owner))
+            ),
+        )
+        .values(
+            state=S.CLAIMED.value,
+            lease_owner=owner,
+            lease_token=col(Notification.lease_token) + 1,
+            lease_until=book.now + SEND_LEASE,
+            updated_at=book.now,
+            flow_run_id=owner,
+        )
+        .returning(
+            col(Notification.lease_token),
+            col(Notification.tenant_id),
+            col(Notification.subject_id),
+        )
+    ).one_or_none()
+    if taken is None:
+        return None
+    token, tenant_id, subject_id = taken
+    return Claim(notification_id, token, tenant_id, subject_id)
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    return col(Notification.not_before).is_not(None) & (col(Notification.not_before) <= now)
+
+
+def let_go(
+    book: Writing,
+    claimed: Claim,
+    state: NotificationState,
+    reason: str,
+    *,
+    not_before: datetime | None,
+    dispatch_at: datetime | None,
+    actor: str,
+) -> bool:
+    """Give a claim back before anything was posted, as waiting or as skipped. False for a stale claim."""
+    move(S.CLAIMED, state)
+    key = book.session.exec(
+        update(Notification)
+        .where(
+            col(Notification.notification_id) == claimed.notification_id,
+            col(Notification.lease_token) == claimed.lease_token,
+            col(Notification.state) == S.CLAIMED.value,
+        )
+        .values(
+            state=state.value,
+            reason=reason,
+            not_before=not_before,
+            dispatch_at=dispatch_at,
+            lease_until=None,
+            updated_at=book.now,
+        )
+        .returning(col(Notification.key))
+    ).scalar_one_or_none()
+    if key is not None:
+        book.audit(
+            Entry(
+                actor, f"notification {state.value}", "notification", key, claimed.tenant_id,
+                details={"reason": reason},
+            )
+        )  # fmt: skip
+    return key is not None
+
+
+def move(current: NotificationState, following: NotificationState) -> None:
+    """Raise ``InvariantBroken`` for a step that the table of states does not know."""
+    if not may_follow(current, following):
+        raise InvariantBroken(f"a notification cannot go from {current.value} to {following.value}")
+
+
+def of_invoices(
+    session: Session, tenant_id: str, kind: str, invoice_ids: Sequence[str]
+) -> list[Notification]:
+    """The notifications of a kind about these invoices, oldest first."""
+    return list(
+        session.exec(
+            select(Notification)
+            .where(
+                Notification.tenant_id == tenant_id,
+                Notification.kind == kind,
+                col(Notification.subject_id).in_(invoice_ids),
+            )
+            .order_by(col(Notification.notification_id))
+        ).all()
+    )

@@ -1,0 +1,43 @@
+"""Addresses that must not be written to, and the evidence."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, exists
+from sqlmodel import Session, col, select
+
+from duebell.ledger.tables import Preference
+from duebell.ledger.writing import Writing, insert_missing
+
+OPTED_OUT, INVALID = "opted_out", "invalid"
+
+
+def is_refused(address: str, channel: str) -> ColumnElement[bool]:
+    """The same question as a condition, for the statement in which it has to hold."""
+    return exists(
+        select(Preference.address).where(
+            Preference.address == address,
+            Preference.channel == channel,
+            col(Preference.state).in_([OPTED_OUT, INVALID]),
+        )
+    )
+
+
+def refusals(session: Session, addresses: Sequence[str], channel: str = "sms") -> dict[str, str]:
+    """Which of these addresses must not be written to, and why (``opted_out`` or ``invalid``)."""
+    rows = session.exec(
+        select(Preference.address, Preference.state).where(
+            col(Preference.address).in_(addresses),
+            Preference.channel == channel,
+            col(Preference.state).in_([OPTED_OUT, INVALID]),
+        )
+    ).all()
+    return dict(rows)
+
+
+def refuse_address(book: Writing, address: str, channel: str, state: str, evidence: str) -> None:
+    """Remember that an address must not be written to. What a person asked for outlasts a bad number."""
+    new = Preference(address=address, channel=channel, state="", changed_at=book.now)
+    insert_missing(book.session, [new])
+    row = book.session.get_one(Preference, (address, channel), with_for_update=True)
+    if (row.state, state) != (OPTED_OUT, INVALID):
+        row.state, row.evidence, row.changed_at = state, evidence, book.now

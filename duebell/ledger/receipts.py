@@ -1,0 +1,130 @@
+"""Receipts: every status callback kept as it came, and bound to the attempt that it speaks of."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select
+
+from duebell.audit import Entry
+from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
+from duebell.ledger.preferences import INVALID, OPTED_OUT, refuse_address
+from duebell.ledger.tables import Attempt, Receipt
+from duebell.ledger.writing import Writing, writing
+from duebell.states import AttemptState, NotificationState
+from duebell.twilio.codes import action_for
+from duebell.twilio.statuses import message_status, rank
+
+S = NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class NewReceipt:
+    """A status callback whose signature was checked. ``attempt_id`` is what its address carried."""
+
+    sid: str
+    status: str
+    error_code: int | None
+    attempt_id: str | None
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What became of a receipt: whether it was new, and the attempt that it belongs to, if one is known."""
+
+    new: bool
+    attempt_id: str | None
+
+
+def keep_receipt(engine: Engine, receipt: NewReceipt, *, now: datetime) -> Bound:
+    """Keep a receipt and move its notification, in one transaction that is on disk when this returns.
+
+    A receipt whose message is not known is kept all the same, and bound when its SID is.
+    """
+    with writing(engine, now) as book:
+        attempt = _attempt_of(book.session, receipt)
+        new = _insert(book, receipt, attempt.attempt_id if attempt else None)
+        if new and attempt is not None:
+            apply(book, attempt.attempt_id, receipt.sid, receipt.status, receipt.error_code, "receipt")
+    return Bound(new, attempt.attempt_id if attempt else None)
+
+
+def _attempt_of(session: Session, receipt: NewReceipt) -> Attempt | None:
+    """The attempt named in the callback's signed address, unless its SID says that it is another's."""
+    by_sid = session.exec(select(Attempt).where(Attempt.sid == receipt.sid)).first()
+    if by_sid is not None or not receipt.attempt_id:
+        return by_sid
+    named = session.get(Attempt, receipt.attempt_id)
+    return named if named is not None and named.sid in {None, receipt.sid} else None
+
+
+def _insert(book: Writing, receipt: NewReceipt, attempt_id: str | None) -> bool:
+    dialect = postgresql if book.session.get_bind().dialect.name == "postgresql" else sqlite
+    inserted = book.session.exec(
+        dialect.insert(Receipt)
+        .values(
+            sid=receipt.sid,
+            status=receipt.status,
+            error_code=receipt.error_code or 0,
+            attempt_id=attempt_id,
+            received_at=book.now,
+            form=receipt.form,
+        )
+        .on_conflict_do_nothing()
+        .returning(col(Receipt.receipt_id))
+    ).scalar_one_or_none()
+    if inserted is None:
+        return False
+    book.audit(
+        Entry(
+            actor="twilio",
+            action="receipt kept",
+            subject_type="message",
+            subject_id=receipt.sid,
+            details={"status": receipt.status, "code": receipt.error_code, "attempt": attempt_id},
+        )
+    )
+    return True
+
+
+def apply(
+    book: Writing, attempt_id: str, sid: str, raw_status: str, error_code: int | None, settled_by: str
+) -> None:
+    """Conclude an attempt from what Twilio says of its message, and remember a number that cannot be used."""
+    state = MEANS.get(message_status(raw_status), S.ACCEPTED)
+    conclude(
+        book,
+        attempt_id,
+        Conclusion(
+            AttemptState.ACCEPTED,
+            state,
+            reason=reason_of(state, error_code),
+            sid=sid,
+            provider_status=raw_status,
+            error_code=error_code,
+            settled_by=settled_by,
+        ),
+    )
+    if error_code is not None and state in {S.UNDELIVERED, S.FAILED}:
+        remember_number(book, attempt_id, error_code, from_callback=True)
+
+
+def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_callback: bool) -> None:
+    """Remember an address that opted out, or that can never be reached, by what Twilio said of it."""
+    ruling = action_for(error_code, from_callback=from_callback)
+    attempt = book.session.get_one(Attempt, attempt_id)
+    if ruling.marks_opted_out or ruling.marks_invalid:
+        refused = OPTED_OUT if ruling.marks_opted_out else INVALID
+        refuse_address(book, attempt.address, "sms", refused, f"twilio:{error_code} attempt:{attempt_id}")
+
+
+def bind_earlier(book: Writing, attempt_id: str, sid: str) -> None:
+    """Bind the receipts that came before the SID was known, and let the furthest of them speak."""
+    earlier = book.session.exec(
+        select(Receipt).where(Receipt.sid == sid, col(Receipt.attempt_id).is_(None))
+    ).all()
+    for receipt in sorted(earlier, key=lambda row: rank(message_status(row.status))):
+        receipt.attempt_id = attempt_id
+        apply(book, attempt_id, sid, receipt.status, receipt.error_code or None, "receipt")

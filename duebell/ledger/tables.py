@@ -1,0 +1,275 @@
+"""The tables of the ledger. Ids are Xero's or Twilio's own words; times are aware UTC.
+
+Personal data stands here and nowhere else: in the snapshots' bodies, in a leg's address and text, and in
+what providers answered.
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.orm import declared_attr
+from sqlmodel import Field, SQLModel
+
+from duebell.ledger.columns import UtcDateTime
+
+
+def moment(*, index: bool = False) -> Any:
+    """A column for an instant that is always there."""
+    return Field(sa_type=UtcDateTime, nullable=False, index=index)
+
+
+def maybe_moment(*, index: bool = False) -> Any:
+    """A column for an instant that may not have come."""
+    return Field(default=None, sa_type=UtcDateTime, nullable=True, index=index)
+
+
+def long_text(default: str | None = "") -> Any:
+    """A text of any length."""
+    return Field(default=default, sa_column=Column(Text, nullable=default is None))
+
+
+class Row(SQLModel):
+    """A table named after its class: ``XeroEvent`` is ``xero_event``, ``InvoiceSnapshot`` is ``invoice``."""
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:  # noqa: N805  # pyright: ignore[reportIncompatibleVariableOverride]  # a declared attribute gets the class
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__.removesuffix("Snapshot")).lower()
+
+
+class TokenSet(Row, table=True):
+    """The tokens of one consent, encrypted, shared by every tenant that the consent opened."""
+
+    token_set_id: str = Field(primary_key=True)
+    grant: str
+    sealed: str = long_text()
+    state: str = "valid"
+    expires_at: datetime = moment()
+    refreshed_at: datetime = moment()
+    version: int = 0
+    lease_owner: str | None = None
+    lease_until: datetime | None = maybe_moment()
+
+
+class Tenant(Row, table=True):
+    """One Xero organisation, how it is connected, and whether it may send."""
+
+    tenant_id: str = Field(primary_key=True)
+    connection_id: str = ""
+    token_set_id: str = Field(foreign_key="token_set.token_set_id")
+    name: str = ""
+    legal_name: str = ""
+    short_code: str = ""
+    base_currency: str = ""
+    country: str = ""
+    timezone: str = "UTC"
+    state: str = "connected"
+    sending: str = "review"
+    connected_at: datetime = moment()
+    watched_from: datetime | None = maybe_moment()
+    """Xero's own time when the first sync began: what was updated later is news."""
+    synced_at: datetime | None = maybe_moment()
+    parked_until: datetime | None = maybe_moment()
+    minute_remaining: int | None = None
+    day_remaining: int | None = None
+    drain_owner: str | None = None
+    drain_token: int = 0
+    drain_until: datetime | None = maybe_moment()
+
+
+class XeroEvent(Row, table=True):
+    """The inbox. ``mark`` is Xero's event time, or the content hash of a read that found the change."""
+
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "category", "resource_id", "type", "mark", name="uq_xero_event"),
+        Index("ix_xero_event_waiting", "tenant_id", "retry_at", sqlite_where=text("state = 'pending'"),
+              postgresql_where=text("state = 'pending'")),
+    )  # fmt: skip
+
+    event_id: int | None = Field(default=None, primary_key=True)
+    tenant_id: str
+    category: str
+    resource_id: str
+    type: str
+    mark: str
+    event_time: datetime | None = maybe_moment()
+    found_by: str = "webhook"
+    received_at: datetime = moment()
+    state: str = "pending"
+    outcome: str = ""
+    attempts: int = 0
+    retry_at: datetime = moment()
+    claim_token: int = 0
+    handled_at: datetime | None = maybe_moment()
+    flow_run_id: str | None = None
+
+
+class RejectedDelivery(Row, table=True):
+    """A signed body, or a part of one, that could not be read; kept raw so that nothing is lost."""
+
+    sha256: str = Field(primary_key=True)
+    received_at: datetime = moment()
+    reason: str
+    raw: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class InvoiceSnapshot(Row, table=True):
+    """An invoice as last read, beside the state that its last comparison was made with."""
+
+    tenant_id: str = Field(primary_key=True)
+    invoice_id: str = Field(primary_key=True)
+    contact_id: str | None = Field(default=None, index=True)
+    type: str = ""
+    status: str = Field(default="", index=True)
+    number: str = ""
+    currency: str = ""
+    due_on: str | None = None
+    updated_at: datetime | None = maybe_moment()
+    read_at: datetime = moment()
+    body: str = long_text()
+    compared_body: str | None = long_text(None)
+    """The body that changes were last derived from; empty until the first comparison."""
+    known_before_connecting: bool = False
+
+
+class ContactSnapshot(Row, table=True):
+    """A contact as last read."""
+
+    tenant_id: str = Field(primary_key=True)
+    contact_id: str = Field(primary_key=True)
+    status: str = ""
+    merged_to: str | None = None
+    updated_at: datetime | None = maybe_moment()
+    read_at: datetime = moment()
+    body: str = long_text()
+
+
+class Notification(Row, table=True):
+    """What one person is owed once. ``key`` is the dedup key and is claimed by inserting it."""
+
+    __table_args__ = (
+        Index("ix_notification_dispatch", "dispatch_at", sqlite_where=text("state in ('planned', 'held')"),
+              postgresql_where=text("state in ('planned', 'held')")),
+        Index("ix_notification_lease", "lease_until", sqlite_where=text("state in ('claimed', 'sending')"),
+              postgresql_where=text("state in ('claimed', 'sending')")),
+    )  # fmt: skip
+
+    notification_id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True)
+    tenant_id: str = Field(index=True)
+    kind: str
+    subject_id: str = Field(index=True)
+    contact_id: str | None = None
+    state: str
+    reason: str = ""
+    generation: int = 0
+    forced_by: str | None = None
+    forced_why: str | None = None
+    planned_at: datetime = moment()
+    not_before: datetime | None = maybe_moment()
+    """The earliest time at which it may be said; empty while a person or a go-live must come first."""
+    dispatch_at: datetime | None = maybe_moment()
+    """When a run is to be created for it, if none has come by itself; empty for never."""
+    dispatches: int = 0
+    lease_owner: str | None = None
+    lease_token: int = 0
+    lease_until: datetime | None = maybe_moment()
+    updated_at: datetime = moment()
+    flow_run_id: str | None = None
+
+
+class Leg(Row, table=True):
+    """One channel of a notification, in the order fixed when it was planned."""
+
+    __table_args__ = (UniqueConstraint("notification_id", "position", name="uq_leg_position"),)
+
+    leg_id: int | None = Field(default=None, primary_key=True)
+    notification_id: int = Field(foreign_key="notification.notification_id")
+    position: int = 0
+    channel: str
+    address: str
+    text: str = long_text()
+    rendered_from: str = ""
+    """The hash of the snapshot that the text was made from."""
+
+
+class Attempt(Row, table=True):
+    """One call to the provider, committed before the call. Its id travels in the callback's address."""
+
+    __table_args__ = (
+        Index("ix_attempt_settle", "settle_at", sqlite_where=text("state = 'unknown'"),
+              postgresql_where=text("state = 'unknown'")),
+    )  # fmt: skip
+
+    attempt_id: str = Field(primary_key=True)
+    notification_id: int = Field(foreign_key="notification.notification_id", index=True)
+    leg_id: int = Field(foreign_key="leg.leg_id")
+    lease_token: int
+    state: str
+    started_at: datetime = moment()
+    finished_at: datetime | None = maybe_moment()
+    address: str
+    text: str = long_text()
+    read_age_seconds: float
+    """How old the read of the invoice was when this was said."""
+    sid: str | None = Field(default=None, unique=True)
+    provider_status: str = ""
+    http_status: int | None = None
+    error_code: int | None = None
+    cause: str = ""
+    answer: str = long_text()
+    settle_at: datetime | None = maybe_moment()
+    settle_tries: int = 0
+    settled_by: str = ""
+    flow_run_id: str | None = None
+
+
+class Receipt(Row, table=True):
+    """Every status callback, raw and unordered. ``error_code`` is 0 where Twilio sent none."""
+
+    __table_args__ = (UniqueConstraint("sid", "status", "error_code", name="uq_receipt"),)
+
+    receipt_id: int | None = Field(default=None, primary_key=True)
+    sid: str
+    status: str
+    error_code: int = 0
+    attempt_id: str | None = Field(default=None, index=True)
+    received_at: datetime = moment()
+    form: str = long_text()
+
+
+class Preference(Row, table=True):
+    """What is known against, or for, writing to an address on a channel, and the evidence."""
+
+    address: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    state: str
+    evidence: str = ""
+    changed_at: datetime = moment()
+
+
+class Brake(Row, table=True):
+    """The stop that is looked at before every message. ``scope`` is ``all`` or a tenant's id."""
+
+    scope: str = Field(primary_key=True)
+    stopped: bool
+    by: str
+    why: str = ""
+    changed_at: datetime = moment()
+
+
+class Audit(Row, table=True):
+    """Append-only: who did what to which subject. Each row's hash covers the row before it."""
+
+    sequence: int | None = Field(default=None, primary_key=True)
+    at: datetime = moment(index=True)
+    actor: str
+    action: str
+    subject_type: str
+    subject_id: str = Field(index=True)
+    tenant_id: str | None = Field(default=None, index=True)
+    flow_run_id: str | None = None
+    details: str = long_text()
+    previous_hash: str
+    hash: str = Field(unique=True)

@@ -1,0 +1,223 @@
+"""Tenants: how each is connected, whether it may send, who drains its inbox, and the brake."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, update
+from sqlmodel import col, select
+
+from duebell.audit import Entry
+from duebell.errors import ConfigurationError
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Brake, Notification, Tenant
+from duebell.ledger.writing import Writing, writing
+from duebell.model import Connection, Organisation
+from duebell.states import NotificationState, Sending
+
+DRAIN_LEASE = timedelta(seconds=30)
+EVERYTHING = "all"
+
+
+def connect(
+    engine: Engine, connection: Connection, token_set_id: str, organisation: Organisation, *, now: datetime
+) -> None:
+    """Write a tenant down as connected, before its first sync; a tenant known already keeps its history."""
+    with writing(engine, now) as book:
+        tenant = book.session.get(Tenant, connection.tenant_id)
+        if tenant is None:
+            tenant = Tenant(
+                tenant_id=connection.tenant_id,
+                token_set_id=token_set_id,
+                connected_at=now,
+                watched_from=organisation.read_at or now,
+            )
+        tenant.connection_id = connection.connection_id
+        tenant.token_set_id = token_set_id
+        tenant.state = "connected"
+        describe(tenant, organisation)
+        book.session.add(tenant)
+        book.audit(Entry("connect", "tenant connected", "tenant", tenant.tenant_id, tenant.tenant_id))
+
+
+def describe(tenant: Tenant, organisation: Organisation) -> None:
+    """Copy what Xero says of the organisation onto its row."""
+    tenant.name = organisation.name
+    tenant.legal_name = organisation.legal_name
+    tenant.short_code = organisation.short_code
+    tenant.base_currency = organisation.base_currency
+    tenant.country = organisation.country
+    tenant.timezone = organisation.timezone
+
+
+def mark_synced(engine: Engine, tenant_id: str, records: int, *, now: datetime) -> None:
+    """The first sync is over: the tenant's events may be handled from now on."""
+    with writing(engine, now) as book:
+        book.session.exec(update(Tenant).where(col(Tenant.tenant_id) == tenant_id).values(synced_at=now))
+        book.audit(
+            Entry("connect", "first sync done", "tenant", tenant_id, tenant_id, details={"records": records})
+        )
+
+
+def get(engine: Engine, tenant_id: str) -> Tenant:
+    """The tenant's row. Raises ``ConfigurationError`` for one that was never connected."""
+    with reading(engine) as session:
+        tenant = session.get(Tenant, tenant_id)
+    if tenant is None:
+        raise ConfigurationError(f"tenant {tenant_id} is not connected: run `duebell connect`")
+    return tenant
+
+
+def connected(engine: Engine) -> tuple[Tenant, ...]:
+    """Every tenant that is connected, in the order of their connection."""
+    with reading(engine) as session:
+        return tuple(
+            session.exec(select(Tenant).where(Tenant.state == "connected").order_by(col(Tenant.connected_at)))
+        )
+
+
+def disconnect(engine: Engine, tenant_id: str, why: str, *, now: datetime) -> None:
+    """Mark a tenant as closed to us; its events wait until it is connected again."""
+    with writing(engine, now) as book:
+        book.session.exec(
+            update(Tenant).where(col(Tenant.tenant_id) == tenant_id).values(state="disconnected")
+        )
+        book.audit(Entry("xero", "tenant disconnected", "tenant", tenant_id, tenant_id, details={"why": why}))
+
+
+def note_limits(
+    engine: Engine, tenant_id: str, minute_remaining: int | None, day_remaining: int | None, *, now: datetime
+) -> None:
+    """Keep what Xero said is left of its limits."""
+    with writing(engine, now) as book:
+        book.session.exec(
+            update(Tenant)
+            .where(col(Tenant.tenant_id) == tenant_id)
+            .values(minute_remaining=minute_remaining, day_remaining=day_remaining)
+        )
+
+
+def park(engine: Engine, tenant_id: str, until: datetime, why: str, *, now: datetime) -> None:
+    """Leave a tenant alone until ``until``: its daily calls are used up."""
+    with writing(engine, now) as book:
+        book.session.exec(update(Tenant).where(col(Tenant.tenant_id) == tenant_id).values(parked_until=until))
+        book.audit(
+            Entry(
+                "xero",
+                "tenant parked",
+                "tenant",
+                tenant_id,
+                tenant_id,
+                details={"until": until.isoformat(), "why": why},
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DrainLease:
+    """The right to drain a tenant's inbox, until it lapses."""
+
+    tenant_id: str
+    owner: str
+    token: int
+    taken_at: datetime
+
+
+def take_drain(engine: Engine, tenant_id: str, owner: str, *, now: datetime) -> DrainLease | None:
+    """Take the drain lease of a tenant, or nothing where another run holds a living one."""
+    with writing(engine, now) as book:
+        token = book.session.exec(
+            update(Tenant)
+            .where(
+                col(Tenant.tenant_id) == tenant_id,
+                col(Tenant.synced_at).is_not(None),
+                col(Tenant.drain_until).is_(None)
+                | (col(Tenant.drain_until) < now)
+                | (col(Tenant.drain_owner) == owner),
+            )
+            .values(drain_owner=owner, drain_token=col(Tenant.drain_token) + 1, drain_until=now + DRAIN_LEASE)
+            .returning(col(Tenant.drain_token))
+        ).scalar_one_or_none()
+    return None if token is None else DrainLease(tenant_id, owner, token, now)
+
+
+def keep_drain(engine: Engine, lease: DrainLease, *, now: datetime) -> bool:
+    """The heartbeat of a drain. False where the lease lapsed and another run took it."""
+    with writing(engine, now) as book:
+        return _set_drain(book, lease, now + DRAIN_LEASE)
+
+
+def release_drain(engine: Engine, lease: DrainLease, *, now: datetime) -> bool:
+    """Give the lease back."""
+    with writing(engine, now) as book:
+        return _set_drain(book, lease, None)
+
+
+def _set_drain(book: Writing, lease: DrainLease, until: datetime | None) -> bool:
+    row = book.session.exec(
+        update(Tenant)
+        .where(col(Tenant.tenant_id) == lease.tenant_id, col(Tenant.drain_token) == lease.token)
+        .values(drain_until=until)
+        .returning(col(Tenant.tenant_id))
+    ).scalar_one_or_none()
+    return row is not None
+
+
+@dataclass(frozen=True, slots=True)
+class WentLive:
+    """What going live did to the messages that had been planned for review."""
+
+    released: int
+    dropped: int
+
+
+def go_live(engine: Engine, tenant_id: str, by: str, *, release_held: bool, now: datetime) -> WentLive:
+    """Let a tenant send. What was planned in review is dropped, or released if a person says so."""
+    with writing(engine, now) as book:
+        book.session.exec(
+            update(Tenant).where(col(Tenant.tenant_id) == tenant_id).values(sending=Sending.LIVE.value)
+        )
+        held = select(Notification).where(
+            Notification.tenant_id == tenant_id,
+            Notification.state == NotificationState.HELD.value,
+            Notification.reason == "in_review",
+        )
+        rows = book.session.exec(held).all()
+        for row in rows:
+            _end_review(row, release_held=release_held, now=now)
+        book.audit(
+            Entry(
+                by,
+                "went live",
+                "tenant",
+                tenant_id,
+                tenant_id,
+                details={"held": len(rows), "released": release_held},
+            )
+        )
+    return WentLive(len(rows), 0) if release_held else WentLive(0, len(rows))
+
+
+def _end_review(row: Notification, *, release_held: bool, now: datetime) -> None:
+    row.updated_at = now
+    if release_held:
+        row.state, row.reason = NotificationState.PLANNED.value, ""
+        row.not_before, row.dispatch_at = now, now
+    else:
+        row.state, row.reason = NotificationState.SKIPPED.value, "planned_before_going_live"
+
+
+def set_brake(engine: Engine, *, stopped: bool, by: str, why: str, scope: str, now: datetime) -> None:
+    """Stop or resume all sending, or that of one tenant."""
+    with writing(engine, now) as book:
+        row = book.session.get(Brake, scope) or Brake(scope=scope, stopped=stopped, by=by, changed_at=now)
+        row.stopped, row.by, row.why, row.changed_at = stopped, by, why, now
+        book.session.add(row)
+        action = "sending stopped" if stopped else "sending resumed"
+        book.audit(Entry(by, action, "brake", scope, details={"why": why}))
+
+
+def brakes(engine: Engine) -> Sequence[Brake]:
+    """Every brake that is on."""
+    with reading(engine) as session:
+        return session.exec(select(Brake).where(col(Brake.stopped).is_(True))).all()

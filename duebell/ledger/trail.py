@@ -1,0 +1,51 @@
+"""Reading the audit trail, and checking that nobody changed it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, or_, select
+
+from duebell.audit import Entry, entry_hash, first_break
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Audit, InvoiceSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One entry as a person reads it."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+
+
+def entries(engine: Engine, subject: str, most: int) -> Sequence[Told]:
+    """The latest entries, oldest first; with ``subject``, those about an invoice's number or about an id."""
+    with reading(engine) as session:
+        wanted = select(Audit).order_by(col(Audit.sequence).desc()).limit(most)
+        if subject:
+            ids = [subject, *_invoice_ids(session, subject)]
+            wanted = wanted.where(or_(*(col(Audit.subject_id).contains(one) for one in ids)))
+        rows = session.exec(wanted).all()
+    return [
+        Told(row.at, row.actor, row.action, f"{row.subject_type} {row.subject_id}") for row in reversed(rows)
+    ]
+
+
+def _invoice_ids(session: Session, number: str) -> Sequence[str]:
+    return session.exec(select(InvoiceSnapshot.invoice_id).where(InvoiceSnapshot.number == number)).all()
+
+
+def first_break_in(engine: Engine) -> int | None:
+    """The sequence of the first entry that was changed, or that follows one that is gone; else ``None``."""
+    with reading(engine) as session:
+        rows = session.exec(select(Audit).order_by(col(Audit.sequence))).all()
+    return first_break([(row.sequence or 0, row.previous_hash, row.hash, _computed(row)) for row in rows])
+
+
+def _computed(row: Audit) -> str:
+    entry = Entry(row.actor, row.action, row.subject_type, row.subject_id, row.tenant_id, row.flow_run_id)
+    return entry_hash(row.previous_hash, row.at, entry, row.details)

@@ -1,0 +1,72 @@
+"""Attempts whose outcome nobody knows yet, and when each is to be looked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, update
+from sqlmodel import Session, col, select
+
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.writing import Writing
+from duebell.states import AttemptState
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """An attempt whose outcome is not known yet, with what a search for it needs."""
+
+    attempt_id: str
+    tenant_id: str
+    address: str
+    text: str
+    sid: str | None
+    started_at: datetime
+    settle_tries: int
+
+
+def unsettled(
+    session: Session, *, now: datetime | None = None, attempt_ids: Sequence[str] | None = None
+) -> list[Unsettled]:
+    """Unknown attempts: those that are due at ``now``, or those named, or all."""
+    wanted = (
+        select(Attempt, Notification.tenant_id)
+        .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
+        .where(col(Attempt.state) == AttemptState.UNKNOWN.value)
+        .order_by(col(Attempt.started_at))
+    )
+    if now is not None:
+        wanted = wanted.where(col(Attempt.settle_at) <= now)
+    if attempt_ids is not None:
+        wanted = wanted.where(col(Attempt.attempt_id).in_(attempt_ids))
+    return [
+        Unsettled(row.attempt_id, tenant_id, row.address, row.text, row.sid, row.started_at, row.settle_tries)
+        for row, tenant_id in session.exec(wanted).all()
+    ]
+
+
+def settle_due(engine: Engine, *, now: datetime) -> bool:
+    """Whether any unknown attempt is due to be looked for."""
+    with reading(engine) as session:
+        found = session.exec(
+            select(Attempt.attempt_id)
+            .where(col(Attempt.state) == AttemptState.UNKNOWN.value, col(Attempt.settle_at) <= now)
+            .limit(1)
+        ).first()
+    return found is not None
+
+
+def look_later(book: Writing, attempt_id: str, at: datetime) -> None:
+    """Nothing was found: look again at ``at``."""
+    book.session.exec(
+        update(Attempt)
+        .where(col(Attempt.attempt_id) == attempt_id, col(Attempt.state) == AttemptState.UNKNOWN.value)
+        .values(settle_at=at, settle_tries=col(Attempt.settle_tries) + 1)
+    )
+
+
+def bound_sids(session: Session, sids: Sequence[str]) -> set[str]:
+    """Which of these SIDs belong to an attempt already."""
+    found = session.exec(select(Attempt.sid).where(col(Attempt.sid).in_(sids))).all()
+    return {sid for sid in found if sid}

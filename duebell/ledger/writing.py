@@ -1,0 +1,78 @@
+"""A writing transaction of the ledger, with its entries in the audit trail."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Engine, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col, select
+
+from duebell.audit import START, Entry, entry_hash, written
+from duebell.ledger.tables import Audit
+
+AUDIT_LOCK = 718294
+
+
+class Writing:
+    """An open transaction. ``session`` changes rows; ``audit`` says what it means."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self.session = session
+        self.now = now
+        self._entries: list[Entry] = []
+
+    def audit(self, entry: Entry) -> None:
+        """Add an entry to the trail; it is written with the change, or not at all."""
+        self._entries.append(entry)
+
+    def write_trail(self) -> None:
+        """Put the entries at the end of the chain. Called once, right before the commit."""
+        if not self._entries:
+            return
+        if self.session.get_bind().dialect.name == "postgresql":
+            # Taken last in every transaction, so that it cannot deadlock with row locks.
+            self.session.connection().execute(
+                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": AUDIT_LOCK}
+            )
+        last = self.session.exec(select(Audit.hash).order_by(col(Audit.sequence).desc()).limit(1)).first()
+        previous = last or START
+        for entry in self._entries:
+            details = written(entry.details)
+            row = Audit(
+                at=self.now,
+                actor=entry.actor,
+                action=entry.action,
+                subject_type=entry.subject_type,
+                subject_id=entry.subject_id,
+                tenant_id=entry.tenant_id,
+                flow_run_id=entry.flow_run_id,
+                details=details,
+                previous_hash=previous,
+                hash=entry_hash(previous, self.now, entry, details),
+            )
+            self.session.add(row)
+            self.session.flush()
+            previous = row.hash
+
+
+@contextmanager
+def writing(engine: Engine, now: datetime) -> Generator[Writing]:
+    """One transaction: all of it is committed with its audit entries, or nothing is."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        book = Writing(session, now)
+        yield book
+        session.flush()
+        book.write_trail()
+
+
+def insert_missing(session: Session, rows: Sequence[SQLModel]) -> None:
+    """Add the rows of one table whose keys are not there yet, though others may be adding them as well.
+
+    Give the rows in the order of their keys: two transactions that add the same in two orders would wait for
+    each other.
+    """
+    if rows:
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(type(rows[0])).on_conflict_do_nothing()
+        session.connection().execute(statement, [row.model_dump() for row in rows])
