@@ -1,0 +1,103 @@
+"""Connecting organisations: tokens, the tenant's row, and the first sync, which is silent."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from duebell import tokens
+from duebell.access import XeroAccess
+from duebell.errors import ConfigurationError, Permanent
+from duebell.ledger import inbox, snapshots, tenants
+from duebell.ledger.inbox import NewEvent
+from duebell.model import Connection
+from duebell.reading import XeroReader
+from duebell.resources import Resources
+from duebell.xero.client import Pace, XeroClient
+from duebell.xero.identity import SCOPES
+
+GRANT = "client_credentials"
+OWNER = "connect"
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A tenant that is ready, and how many invoices its first sync found (0 where it was synced before)."""
+
+    tenant_id: str
+    name: str
+    known: int
+    news: int
+
+
+PaceOf = Callable[[str], Pace]
+"""The pace of a tenant, by its id."""
+
+
+def connect_custom(resources: Resources, pace_of: PaceOf, no_pace: Pace) -> tuple[Connected, ...]:
+    """Connect by a custom connection, which needs no person: its credentials are the consent.
+
+    Safe to repeat: a tenant that is known keeps its history and is not synced again. Raises
+    ``ConfigurationError`` where Xero refuses the credentials or they open no organisation.
+    """
+    token_set_id = f"{GRANT}:{resources.settings.xero_client_id}"
+    answer = resources.identity().client_credentials(SCOPES)
+    tokens.store(resources.engine, resources.vault, token_set_id, GRANT, answer, now=resources.clock())
+    opened = _organisations(resources, token_set_id, no_pace)
+    if not opened:
+        raise ConfigurationError(
+            "the Xero app of XERO_CLIENT_ID opens no organisation: authorise the custom connection at "
+            "developer.xero.com/app/manage"
+        )
+    return tuple(_connect(resources, one, token_set_id, pace_of(one.tenant_id)) for one in opened)
+
+
+def _organisations(resources: Resources, token_set_id: str, no_pace: Pace) -> tuple[Connection, ...]:
+    client = _client(resources, token_set_id, "", no_pace)
+    return tuple(one for one in client.connections() if one.tenant_type == "ORGANISATION")
+
+
+def _client(resources: Resources, token_set_id: str, tenant_id: str, pace: Pace) -> XeroClient:
+    return XeroClient(
+        resources.xero_http,
+        resources.settings.xero_api_url,
+        lambda: tokens.read(resources.engine, resources.vault, token_set_id).access,
+        tenant_id,
+        pace,
+        lambda _limits: None,
+    )
+
+
+def _connect(resources: Resources, connection: Connection, token_set_id: str, pace: Pace) -> Connected:
+    tenant_id = connection.tenant_id
+    organisation = _client(resources, token_set_id, tenant_id, pace).organisation()
+    tenants.connect(resources.engine, connection, token_set_id, organisation, now=resources.clock())
+    tenant = tenants.get(resources.engine, tenant_id)
+    if tenant.synced_at is not None:
+        return Connected(tenant_id, organisation.name, 0, 0)
+    if tenant.watched_from is None:
+        raise Permanent(f"tenant {tenant_id} has no time from which it is watched")
+    known, news = first_sync(resources, tenant_id, tenant.watched_from, pace)
+    return Connected(tenant_id, organisation.name, known, news)
+
+
+def first_sync(resources: Resources, tenant_id: str, watched_from: datetime, pace: Pace) -> tuple[int, int]:
+    """Read what exists as known; put what was updated since ``watched_from`` (Xero's clock) into the inbox.
+
+    Returns how many invoices there are and how many of them are news. Nothing of the tenant is handled
+    before this ends, so that no old invoice is ever announced.
+    """
+    reader = XeroReader(XeroAccess(resources, tenant_id, pace, OWNER))
+    known = reader.first_sync(watched_from)
+    news = snapshots.never_compared(resources.engine, tenant_id)
+    events = [
+        NewEvent(tenant_id, "INVOICE", invoice_id, "UPDATE", _content_mark(body), None, found_by="first_sync")
+        for invoice_id, body in news
+    ]
+    inbox.keep(resources.engine, events, [], now=resources.clock())
+    tenants.mark_synced(resources.engine, tenant_id, known, now=resources.clock())
+    return known, len(news)
+
+
+def _content_mark(body: str) -> str:
+    return f"sha256:{hashlib.sha256(body.encode()).hexdigest()}"

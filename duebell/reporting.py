@@ -1,0 +1,111 @@
+"""What a run came to, told without naming anybody: for the run's state and its artifact in the UI."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from duebell.ledger import notifications
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import InvoiceSnapshot, Leg, Notification, Tenant
+from duebell.phone import redact
+from duebell.policy import IN_WORDS, Reason
+from duebell.states import TOLD, NotificationState
+from duebell.xero.links import invoice_link
+
+S = NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One notification as the UI may show it: the address is redacted, names and amounts are left out."""
+
+    invoice: str
+    recipient: str
+    channel: str
+    state: str
+    reason: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended. ``sound`` is false where a person has to mend something."""
+
+    name: str
+    message: str
+    sound: bool
+    lines: tuple[Line, ...]
+
+
+def lines_for(engine: Engine, tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> tuple[Line, ...]:
+    """One line a notification; an invoice without one gets a line that says so."""
+    with reading(engine) as session:
+        tenant = session.get_one(Tenant, tenant_id)
+        numbers = dict(
+            session.exec(
+                select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.number).where(
+                    InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(invoice_ids)
+                )
+            ).all()
+        )
+        rows = notifications.of_invoices(session, tenant_id, kind, invoice_ids)
+        ids = [row.notification_id for row in rows]
+        legs = {
+            leg.notification_id: leg
+            for leg in session.exec(select(Leg).where(col(Leg.notification_id).in_(ids)))
+        }
+    told = [_line(row, legs.get(row.notification_id or 0), numbers, tenant.short_code) for row in rows]
+    silent = [one for one in invoice_ids if one not in {row.subject_id for row in rows}]
+    return (*told, *(_silent_line(one, numbers, tenant.short_code) for one in silent))
+
+
+def _silent_line(invoice_id: str, numbers: dict[str, str], short_code: str) -> Line:
+    reason = "" if invoice_id in numbers else "Xero knows no such invoice"
+    link = invoice_link(short_code, invoice_id)
+    return Line(numbers.get(invoice_id, invoice_id), "", "", "nothing owed", reason, link)
+
+
+def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_code: str) -> Line:
+    return Line(
+        numbers.get(row.subject_id, row.subject_id),
+        redact(leg.address) if leg else "",
+        leg.channel if leg else "",
+        row.state,
+        in_words(row.reason),
+        invoice_link(short_code, row.subject_id),
+    )
+
+
+def in_words(reason: str) -> str:
+    """A kept reason as a sentence, with its detail behind it; a code that is not ours stays as it is."""
+    code, _, detail = reason.partition(":")
+    if code not in set(Reason):
+        return reason
+    return f"{IN_WORDS[Reason(code)]} ({detail})" if detail else IN_WORDS[Reason(code)]
+
+
+def ending(lines: Sequence[Line]) -> Ending:
+    """Name the end of a run by its most pressing line, and count the rest."""
+    counts = Counter(line.state for line in lines)
+    message = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(counts.items()))
+    broken = [line.reason for line in lines if line.reason.startswith("template:")]
+    if broken:
+        return Ending(
+            "Template problem", broken[0].removeprefix("template:"), sound=False, lines=tuple(lines)
+        )
+    return Ending(_name(counts), message or "nothing to tell", sound=True, lines=tuple(lines))
+
+
+def _name(counts: Counter[str]) -> str:
+    told = sum(counts[state.value] for state in TOLD)
+    names = (
+        (counts[S.PARKED.value], "Parked"),
+        (counts[S.UNKNOWN.value] + counts[S.SENDING.value], "Outcome unknown"),
+        (told, "Told"),
+        (counts[S.PLANNED.value] + counts[S.HELD.value] + counts[S.CLAIMED.value], "Held"),
+        (counts[S.GIVEN_UP.value] + counts[S.UNDELIVERED.value] + counts[S.FAILED.value], "Not delivered"),
+    )
+    return next((name for count, name in names if count), "Nothing to tell")

@@ -1,0 +1,119 @@
+"""What a flow's steps work with: made once by whoever runs them, and handed down.
+
+The warm worker makes one set for its life and puts it around every run, so that no module holds state that
+two runs could share by accident. A process that runs a single flow makes its own.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+
+import httpx
+from sqlalchemy import Engine
+
+from duebell.clock import Clock, system_clock
+from duebell.errors import ConfigurationError
+from duebell.ledger.engine import migrate, open_ledger
+from duebell.policy_file import Policy, load_policy
+from duebell.render import Templates
+from duebell.setting_needs import Use
+from duebell.settings import Settings, load
+from duebell.twilio.client import TwilioClient
+from duebell.twilio.transport import twilio_http_client
+from duebell.vault import Vault, load_or_create_keys
+from duebell.xero.identity import XeroIdentity
+from duebell.xero.transfer import make_http_client
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The ledger, the clients, and the configuration that they were made from."""
+
+    settings: Settings
+    engine: Engine
+    vault: Vault
+    xero_http: httpx.Client
+    twilio_http: httpx.Client
+    clock: Clock = system_clock
+
+    @property
+    def policy(self) -> Policy:
+        """The policy as the file stands now."""
+        return load_policy(self.settings.policy)
+
+    @property
+    def templates(self) -> Templates:
+        """The templates as the folder stands now."""
+        return Templates(self.settings.templates)
+
+    def identity(self) -> XeroIdentity:
+        """Xero's token endpoint, with our credentials."""
+        self.settings.require(Use.XERO)
+        return XeroIdentity(
+            self.xero_http,
+            self.settings.xero_identity_url,
+            self.settings.xero_client_id,
+            self.settings.xero_client_secret,
+        )
+
+    def twilio(self, *, with_token: bool = False) -> TwilioClient:
+        """Twilio, with the API key where one is set and the auth token otherwise.
+
+        ``with_token`` asks for the auth token all the same: a standard key may not read the account.
+        """
+        settings = self.settings
+        settings.require(Use.SMS)
+        with_key = bool(settings.twilio_api_key) and not with_token
+        return TwilioClient(
+            self.twilio_http,
+            settings.twilio_account_sid,
+            settings.twilio_api_key if with_key else settings.twilio_account_sid,
+            settings.twilio_api_secret if with_key else settings.twilio_auth_token,
+            settings.twilio_api_url,
+        )
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.xero_http.close()
+        self.twilio_http.close()
+        self.engine.dispose()
+
+
+def open_resources(settings: Settings, clock: Clock = system_clock) -> Resources:
+    """Open everything, and bring the ledger's schema up to date. Raises ``ConfigurationError``."""
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"DUEBELL_HOME {settings.home} cannot be made or written ({error.strerror}): "
+            "choose a folder that this user may write to"
+        ) from error
+    vault = Vault(load_or_create_keys(settings))
+    engine = open_ledger(settings.database_url.get_secret_value())
+    migrate(engine)
+    return Resources(settings, engine, vault, make_http_client(), twilio_http_client(), clock)
+
+
+_CURRENT: ContextVar[Resources | None] = ContextVar("resources", default=None)
+
+
+@contextmanager
+def using(resources: Resources) -> Generator[Resources]:
+    """Hand these resources to everything that runs inside, in this thread and in those it starts tasks in."""
+    token = _CURRENT.set(resources)
+    try:
+        yield resources
+    finally:
+        _CURRENT.reset(token)
+
+
+def resources() -> Resources:
+    """What was handed down, or this process's own where nobody handed anything down."""
+    return _CURRENT.get() or _own()
+
+
+@lru_cache(maxsize=1)
+def _own() -> Resources:
+    return open_resources(load())

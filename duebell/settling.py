@@ -1,0 +1,98 @@
+"""Settling an unknown send by evidence: the SID, then Twilio's list. Absence from it proves nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from duebell.ledger import receipts, unsettled
+from duebell.ledger.engine import reading
+from duebell.ledger.evidence import Conclusion, conclude
+from duebell.ledger.unsettled import Unsettled
+from duebell.ledger.writing import writing
+from duebell.policy_file import Policy
+from duebell.resources import Resources
+from duebell.states import AttemptState, NotificationState
+from duebell.twilio.messages import MessageState
+
+BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=15)
+"""How far Twilio's creation time may lie from our intent: clocks differ, and queues take their time."""
+
+
+def matching(attempt: Unsettled, listed: tuple[MessageState, ...], bound: set[str]) -> MessageState | None:
+    """The one message of Twilio's list that can only be this attempt, or ``None``.
+
+    The sender is not compared: a Messaging Service picks it, and a registered name may replace it. Two
+    candidates are no evidence.
+    """
+    candidates = [
+        message
+        for message in listed
+        if message.sid not in bound
+        and message.direction.startswith("outbound")
+        and _same_text(message.body, attempt.text)
+        and message.created_at is not None
+        and attempt.started_at - BEFORE <= message.created_at <= attempt.started_at + AFTER
+    ]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _same_text(listed: str, sent: str) -> bool:
+    # A trial account's messages are listed with a sentence of Twilio's before ours.
+    return " ".join(listed.split()).endswith(" ".join(sent.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a look came to: ``found`` with Twilio's status, ``later``, or ``parked`` for a person."""
+
+    attempt_id: str
+    outcome: str
+    state: str = ""
+
+
+def settle(resources: Resources, attempt: Unsettled) -> Settled:
+    """Look once for the outcome of an attempt. Raises what reading Twilio raises."""
+    message = _look(resources, attempt)
+    now = resources.clock()
+    with writing(resources.engine, now) as book:
+        if message is not None:
+            receipts.apply(
+                book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, "twilio's list"
+            )
+            receipts.bind_earlier(book, attempt.attempt_id, message.sid)
+            return Settled(attempt.attempt_id, "found", message.raw_status)
+        later = next_look(attempt, resources.policy, now)
+        if later is not None:
+            unsettled.look_later(book, attempt.attempt_id, later)
+            return Settled(attempt.attempt_id, "later")
+        state = conclude(
+            book,
+            attempt.attempt_id,
+            Conclusion(
+                AttemptState.PARKED,
+                NotificationState.PARKED,
+                reason="no_evidence",
+                cause="nothing shows whether Twilio took it; a person decides",
+                settled_by="settle",
+            ),
+        )
+    # It may have been settled otherwise while Twilio was asked.
+    outcome = "parked" if state is NotificationState.PARKED else "found"
+    return Settled(attempt.attempt_id, outcome, state.value)
+
+
+def _look(resources: Resources, attempt: Unsettled) -> MessageState | None:
+    twilio = resources.twilio()
+    if attempt.sid is not None:
+        return twilio.fetch(attempt.sid)
+    listed = twilio.find(attempt.address, attempt.started_at - BEFORE)
+    with reading(resources.engine) as session:
+        bound = unsettled.bound_sids(session, [message.sid for message in listed])
+    return matching(attempt, listed, bound)
+
+
+def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | None:
+    """When to look again, or ``None`` once the limit has passed and a person has to decide."""
+    limit = attempt.started_at + timedelta(minutes=policy.settle.park_after_minutes)
+    waits = [attempt.started_at + timedelta(minutes=minutes) for minutes in policy.settle.after_minutes]
+    coming = [at for at in [*waits, limit] if at > now]
+    return coming[0] if coming else None

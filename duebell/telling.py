@@ -1,0 +1,242 @@
+"""Telling one person: look again, write the attempt down, post once, write down what came of it."""
+
+import hashlib
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, func
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col, select
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from duebell.errors import Permanent, TemplateProblem
+from duebell.failpoints import fail_point
+from duebell.ledger import attempts, dispatch, notifications, receipts
+from duebell.ledger.attempts import Intent
+from duebell.ledger.engine import reading
+from duebell.ledger.evidence import Conclusion, conclude
+from duebell.ledger.notifications import Claim
+from duebell.ledger.tables import Attempt, Leg, Notification
+from duebell.ledger.writing import Writing, writing
+from duebell.outcomes import conclusion_of
+from duebell.planning import Known, Rules, decide_again, known_of
+from duebell.policy import Hold, Send, Skip
+from duebell.resources import Resources
+from duebell.states import NotificationState, Sending
+from duebell.twilio.callbacks import callback_url
+from duebell.twilio.messages import SmsRequest
+from duebell.wording import values_for_invoice
+
+FRESH = timedelta(seconds=60)
+"""How old the read of an invoice may be at the moment at which somebody is told about it."""
+
+TEMPLATE_WAIT = timedelta(hours=1)
+"""A message whose template cannot be rendered is tried again this much later, or by hand after the mend."""
+
+S = NotificationState
+
+ReadAgain = Callable[[str, str, datetime], None]
+"""Puts an invoice (tenant, invoice), read at a time or later, into the ledger. Raises as reading does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What became of one claim: the notification's state now, and a code that says why."""
+
+    notification_id: int
+    state: str
+    reason: str = ""
+
+
+def rules_of(resources: Resources) -> Rules:
+    """What the operator decided, as the files stand now."""
+    return Rules(resources.policy, Sending(resources.settings.sending.value))
+
+
+def render(resources: Resources, claim: Claim) -> Said | None:
+    """Write the text of a claimed notification into its leg.
+
+    ``None`` where it stands. A template that cannot say it puts the notification on hold, with the template
+    and the field as its reason; nothing is sent.
+    """
+    now = resources.clock()
+    with writing(resources.engine, now) as book:
+        known = known_of(book.session, claim.tenant_id, [claim.subject_id])[claim.subject_id]
+        try:
+            _write_text(book, resources, claim, known)
+        except TemplateProblem as problem:
+            return _hold_for_template(book, claim, problem)
+    return None
+
+
+def _write_text(book: Writing, resources: Resources, claim: Claim, known: Known) -> str:
+    leg = _leg(book, claim)
+    source = _source_of(known)
+    if leg.rendered_from != source:
+        if known.contact is None:
+            raise Permanent(f"notification {claim.notification_id} has no contact to write to")
+        notification = book.session.get_one(Notification, claim.notification_id)
+        values = values_for_invoice(known.tenant, known.read.invoice, known.contact)
+        leg.text = resources.templates.render_sms(notification.kind, values)
+        leg.rendered_from = source
+        book.session.add(leg)
+    return leg.text
+
+
+def _source_of(known: Known) -> str:
+    return hashlib.sha256(f"{known.read.body}{known.contact}".encode()).hexdigest()
+
+
+def _leg(book: Writing, claim: Claim) -> Leg:
+    wanted = select(Leg).where(Leg.notification_id == claim.notification_id, Leg.position == 0)
+    return book.session.exec(wanted).one()
+
+
+def _hold_for_template(book: Writing, claim: Claim, problem: TemplateProblem) -> Said:
+    later = book.now + TEMPLATE_WAIT
+    return _let_go(book, claim, S.HELD, f"template:{problem}", not_before=book.now, dispatch_at=later)
+
+
+def _let_go(
+    book: Writing,
+    claim: Claim,
+    state: NotificationState,
+    reason: str,
+    *,
+    not_before: datetime | None,
+    dispatch_at: datetime | None,
+) -> Said:
+    """Give the claim back, and say how the notification stands: a lost claim changes nothing."""
+    given_back = notifications.let_go(
+        book, claim, state, reason, not_before=not_before, dispatch_at=dispatch_at, actor="send"
+    )
+    if given_back:
+        return Said(claim.notification_id, state.value, reason)
+    row = book.session.get_one(Notification, claim.notification_id, populate_existing=True)
+    return Said(claim.notification_id, row.state, row.reason)
+
+
+def hold_cancelled(resources: Resources, claim: Claim) -> Said:
+    """Give a claim back because its run was cancelled: it waits for a person to run it again."""
+    now = resources.clock()
+    with writing(resources.engine, now) as book:
+        return _let_go(book, claim, S.HELD, "run_cancelled", not_before=now, dispatch_at=None)
+
+
+def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_id: str | None) -> Said:
+    """Send a claimed notification once, if it is still true and nothing stands against it.
+
+    Raises what reading Xero again raises, with the claim still held: nothing was posted then.
+    """
+    _have_fresh(resources, claim, read_again)
+    # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
+    twilio, look = resources.twilio(), first_look(resources)
+    tries = _tries(resources.engine, claim) + 1
+    intent = _intend(resources, claim, flow_run_id)
+    if isinstance(intent, Said):
+        return intent
+    fail_point("after-intent")
+    outcome = twilio.send(_request(resources, intent))
+    fail_point("after-post")
+    return _record(resources, intent, conclusion_of(
+        outcome,
+        tries=tries,
+        first_look=look,
+        jitter=random.random(),  # noqa: S311 - it spreads retries, it guards nothing
+        now=resources.clock(),
+    ))  # fmt: skip
+
+
+def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> None:
+    since = resources.clock() - FRESH
+    with reading(resources.engine) as session:
+        known = known_of(session, claim.tenant_id, [claim.subject_id]).get(claim.subject_id)
+    if known is None or known.read.read_at < since:
+        read_again(claim.tenant_id, claim.subject_id, since)
+
+
+def _intend(resources: Resources, claim: Claim, flow_run_id: str | None) -> Intent | Said:
+    """Decide once more on the fresh read, and write the attempt down in the same transaction."""
+    now = resources.clock()
+    with writing(resources.engine, now) as book:
+        row = book.session.get_one(Notification, claim.notification_id)
+        known = known_of(book.session, claim.tenant_id, [claim.subject_id])[claim.subject_id]
+        if known.read.read_at < now - FRESH:
+            return _put_back(book, claim, "read_too_old")
+        match decide_again(row, known, rules_of(resources), now):
+            case Skip(reason=reason):
+                return _let_go(book, claim, S.SKIPPED, reason.value, not_before=None, dispatch_at=None)
+            case Hold(reason=reason, not_before=later):
+                return _let_go(book, claim, S.HELD, reason.value, not_before=later, dispatch_at=later)
+            case Send(address=address):
+                return _begin(book, resources, claim, known, address, flow_run_id)
+
+
+def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
+    row = book.session.get_one(Notification, claim.notification_id)
+    later = book.now + dispatch.wait_after(row.dispatches)
+    return _let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
+
+
+def _begin(
+    book: Writing, resources: Resources, claim: Claim, known: Known, address: str, flow_run_id: str | None
+) -> Intent | Said:
+    leg = _leg(book, claim)
+    if leg.address != address:
+        leg.address, leg.rendered_from = address, ""
+    try:
+        text = _write_text(book, resources, claim, known)
+    except TemplateProblem as problem:
+        return _hold_for_template(book, claim, problem)
+    intent = attempts.begin(
+        book, claim, uuid.uuid4().hex, text=text, read_at=known.read.read_at, flow_run_id=flow_run_id
+    )
+    return intent or _put_back(book, claim, "stopped_or_overtaken")
+
+
+def _request(resources: Resources, intent: Intent) -> SmsRequest:
+    settings = resources.settings
+    on_this_machine = settings.twilio_api_url.startswith(("http://127.0.0.1", "http://localhost"))
+    return SmsRequest(
+        to=intent.address,
+        body=intent.text,
+        messaging_service_sid=settings.twilio_messaging_service_sid or None,
+        from_=settings.twilio_from or None,
+        # Twilio would list another text than was sent, and a lost answer could not be found again by it.
+        smart_encoded=False,
+        status_callback=callback_url(settings.public_url, intent.attempt_id, allow_loopback=on_this_machine),
+    )
+
+
+def _tries(engine: Engine, claim: Claim) -> int:
+    with reading(engine) as session:
+        return session.exec(
+            select(func.count())
+            .select_from(Attempt)
+            .where(col(Attempt.notification_id) == claim.notification_id)
+        ).one()
+
+
+def first_look(resources: Resources) -> timedelta:
+    """How long after an unanswered POST its outcome is looked for first."""
+    return timedelta(minutes=resources.policy.settle.after_minutes[0])
+
+
+@retry(
+    retry=retry_if_exception_type(OperationalError),
+    wait=wait_random_exponential(max=5),
+    stop=stop_after_delay(40),
+    reraise=True,
+)
+def _record(resources: Resources, intent: Intent, known: Conclusion) -> Said:
+    """Write the outcome down, for as long as the lease lasts: a busy database must not cost the SID."""
+    with writing(resources.engine, resources.clock()) as book:
+        state = conclude(book, intent.attempt_id, known)
+        if known.sid is not None:
+            receipts.bind_earlier(book, intent.attempt_id, known.sid)
+        if known.error_code is not None:
+            receipts.remember_number(book, intent.attempt_id, known.error_code, from_callback=False)
+    return Said(intent.notification_id, state.value, known.reason)
