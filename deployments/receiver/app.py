@@ -1,0 +1,61 @@
+"""The receiver as an ASGI application: two webhooks, two probes, and nothing else."""
+
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from anyio.to_thread import run_sync
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from deployments.receiver.answers import Reticent, without_words
+from deployments.receiver.ledger_thread import LedgerThread
+from deployments.receiver.net import Net
+from deployments.receiver.nudge import Nudges
+from deployments.receiver.parts import ReceiverParts
+from deployments.receiver.prefect_rest import PrefectRest
+from deployments.receiver.probes import ReadyProbe, alive
+from deployments.receiver.twilio_status import TwilioStatus
+from deployments.receiver.xero_webhook import XeroWebhook
+from duebell.twilio.callbacks import STATUS_PATH
+
+XERO_PATH = "/webhooks/xero"
+PARTING_SECONDS = 2.0
+
+
+def make_app(receiver: ReceiverParts) -> Starlette:
+    """The application. Nudges and the net run between startup and shutdown, which closes the engine."""
+    prefect = PrefectRest(receiver.prefect)
+    ledger = LedgerThread(receiver.patience.answer_seconds)
+    nudges = Nudges(prefect, receiver.clock)
+    net = Net(receiver.engine, prefect, receiver.clock, receiver.patience)
+
+    @asynccontextmanager
+    async def while_running(_app: Starlette) -> AsyncGenerator[None]:
+        stop = threading.Event()
+        helpers = [net.start(stop), nudges.start()]
+        yield
+        stop.set()
+        nudges.stop()
+        for helper in helpers:
+            await run_sync(helper.join, PARTING_SECONDS)
+        ledger.close()
+        prefect.close()
+        receiver.engine.dispose()
+
+    app = Starlette(
+        routes=[
+            Route(XERO_PATH, XeroWebhook(receiver, ledger, nudges).answer, methods=["POST"]),
+            Route(STATUS_PATH, TwilioStatus(receiver, ledger).answer, methods=["POST"]),
+            Route("/healthz", alive),
+            Route("/readyz", ReadyProbe(receiver.engine, prefect).answer),
+        ],
+        middleware=[Middleware(Reticent)],
+        exception_handlers={HTTPException: without_words},
+        lifespan=while_running,
+    )
+    # A redirect would answer a signed delivery with something other than 200.
+    app.router.redirect_slashes = False
+    return app

@@ -1,0 +1,96 @@
+"""The receiver's process: settings, ledger and uvicorn."""
+
+import logging
+import os
+import sys
+from datetime import timedelta
+from typing import Any
+
+import uvicorn
+from pydantic import SecretStr
+from sqlalchemy import Engine, event
+
+from deployments.receiver.app import make_app
+from deployments.receiver.connections import ImpatientProtocol
+from deployments.receiver.parts import Patience, ReceiverParts
+from deployments.receiver.prefect_rest import PrefectPlace
+from duebell.clock import system_clock
+from duebell.errors import ConfigurationError
+from duebell.ledger.engine import migrate, open_ledger
+from duebell.policy_file import load_policy
+from duebell.setting_needs import Use
+from duebell.settings import Settings, load
+
+log = logging.getLogger("duebell.receiver")
+LEDGER_SECONDS = 3
+
+
+def open_for_answers(url: str) -> Engine:
+    """The ledger for callers that wait: a writer gives up after three seconds, on PostgreSQL as on SQLite."""
+    engine = open_ledger(url, busy_seconds=LEDGER_SECONDS)
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", _bound_statements)
+    return engine
+
+
+def _bound_statements(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET statement_timeout = '{LEDGER_SECONDS}s'")
+    connection.commit()
+
+
+def prefect_place(settings: Settings) -> PrefectPlace:
+    """Prefect's server by the variables that its own clients read."""
+    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    own = f"http://127.0.0.1:{settings.prefect_server_api_port}/api"
+    return PrefectPlace(settings.prefect_api_url or own, SecretStr(auth))
+
+
+def uvicorn_config(receiver: ReceiverParts) -> uvicorn.Config:
+    """How uvicorn serves the receiver."""
+    return uvicorn.Config(
+        make_app(receiver),
+        host=receiver.settings.listen_host,
+        port=receiver.settings.listen_port,
+        http=ImpatientProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The peer's word on who it speaks for is not believed: signatures are over the configured address.
+        proxy_headers=False,
+        # uvicorn counts open connections, idle ones too, and answers 503 above: half of the usual 1,024 file
+        # descriptors, and more than a proxy in front or Xero and Twilio together open.
+        limit_concurrency=500,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=5,  # a delivery is answered within body and ledger time, or comes again
+        h11_max_incomplete_event_size=16 * 1024,  # request line and headers; neither sender comes near
+    )
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status where it could not begin."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each call at INFO, with its address
+    try:
+        settings = load()
+        url = settings.database_url.get_secret_value()
+        migrator = open_ledger(url)  # a migration may take longer than an answer
+        migrate(migrator)
+        migrator.dispose()
+        first_look = timedelta(minutes=load_policy(settings.policy).settle.after_minutes[0])
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for problem in settings.missing_for(Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS):
+        log.warning("%s Until then what it would check is refused.", problem)
+    receiver = ReceiverParts(
+        settings,
+        open_for_answers(url),
+        system_clock,
+        prefect_place(settings),
+        Patience(first_look=first_look),
+    )
+    uvicorn.Server(uvicorn_config(receiver)).run()
+    return 0
