@@ -1,0 +1,31 @@
+"""An invoice was issued: tell the customer, once."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from tasks.ledger import check_dedup, record_status
+from tasks.messages import render, send
+from tasks.xero import fetch_invoices, refresh_token
+
+KIND = "invoice_issued"
+
+
+@flow(name="invoice-issued", persist_result=False)
+def invoice_issued(tenant_id: str, invoice_ids: list[str]) -> State[None]:
+    """Tell the customers of these invoices that they were issued, each of them once.
+
+    Safe to run by hand, again, or twice at once: what was told is not told again, and what stopped being
+    true is not told at all.
+
+    Args:
+        tenant_id: the Xero organisation.
+        invoice_ids: Xero's ids of the invoices.
+    """
+    refresh_token(tenant_id)
+    fetch_invoices(tenant_id, invoice_ids)
+    claims = check_dedup(tenant_id, KIND, invoice_ids)
+    ready = render(claims)
+    send.map(ready).wait()
+    ending = record_status(tenant_id, KIND, invoice_ids)
+    return (Completed if ending.sound else Failed)(name=ending.name, message=ending.message)

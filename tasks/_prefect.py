@@ -1,0 +1,87 @@
+"""What every task shares with Prefect: which failures are tried again, the pace, and its own run."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, StateType
+from prefect.concurrency.sync import concurrency, rate_limit
+from prefect.runtime import flow_run
+from prefect.tasks import exponential_backoff
+
+from duebell.access import XeroAccess
+from duebell.errors import Transient
+from duebell.resources import resources
+from duebell.xero.client import Pace
+
+
+def transient(_task: Any, _run: Any, state: State[Any]) -> bool:
+    """Whether a failed task is tried again: only where the same call may succeed later."""
+    return isinstance(state.result(raise_on_failure=False), Transient)
+
+
+RETRYING: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=2),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": transient,
+}
+"""2, 4, 8 and 16 seconds, each with up to half as much again, and only on ``Transient``."""
+
+
+def pace_of(tenant_id: str) -> Pace:
+    """The tenant's share of Xero's limits, as Prefect's global limits hold it for every worker together.
+
+    Strict: without it a limit that is missing would be skipped in silence.
+    """
+
+    @contextmanager
+    def pace() -> Generator[None]:
+        rate_limit(f"xero-rate-{tenant_id}", strict=True)
+        with concurrency(f"xero-flight-{tenant_id}", strict=True):
+            yield
+
+    return pace
+
+
+def access_to(tenant_id: str) -> XeroAccess:
+    """The way into a tenant, for the run that asks."""
+    return XeroAccess(resources(), tenant_id, pace_of(tenant_id), owner=own_run_id() or "by hand")
+
+
+def own_run_id() -> str | None:
+    """The id of the flow run that this is part of."""
+    run_id = flow_run.get_id()
+    return str(run_id) if run_id else None
+
+
+def is_cancelled() -> bool:
+    """Whether a person has cancelled the run meanwhile: in a warm process it does not stop by itself."""
+    run_id = own_run_id()
+    if run_id is None:
+        return False
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(UUID(run_id)).state
+    return state is not None and state.type in {StateType.CANCELLING, StateType.CANCELLED}
+
+
+def label_run(tenant_id: str, numbers: list[str]) -> None:
+    """Name the own run after its invoices and tag it with them, so that it can be found in the UI."""
+    run_id = own_run_id()
+    if run_id is None or not numbers:
+        return
+    kind = (flow_run.get_flow_name() or "").replace("_", "-")
+    tags = [f"tenant:{tenant_id}", *(f"invoice:{number}" for number in numbers)]
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(UUID(run_id))
+        name = run_name(kind, numbers)
+        if run.name != name or not set(tags) <= set(run.tags):
+            client.update_flow_run(run.id, name=name, tags=[*dict.fromkeys([*run.tags, *tags])])
+
+
+def run_name(kind: str, numbers: list[str]) -> str:
+    """``invoice-issued INV-0042``, or ``invoice-issued INV-0042 and 3 more``."""
+    more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
+    return f"{kind} {numbers[0]}{more}"

@@ -1,0 +1,105 @@
+"""The ledger, as steps of a flow: leases, claims, what follows from changes, and what a run came to."""
+
+import time
+from dataclasses import asdict
+from datetime import timedelta
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from duebell import draining, reporting
+from duebell.draining import RunToStart
+from duebell.ledger import inbox, notifications, tenants
+from duebell.ledger.inbox import ClaimedEvent
+from duebell.ledger.notifications import Claim
+from duebell.ledger.tenants import DrainLease
+from duebell.ledger.writing import writing
+from duebell.planning import known_of, plan_issued
+from duebell.reading import Reading
+from duebell.reporting import Ending
+from duebell.resources import resources
+from duebell.states import NotificationState
+from duebell.telling import rules_of
+from tasks._prefect import label_run, own_run_id
+
+LINGER = timedelta(seconds=3)
+"""Longer than the automation's ``within``: an event whose nudge was swallowed finds the drain still there."""
+
+BATCH = 200
+MOST_EVENTS, LONGEST = 1_000, timedelta(minutes=5)
+"""When a drain hands over to a fresh run, so that no run in the UI grows without end."""
+
+
+@task(cache_policy=NO_CACHE)
+def begin_drain(tenant_id: str) -> DrainLease | None:
+    """Take the tenant's drain lease; nothing where another run is draining."""
+    owner = own_run_id() or "by hand"
+    return tenants.take_drain(resources().engine, tenant_id, owner, now=resources().clock())
+
+
+@task(cache_policy=NO_CACHE)
+def claim_events(lease: DrainLease) -> list[ClaimedEvent]:
+    """Take the next waiting events, lingering a little for late ones. Empty: it is time to end."""
+    engine, clock = resources().engine, resources().clock
+    until = clock() + LINGER
+    if inbox.claimed_by(engine, lease.owner) >= MOST_EVENTS or clock() - lease.taken_at > LONGEST:
+        return []
+    while tenants.keep_drain(engine, lease, now=clock()):
+        events = inbox.claim(engine, lease.tenant_id, now=clock(), most=BATCH, flow_run_id=lease.owner)
+        if events or clock() >= until:
+            return list(events)
+        time.sleep(0.25)
+    return []
+
+
+@task(cache_policy=NO_CACHE)
+def record_changes(tenant_id: str, events: list[ClaimedEvent], read: Reading) -> list[RunToStart]:
+    """Compare, plan and close the events in one transaction; returns the runs that are to follow."""
+    with writing(resources().engine, resources().clock()) as book:
+        runs = draining.record_changes(
+            book, tenant_id, events, read, rules_of(resources()), flow_run_id=own_run_id()
+        )
+    for record_id, why in read.bad:
+        get_run_logger().error("record %s could not be read: %s", record_id, why)
+    return runs
+
+
+@task(cache_policy=NO_CACHE)
+def end_drain(lease: DrainLease) -> int:
+    """Give the lease back, and look once more; returns how many events came in between."""
+    engine, now = resources().engine, resources().clock()
+    tenants.release_drain(engine, lease, now=now)
+    return inbox.waiting(engine, lease.tenant_id, now=now)
+
+
+@task(cache_policy=NO_CACHE)
+def check_dedup(tenant_id: str, kind: str, invoice_ids: list[str]) -> list[Claim]:
+    """Claim what these invoices still owe, each notification for this run alone.
+
+    What was told, is being told by another run, or must not be told now is not among the claims.
+    """
+    owner = own_run_id() or "by hand"
+    with writing(resources().engine, resources().clock()) as book:
+        known = known_of(book.session, tenant_id, invoice_ids)
+        rows = plan_issued(book, tenant_id, known, rules_of(resources()), actor=kind, flow_run_id=owner)
+        book.session.flush()
+        claims = [
+            notifications.claim(book, row.notification_id or 0, owner)
+            for row in rows
+            if row.state in {NotificationState.PLANNED.value, NotificationState.CLAIMED.value}
+        ]
+    label_run(tenant_id, [known[one].read.invoice.number for one in invoice_ids if one in known])
+    return [claim for claim in claims if claim is not None]
+
+
+@task(cache_policy=NO_CACHE)
+def record_status(tenant_id: str, kind: str, invoice_ids: list[str]) -> Ending:
+    """Say in the UI what the run came to. It only reads: losing it loses nothing."""
+    ending = reporting.ending(reporting.lines_for(resources().engine, tenant_id, kind, invoice_ids))
+    create_table_artifact(
+        key=kind.replace("_", "-"),
+        table=[asdict(line) for line in ending.lines],
+        description=f"{ending.name}: {ending.message}",
+    )
+    return ending

@@ -1,0 +1,67 @@
+"""Messages: their text, their one POST, and the search for an outcome that nobody saw."""
+
+from datetime import datetime
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from duebell import settling, telling
+from duebell.ledger import attempts, unsettled
+from duebell.ledger.engine import reading
+from duebell.ledger.notifications import Claim
+from duebell.ledger.unsettled import Unsettled
+from duebell.ledger.writing import writing
+from duebell.reading import XeroReader
+from duebell.resources import resources
+from duebell.settling import Settled
+from duebell.telling import Said
+from tasks._prefect import RETRYING, access_to, is_cancelled, own_run_id
+
+
+@task(cache_policy=NO_CACHE)
+def render(claims: list[Claim]) -> list[Claim]:
+    """Write the text of each claimed notification; returns those that can be sent."""
+    ready: list[Claim] = []
+    for claim in claims:
+        held = telling.render(resources(), claim)
+        if held is None:
+            ready.append(claim)
+        else:
+            get_run_logger().error("notification %d is held: %s", held.notification_id, held.reason)
+    return ready
+
+
+@task(**RETRYING, cache_policy=NO_CACHE, task_run_name="send {claim.notification_id}")
+def send(claim: Claim) -> Said:
+    """Send one notification, once.
+
+    A retry follows only a failure from before the POST, while the claim is still held: the POST itself never
+    raises, and whatever may have reached Twilio is unknown, not failed.
+    """
+    if is_cancelled():
+        return telling.hold_cancelled(resources(), claim)
+    said = telling.tell(resources(), claim, _read_again, flow_run_id=own_run_id())
+    get_run_logger().info("notification %d is %s %s", said.notification_id, said.state, said.reason)
+    return said
+
+
+def _read_again(tenant_id: str, invoice_id: str, since: datetime) -> None:
+    XeroReader(access_to(tenant_id)).invoices([invoice_id], since=since)
+
+
+@task(cache_policy=NO_CACHE)
+def unknown_attempts(attempt_ids: list[str] | None) -> list[Unsettled]:
+    """The attempts whose outcome is to be looked for now: those named, or all that are due."""
+    now = resources().clock()
+    with writing(resources().engine, now) as book:
+        attempts.reap(book, telling.first_look(resources()))
+    with reading(resources().engine) as session:
+        return unsettled.unsettled(session, now=None if attempt_ids else now, attempt_ids=attempt_ids)
+
+
+@task(**RETRYING, cache_policy=NO_CACHE, task_run_name="look for {attempt.attempt_id}")
+def look_for_outcome(attempt: Unsettled) -> Settled:
+    """Look once for what became of an attempt. Reading Twilio may be repeated; nothing is sent."""
+    settled = settling.settle(resources(), attempt)
+    get_run_logger().info("attempt %s: %s %s", settled.attempt_id, settled.outcome, settled.state)
+    return settled

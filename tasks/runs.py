@@ -1,0 +1,47 @@
+"""Runs that follow from a run: deployment runs of their own, so that each can be retried and cancelled."""
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.deployments import run_deployment
+
+from duebell.draining import RunToStart
+from duebell.ledger import dispatch
+from duebell.ledger.writing import writing
+from duebell.resources import resources
+from tasks._prefect import RETRYING, own_run_id, run_name
+
+
+@task(**RETRYING, cache_policy=NO_CACHE)
+def start_runs(tenant_id: str, runs: list[RunToStart]) -> int:
+    """Start one run a kind and some invoices, linked to this one; returns how many.
+
+    Losing this loses nothing: a notification whose run never came is started by the receiver.
+    """
+    for run in runs:
+        name = run.kind.replace("_", "-")
+        run_deployment(
+            f"{name}/{name}",
+            parameters={"tenant_id": tenant_id, "invoice_ids": list(run.invoice_ids)},
+            timeout=0,
+            as_subflow=True,
+            idempotency_key=f"{own_run_id()}:{run.kind}:{run.invoice_ids[0]}",
+            flow_run_name=run_name(name, list(run.numbers)),
+            tags=[f"tenant:{tenant_id}", *(f"invoice:{number}" for number in run.numbers)],
+        )
+        with writing(resources().engine, resources().clock()) as book:
+            dispatch.run_started(book, tenant_id, run.kind, run.invoice_ids)
+    get_run_logger().info("%d runs started", len(runs))
+    return len(runs)
+
+
+@task(**RETRYING, cache_policy=NO_CACHE)
+def continue_drain(tenant_id: str) -> None:
+    """Hand the rest of an inbox over to a fresh run."""
+    run_deployment(
+        "process-xero-events/process-xero-events",
+        parameters={"tenant_id": tenant_id},
+        timeout=0,
+        as_subflow=False,
+        idempotency_key=f"after:{own_run_id()}",
+        tags=[f"tenant:{tenant_id}"],
+    )
