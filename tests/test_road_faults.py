@@ -1,0 +1,266 @@
+"""The road under bad luck: dead processes, lost nudges, refusals, silence: nothing lost, nothing doubled."""
+
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect.client.schemas.objects import StateType
+from sqlalchemy import update
+from sqlmodel import col
+
+from deployments.sandbox.control_types import InvoiceSummary
+from deployments.sandbox.credentials import TENANT_ID
+from duebell.ledger import tenants
+from duebell.ledger.tables import Attempt, ContactSnapshot, InvoiceSnapshot, Tenant
+from tests.support_prefect import wait_until
+from tests.support_road import Road, run_once
+
+pytestmark = pytest.mark.timeout(300)
+
+MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
+
+
+def _worker_dies_at(road: Road, fail_point: str) -> InvoiceSummary:
+    worker = road.restart("worker", DUEBELL_FAILPOINT=f"{fail_point}=kill")
+    invoice = road.issue()
+    wait_until(lambda: worker.pid is None, f"the worker died at {fail_point}", 60)
+    return invoice
+
+
+def test_killed_between_attempt_and_post_the_outcome_is_unknown_and_a_person_decides(calm: Road) -> None:
+    invoice = _worker_dies_at(calm, "after-intent")
+    assert calm.state(invoice.invoice_id) == "sending"
+
+    calm.restart("worker")
+    calm.lapse(invoice.invoice_id)
+    calm.wait_for(invoice.invoice_id, "unknown")
+    _give_up_looking(calm, invoice)
+
+    row = calm.wait_for(invoice.invoice_id, "parked")
+    assert row.reason == "no_evidence"
+    assert calm.messages(invoice) == []
+
+
+def _give_up_looking(road: Road, invoice: InvoiceSummary) -> None:
+    """Let the limit pass: the attempt began an hour ago, and the next look is due."""
+    began = datetime.now(UTC) - timedelta(hours=1)
+    (attempt,) = road.attempts(invoice.invoice_id)
+    with road.engine.begin() as connection:
+        connection.execute(
+            update(Attempt).where(col(Attempt.attempt_id) == attempt.attempt_id).values(started_at=began)
+        )
+    road.look_now(invoice.invoice_id)
+
+
+def test_killed_between_post_and_sid_the_receipt_settles_it(calm: Road) -> None:
+    invoice = _worker_dies_at(calm, "after-post")
+
+    calm.wait_for(invoice.invoice_id, "delivered")
+    calm.restart("worker")
+
+    (message,) = calm.messages(invoice)
+    (attempt,) = calm.attempts(invoice.invoice_id)
+    assert attempt.sid == message.sid
+
+
+def test_killed_between_post_and_sid_with_every_receipt_lost_twilios_list_settles_it(calm: Road) -> None:
+    calm.sandbox.script_life("mute")
+    try:
+        invoice = _worker_dies_at(calm, "after-post")
+        calm.restart("worker")
+        calm.lapse(invoice.invoice_id)
+        calm.wait_for(invoice.invoice_id, "unknown")
+        calm.look_now(invoice.invoice_id)
+        calm.wait_for(invoice.invoice_id, "accepted", "sent", "delivered")
+    finally:
+        calm.sandbox.script_life("delivered")
+
+    (message,) = calm.messages(invoice)
+    (attempt,) = calm.attempts(invoice.invoice_id)
+    assert (attempt.sid, attempt.settled_by) == (message.sid, "twilio's list")
+
+
+def test_killed_after_the_sid_nothing_more_is_sent(calm: Road) -> None:
+    invoice = calm.issue()
+    calm.wait_for(invoice.invoice_id, "accepted", "sent", "delivered")
+    pid = calm.children["worker"].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    calm.restart("worker")
+    calm.wait_for(invoice.invoice_id, "delivered")
+    later = calm.issue()
+    calm.wait_for(later.invoice_id, "delivered")
+    assert len(calm.messages(invoice)) == 1
+
+
+def test_an_accepted_message_whose_answer_is_lost_is_found_and_never_posted_again(calm: Road) -> None:
+    calm.sandbox.fail_next("drop_after", method="POST", path=MESSAGES)
+    invoice = calm.issue()
+
+    calm.wait_for(invoice.invoice_id, "delivered")
+
+    assert len(calm.messages(invoice)) == 1
+    (attempt,) = calm.attempts(invoice.invoice_id)
+    assert attempt.settled_by == "receipt"
+
+
+def test_a_500_that_sent_nothing_is_unknown_looked_for_and_not_posted_again(calm: Road) -> None:
+    calm.sandbox.fail_next("status", method="POST", path=MESSAGES, status=500)
+    invoice = calm.issue()
+    calm.wait_for(invoice.invoice_id, "unknown")
+    calm.look_now(invoice.invoice_id)
+    wait_until(lambda: calm.attempts(invoice.invoice_id)[0].settle_tries == 1, "it was looked for")
+
+    assert calm.state(invoice.invoice_id) == "unknown"
+    assert len(calm.attempts(invoice.invoice_id)) == 1
+    assert calm.messages(invoice) == []
+
+
+def test_a_429_is_posted_again_later_and_told_once(calm: Road) -> None:
+    calm.sandbox.fail_next(
+        "status", method="POST", path=MESSAGES, status=429, body='{"code": 20429, "status": 429}'
+    )
+    invoice = calm.issue()
+
+    calm.wait_for(invoice.invoice_id, "delivered", seconds=60)
+
+    assert [one.state for one in calm.attempts(invoice.invoice_id)] == ["not_processed", "accepted"]
+    assert len(calm.messages(invoice)) == 1
+
+
+def test_a_refused_number_is_recorded_and_not_tried_again(calm: Road) -> None:
+    calm.sandbox.fail_next(
+        "status",
+        method="POST",
+        path=MESSAGES,
+        status=400,
+        body='{"code": 21211, "status": 400, "message": "no"}',
+    )
+    invoice = calm.issue(contact="Fitzroy Crumb Company")
+
+    row = calm.wait_for(invoice.invoice_id, "given_up")
+
+    assert row.reason == "twilio:21211"
+    assert len(calm.attempts(invoice.invoice_id)) == 1
+    again = calm.issue(contact="Fitzroy Crumb Company")
+    row = calm.wait_for(again.invoice_id, "skipped")
+    assert row.reason == "number_invalid"
+
+
+def test_an_invoice_that_is_paid_between_plan_and_send_is_not_announced(calm: Road) -> None:
+    now = datetime.now(UTC)
+    tenants.set_brake(calm.engine, stopped=True, by="person:test", why="", scope="all", now=now)
+    try:
+        invoice = calm.issue()
+        calm.prefect.wait_for(calm.run_of(invoice).id)
+    finally:
+        tenants.set_brake(calm.engine, stopped=False, by="person:test", why="", scope="all", now=now)
+    calm.sandbox.pay(invoice.invoice_id)
+    _age_the_snapshots(calm)
+    calm.by_hand("invoice-issued", tenant_id=TENANT_ID, invoice_ids=[invoice.invoice_id])
+
+    row = calm.wait_for(invoice.invoice_id, "skipped")
+    assert row.reason == "already_paid"
+    assert calm.messages(invoice) == []
+
+
+def _age_the_snapshots(road: Road) -> None:
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    with road.engine.begin() as connection:
+        for table in (InvoiceSnapshot, ContactSnapshot):
+            connection.execute(update(table).values(read_at=long_ago))
+
+
+def test_a_nudge_that_prefect_never_got_is_made_up_for(calm: Road) -> None:
+    with calm.prefect.http() as http:
+        found = http.post("/automations/filter", json={}).json()
+        (trigger,) = [one for one in found if one["name"] == "xero-events-received"]
+        http.delete(f"/automations/{trigger['id']}").raise_for_status()
+    try:
+        invoice = calm.issue()
+        calm.wait_for(invoice.invoice_id, "delivered", seconds=60)
+        assert len(calm.messages(invoice)) == 1
+    finally:
+        run_once(calm.environment, "deployments.provision")
+
+
+def test_a_redeploy_in_the_middle_of_a_stream_of_events_loses_nothing(calm: Road) -> None:
+    first = [calm.issue() for _ in range(4)]
+    run_once(calm.environment, "deployments.provision")
+    second = [calm.issue() for _ in range(4)]
+
+    for invoice in first + second:
+        calm.wait_for(invoice.invoice_id, "delivered", seconds=90)
+        assert len(calm.messages(invoice)) == 1
+
+
+def test_events_that_came_while_the_receiver_was_down_are_handled_when_xero_replays_them(calm: Road) -> None:
+    calm.stop("receiver")
+    invoice = calm.issue()
+    assert calm.sandbox.settle(30)
+    calm.restart("receiver")
+    assert calm.sandbox.replay() >= 1
+
+    calm.wait_for(invoice.invoice_id, "delivered")
+    assert len(calm.messages(invoice)) == 1
+
+
+def test_a_template_with_an_unknown_field_stops_its_messages_and_says_which_field(calm: Road) -> None:
+    folder = calm.home / "templates" / "invoice_issued"
+    folder.mkdir(parents=True)
+    template = folder / "sms.txt"
+    template.write_text("{{ organisation }}: invoice {{ invoice.nummer }}")
+    calm.restart("worker", DUEBELL_TEMPLATES=str(calm.home / "templates"))
+    try:
+        invoice = calm.issue()
+        run = calm.prefect.wait_for(calm.run_of(invoice).id)
+        assert (run.state_type, run.state_name) == (StateType.FAILED, "Template problem")
+        assert run.state is not None
+        assert "invoice_issued/sms.txt line 1" in (run.state.message or "")
+        assert "invoice.nummer" in (run.state.message or "")
+        assert calm.messages(invoice) == []
+
+        template.write_text("{{ organisation }}: invoice {{ invoice.number }} is mended")
+        calm.prefect.retry(run.id)
+        calm.wait_for(invoice.invoice_id, "delivered")
+        assert len(calm.messages(invoice)) == 1
+    finally:
+        calm.restart("worker")
+
+
+def test_a_cancelled_run_sends_nothing_until_a_person_runs_it_again(calm: Road) -> None:
+    calm.sandbox.fail_next(
+        "delay", method="GET", path="/api.xro/2.0/Invoices/*", seconds=4.0, times=2, skip=1
+    )
+    invoice = calm.issue()
+    run = calm.run_of(invoice)
+    with calm.engine.begin() as connection:
+        connection.execute(update(InvoiceSnapshot).values(read_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    calm.prefect.cancel(run.id)
+    ended = calm.prefect.wait_for(run.id)
+
+    assert ended.state_type is StateType.CANCELLED
+    assert calm.messages(invoice) == []
+    calm.sandbox.clear_faults()
+    calm.by_hand("invoice-issued", tenant_id=TENANT_ID, invoice_ids=[invoice.invoice_id])
+    calm.wait_for(invoice.invoice_id, "delivered")
+    assert len(calm.messages(invoice)) == 1
+
+
+def test_a_tenant_in_review_plans_and_sends_nothing_until_it_goes_live(calm: Road) -> None:
+    _put_in_review(calm)
+    invoice = calm.issue()
+    row = calm.wait_for(invoice.invoice_id, "held")
+    assert row.reason == "in_review"
+
+    ended = tenants.go_live(calm.engine, TENANT_ID, "person:test", release_held=True, now=datetime.now(UTC))
+
+    assert ended.released == 1
+    calm.wait_for(invoice.invoice_id, "delivered")
+    assert len(calm.messages(invoice)) == 1
+
+
+def _put_in_review(road: Road) -> None:
+    with road.engine.begin() as connection:
+        connection.execute(update(Tenant).values(sending="review"))
