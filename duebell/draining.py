@@ -9,6 +9,7 @@ from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import inbox, snapshots
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.writing import Writing
+from duebell.model import InvoiceType
 from duebell.planning import Known, Rules, known_of, plan_issued
 from duebell.reading import Reading
 from duebell.states import NotificationState
@@ -47,7 +48,7 @@ def record_changes(
     issued: dict[str, Known] = {}
     for event in about_invoices:
         one = known.get(event.resource_id)
-        if one is None or one.read.read_at < event.received_at:
+        if one is None or _is_unread(one, event):
             _leave(book, event, reading)
             continue
         outcome = _compare(book, tenant_id, one, issued)
@@ -58,6 +59,15 @@ def record_changes(
     rows = plan_issued(book, tenant_id, issued, rules, actor="process_xero_events", flow_run_id=flow_run_id)
     told = [row.subject_id for row in rows if row.state == NotificationState.PLANNED.value]
     return _runs(told, known)
+
+
+def _is_unread(one: Known, event: ClaimedEvent) -> bool:
+    """Whether the record, or the contact that it would be told to, could not be read since the event came."""
+    if one.read.read_at < event.received_at:
+        return True
+    invoice = one.read.invoice
+    lacks_contact = invoice.type is InvoiceType.SALE and bool(invoice.contact_id) and one.contact is None
+    return lacks_contact and event.attempts < MOST_ATTEMPTS
 
 
 def _compare(book: Writing, tenant_id: str, one: Known, issued: dict[str, Known]) -> str:

@@ -114,7 +114,7 @@ class XeroReader:
                 self._engine, self._tenant_id, pairs, read_at=now, silent_until=watched_from
             )
             seen.update(record.value.invoice_id for record in records.good)
-            seen.update(bad.record_id for bad in records.bad)
+            seen.update(bad.record_id or f"page {page}, {n}" for n, bad in enumerate(records.bad))
             pages, expected = records.page_count or 1, records.item_count or len(records.good)
             page += 1
         return expected

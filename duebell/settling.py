@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from duebell.ledger import receipts, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import Conclusion, conclude
-from duebell.ledger.unsettled import Unsettled
+from duebell.ledger.unsettled import Unconfirmed, Unsettled
 from duebell.ledger.writing import writing
 from duebell.policy_file import Policy
 from duebell.resources import Resources
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.messages import MessageState
+
+ASK_AFTER, ASK_UNTIL = timedelta(hours=1), timedelta(days=4)
+"""Age of a message without a final receipt at which Twilio is asked; past 72 hours nothing more comes."""
 
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=15)
 """How far Twilio's creation time may lie from our intent: clocks differ, and queues take their time."""
@@ -96,3 +99,13 @@ def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | N
     waits = [attempt.started_at + timedelta(minutes=minutes) for minutes in policy.settle.after_minutes]
     coming = [at for at in [*waits, limit] if at > now]
     return coming[0] if coming else None
+
+
+def confirm(resources: Resources, message: Unconfirmed) -> Settled:
+    """Ask Twilio for the status of a message whose receipts did not come. Raises as reading Twilio does."""
+    found = resources.twilio().fetch(message.sid)
+    with writing(resources.engine, resources.clock()) as book:
+        receipts.apply(
+            book, message.attempt_id, found.sid, found.raw_status, found.error_code, "twilio's record"
+        )
+    return Settled(message.attempt_id, "asked", found.raw_status)

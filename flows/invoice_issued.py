@@ -4,6 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from tasks._prefect import FEW_AT_ONCE
 from tasks.ledger import check_dedup, record_status
 from tasks.messages import render, send
 from tasks.xero import fetch_invoices, refresh_token
@@ -11,7 +12,7 @@ from tasks.xero import fetch_invoices, refresh_token
 KIND = "invoice_issued"
 
 
-@flow(name="invoice-issued", persist_result=False)
+@flow(name="invoice-issued", task_runner=FEW_AT_ONCE, persist_result=False)
 def invoice_issued(tenant_id: str, invoice_ids: list[str]) -> State[None]:
     """Tell the customers of these invoices that they were issued, each of them once.
 
@@ -26,6 +27,8 @@ def invoice_issued(tenant_id: str, invoice_ids: list[str]) -> State[None]:
     fetch_invoices(tenant_id, invoice_ids)
     claims = check_dedup(tenant_id, KIND, invoice_ids)
     ready = render(claims)
-    send.map(ready).wait()
+    sent = send.map(ready)
+    sent.wait()
     ending = record_status(tenant_id, KIND, invoice_ids)
-    return (Completed if ending.sound else Failed)(name=ending.name, message=ending.message)
+    sound = ending.sound and all(one.state.is_completed() for one in sent)
+    return (Completed if sound else Failed)(name=ending.name, message=ending.message)

@@ -2,13 +2,15 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.concurrency.sync import concurrency, rate_limit
+from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from duebell.access import XeroAccess
@@ -29,6 +31,9 @@ RETRYING: dict[str, Any] = {
     "retry_condition_fn": transient,
 }
 """2, 4, 8 and 16 seconds, each with up to half as much again, and only on ``Transient``."""
+
+FEW_AT_ONCE = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner[Any](max_workers=4))
+"""How many messages of one run are posted side by side: Twilio bounds its concurrent requests by account."""
 
 
 def pace_of(tenant_id: str) -> Pace:

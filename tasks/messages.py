@@ -9,7 +9,7 @@ from duebell import settling, telling
 from duebell.ledger import attempts, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.notifications import Claim
-from duebell.ledger.unsettled import Unsettled
+from duebell.ledger.unsettled import Unconfirmed, Unsettled
 from duebell.ledger.writing import writing
 from duebell.reading import XeroReader
 from duebell.resources import resources
@@ -65,3 +65,17 @@ def look_for_outcome(attempt: Unsettled) -> Settled:
     settled = settling.settle(resources(), attempt)
     get_run_logger().info("attempt %s: %s %s", settled.attempt_id, settled.outcome, settled.state)
     return settled
+
+
+@task(cache_policy=NO_CACHE)
+def unconfirmed_messages() -> list[Unconfirmed]:
+    """The messages that Twilio took and of which no final receipt came within the hour."""
+    now = resources().clock()
+    with reading(resources().engine) as session:
+        return unsettled.unconfirmed(session, after=now - settling.ASK_UNTIL, before=now - settling.ASK_AFTER)
+
+
+@task(**RETRYING, cache_policy=NO_CACHE, task_run_name="ask for {message.sid}")
+def ask_for_status(message: Unconfirmed) -> Settled:
+    """Ask Twilio for the status of one message; receipts may be lost, or cannot reach this machine."""
+    return settling.confirm(resources(), message)

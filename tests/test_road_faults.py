@@ -44,13 +44,17 @@ def test_killed_between_attempt_and_post_the_outcome_is_unknown_and_a_person_dec
 
 def _give_up_looking(road: Road, invoice: InvoiceSummary) -> None:
     """Let the limit pass: the attempt began an hour ago, and the next look is due."""
-    began = datetime.now(UTC) - timedelta(hours=1)
+    _began_an_hour_ago(road, invoice)
+    road.look_now(invoice.invoice_id)
+
+
+def _began_an_hour_ago(road: Road, invoice: InvoiceSummary) -> None:
+    began = datetime.now(UTC) - timedelta(minutes=61)
     (attempt,) = road.attempts(invoice.invoice_id)
     with road.engine.begin() as connection:
         connection.execute(
             update(Attempt).where(col(Attempt.attempt_id) == attempt.attempt_id).values(started_at=began)
         )
-    road.look_now(invoice.invoice_id)
 
 
 def test_killed_between_post_and_sid_the_receipt_settles_it(calm: Road) -> None:
@@ -79,6 +83,21 @@ def test_killed_between_post_and_sid_with_every_receipt_lost_twilios_list_settle
     (message,) = calm.messages(invoice)
     (attempt,) = calm.attempts(invoice.invoice_id)
     assert (attempt.sid, attempt.settled_by) == (message.sid, "twilio's list")
+
+
+def test_a_message_whose_receipts_are_all_lost_is_asked_for_at_twilio(calm: Road) -> None:
+    calm.sandbox.script_life("mute")
+    try:
+        invoice = calm.issue()
+        calm.wait_for(invoice.invoice_id, "accepted")
+        assert calm.sandbox.settle()
+        _began_an_hour_ago(calm, invoice)
+        calm.by_hand("settle")
+        calm.wait_for(invoice.invoice_id, "delivered")
+    finally:
+        calm.sandbox.script_life("delivered")
+    (attempt,) = calm.attempts(invoice.invoice_id)
+    assert (attempt.provider_status, attempt.settled_by) == ("delivered", "twilio's record")
 
 
 def test_killed_after_the_sid_nothing_more_is_sent(calm: Road) -> None:

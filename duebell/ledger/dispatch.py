@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, func
+from sqlalchemy import ColumnElement, Engine, exists, func
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Notification
+from duebell.ledger.tables import Brake, Notification, Tenant
+from duebell.ledger.tenants import EVERYTHING
 from duebell.ledger.writing import Writing
 from duebell.states import WAITING, NotificationState
 
@@ -26,31 +28,8 @@ class DueRun:
 
 def due(engine: Engine, *, now: datetime, most: int = 25) -> tuple[DueRun, ...]:
     """What the net has to start a run for, at most ``most`` invoices a run."""
-    # The first of each group, so that a kind whose runs cannot be made starves no other.
-    place = func.row_number().over(
-        partition_by=[col(Notification.tenant_id), col(Notification.kind)],
-        order_by=col(Notification.notification_id),
-    )
-    ranked = (
-        select(Notification.notification_id, place.label("place"))
-        .where(
-            col(Notification.state).in_([state.value for state in WAITING]),
-            col(Notification.dispatch_at).is_not(None),
-            col(Notification.dispatch_at) <= now,
-        )
-        .subquery()
-    )
-    wanted = (
-        select(Notification)
-        .where(
-            col(Notification.notification_id).in_(
-                select(ranked.c.notification_id).where(ranked.c.place <= most)
-            )
-        )
-        .order_by(col(Notification.notification_id))
-    )
     with reading(engine) as session:
-        rows = session.exec(wanted).all()
+        rows = session.exec(_first_of_each(now, most)).all()
     groups: dict[tuple[str, str], list[Notification]] = {}
     for row in rows:
         groups.setdefault((row.tenant_id, row.kind), []).append(row)
@@ -63,6 +42,45 @@ def due(engine: Engine, *, now: datetime, most: int = 25) -> tuple[DueRun, ...]:
             group[0].dispatches,
         )
         for (tenant_id, kind), group in groups.items()
+    )
+
+
+def _first_of_each(now: datetime, most: int) -> SelectOfScalar[Notification]:
+    """The first waiting rows of each tenant and kind: one whose runs cannot be made starves no other."""
+    place = func.row_number().over(
+        partition_by=[col(Notification.tenant_id), col(Notification.kind)],
+        order_by=col(Notification.notification_id),
+    )
+    ranked = select(Notification.notification_id, place.label("place")).where(*_wants_a_run(now)).subquery()
+    return (
+        select(Notification)
+        .where(
+            col(Notification.notification_id).in_(
+                select(ranked.c.notification_id).where(ranked.c.place <= most)
+            )
+        )
+        .order_by(col(Notification.notification_id))
+    )
+
+
+def _wants_a_run(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Waiting, its time come, its tenant open: a run behind a brake or a closed door would change nothing."""
+    return (
+        col(Notification.state).in_([state.value for state in WAITING]),
+        col(Notification.dispatch_at).is_not(None),
+        col(Notification.dispatch_at) <= now,
+        ~exists(
+            select(Brake.scope).where(
+                (col(Brake.scope) == EVERYTHING) | (col(Brake.scope) == col(Notification.tenant_id)),
+                col(Brake.stopped).is_(True),
+            )
+        ),
+        ~exists(
+            select(Tenant.tenant_id).where(
+                col(Tenant.tenant_id) == col(Notification.tenant_id),
+                (col(Tenant.state) != "connected") | (col(Tenant.parked_until) > now),
+            )
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session
 
 from duebell.errors import ConfigurationError
@@ -66,7 +66,9 @@ def migrate(engine: Engine) -> None:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(718293)")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-    except OperationalError as error:
+    except DatabaseError as error:
+        if type(error) not in {OperationalError, DatabaseError}:  # the latter: "file is not a database"
+            raise
         where = engine.url.render_as_string(hide_password=True)
         raise ConfigurationError(
             f"the ledger at {where} cannot be opened ({type(error.orig).__name__}): "

@@ -11,6 +11,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import AttemptState
+from duebell.twilio.statuses import MessageStatus, is_final
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +71,28 @@ def bound_sids(session: Session, sids: Sequence[str]) -> set[str]:
     """Which of these SIDs belong to an attempt already."""
     found = session.exec(select(Attempt.sid).where(col(Attempt.sid).in_(sids))).all()
     return {sid for sid in found if sid}
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A message that Twilio took and of which no final receipt came."""
+
+    attempt_id: str
+    sid: str
+
+
+def unconfirmed(session: Session, *, after: datetime, before: datetime, most: int = 200) -> list[Unconfirmed]:
+    """Messages posted between these times whose last known status is not final, oldest first."""
+    final = [status.value for status in MessageStatus if is_final(status)]
+    rows = session.exec(
+        select(Attempt.attempt_id, Attempt.sid)
+        .where(
+            Attempt.state == AttemptState.ACCEPTED.value,
+            col(Attempt.sid).is_not(None),
+            col(Attempt.provider_status).not_in(final),
+            col(Attempt.started_at).between(after, before),
+        )
+        .order_by(col(Attempt.started_at))
+        .limit(most)
+    ).all()
+    return [Unconfirmed(attempt_id, sid) for attempt_id, sid in rows if sid]
