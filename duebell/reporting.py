@@ -13,6 +13,7 @@ from duebell.ledger.tables import InvoiceSnapshot, Leg, Notification, Tenant
 from duebell.phone import redact
 from duebell.policy import IN_WORDS, Reason
 from duebell.states import TOLD, NotificationState
+from duebell.twilio.codes import action_for
 from duebell.xero.links import invoice_link
 
 S = NotificationState
@@ -79,12 +80,28 @@ def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_cod
     )
 
 
+OTHERWISE: dict[str, str] = {
+    "claim_lapsed": "its sender stopped before it sent anything; another takes over",
+    "lease_lapsed": "its sender stopped in the middle; nobody knows yet whether it went out",
+    "outcome_unknown": "Twilio gave no answer; nobody knows yet whether it went out",
+    "no_evidence": "nothing shows whether it went out: look at Twilio's log, then `duebell resend`",
+    "planned_before_going_live": "it was planned in review and dropped when the organisation went live",
+    "read_too_old": "the invoice could not be read anew just before sending",
+    "run_cancelled": "its run was cancelled: run it again to send it",
+    "stopped_or_overtaken": "sending is stopped (`duebell resume`), or another run has it",
+    "tried_again_later": "Twilio could not take it; it is tried again",
+    "tried_too_often": "Twilio could not take it, time and again",
+}
+"""The reasons that come from sending itself, not from a decision."""
+
+
 def in_words(reason: str) -> str:
-    """A kept reason as a sentence, with its detail behind it; a code that is not ours stays as it is."""
+    """A kept reason as a sentence, with its detail behind it; one that is not ours stays as it is."""
     code, _, detail = reason.partition(":")
-    if code not in set(Reason):
-        return reason
-    return f"{IN_WORDS[Reason(code)]} ({detail})" if detail else IN_WORDS[Reason(code)]
+    if code == "twilio" and detail.isdigit():
+        return f"Twilio's code {detail}: {action_for(int(detail), from_callback=False).meaning}"
+    words = IN_WORDS[Reason(code)] if code in set(Reason) else OTHERWISE.get(code, reason)
+    return f"{words} ({detail})" if detail and words != reason else words
 
 
 def ending(lines: Sequence[Line]) -> Ending:

@@ -65,6 +65,8 @@ def render(resources: Resources, claim: Claim) -> Said | None:
     now = resources.clock()
     with writing(resources.engine, now) as book:
         known = known_of(book.session, claim.tenant_id, [claim.subject_id])[claim.subject_id]
+        # Anew each time: a text that waited for its hour may have been made from an older template.
+        _leg(book, claim).rendered_from = ""
         try:
             _write_text(book, resources, claim, known)
         except TemplateProblem as problem:

@@ -1,0 +1,58 @@
+"""How a run's end is told in the UI: the most pressing line names it, and every silence has its reason."""
+
+import pytest
+
+from duebell.policy import IN_WORDS, Reason
+from duebell.reporting import OTHERWISE, Line, ending, in_words
+
+
+def line(state: str, reason: str = "") -> Line:
+    return Line("INV-1", "+64•••••567", "sms", state, reason, "")
+
+
+@pytest.mark.parametrize(
+    ("states", "name"),
+    [
+        (["accepted", "skipped"], "Told"),
+        (["delivered", "unknown"], "Outcome unknown"),
+        (["delivered", "unknown", "parked"], "Parked"),
+        (["held", "skipped"], "Held"),
+        (["given_up"], "Not delivered"),
+        (["skipped"], "Nothing to tell"),
+        ([], "Nothing to tell"),
+    ],
+)
+def test_the_most_pressing_line_names_the_end(states: list[str], name: str) -> None:
+    assert ending([line(state) for state in states]).name == name
+
+
+def test_the_counts_of_every_state_are_in_the_message() -> None:
+    ended = ending([line("accepted"), line("accepted"), line("given_up")])
+    assert ended.message == "2 accepted, 1 given up"
+
+
+def test_a_template_problem_makes_the_run_unsound_and_says_where() -> None:
+    ended = ending(
+        [line("accepted"), line("held", "template:invoice_issued/sms.txt line 1: there is no field x")]
+    )
+    assert (ended.sound, ended.name) == (False, "Template problem")
+    assert ended.message == "invoice_issued/sms.txt line 1: there is no field x"
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason])
+def test_every_reason_of_a_decision_has_its_sentence(reason: Reason) -> None:
+    assert in_words(reason.value) == IN_WORDS[reason] != ""
+
+
+def test_a_detail_stands_behind_its_reason() -> None:
+    assert in_words("no_phone:not_a_mobile") == "the contact has no usable mobile number (not_a_mobile)"
+
+
+def test_a_code_of_twilio_is_told_with_its_meaning() -> None:
+    assert in_words("twilio:21211") == "Twilio's code 21211: not a phone number that can be texted"
+
+
+def test_the_reasons_of_sending_have_their_sentences_and_others_stay_as_they_are() -> None:
+    assert in_words("run_cancelled") == OTHERWISE["run_cancelled"]
+    assert in_words("template:x line 1") == "template:x line 1"
+    assert in_words("") == ""
