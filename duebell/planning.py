@@ -79,12 +79,12 @@ def decide(known: Known, rules: Rules, *, seen_at: datetime, forced: bool, now: 
     return on_invoice_issued(invoice, known.contact, about)
 
 
-def owed_for(tenant_id: str, known: Known) -> Owed:
-    """Who is owed the news of an issued invoice: its contact, once."""
+def owed_for(tenant_id: str, known: Known, standing_key: str | None = None) -> Owed:
+    """Who is owed the news of an issued invoice: its contact, once, under the key that may stand already."""
     invoice = known.read.invoice
     contact_id = invoice.contact_id or "none"
     key = dedup_key(tenant_id, INVOICE_ISSUED, invoice.invoice_id, contact_recipient(contact_id))
-    return Owed(key, tenant_id, INVOICE_ISSUED, invoice.invoice_id, invoice.contact_id)
+    return Owed(standing_key or key, tenant_id, INVOICE_ISSUED, invoice.invoice_id, invoice.contact_id)
 
 
 def plan_issued(
@@ -96,12 +96,11 @@ def plan_issued(
     actor: str,
     flow_run_id: str | None,
 ) -> list[Notification]:
-    """Write one notification a person for these invoices, with its verdict, and decide waiting ones anew.
+    """Write one notification a person for these invoices, and decide waiting ones anew.
 
-    The key of an invoice's first notification stays, whoever its contact is by now: a merged or exchanged
-    contact is no second piece of news.
+    An invoice's first key stays: a merged or exchanged contact is no second piece of news.
     """
-    rows: dict[int, Notification] = {}
+    rows: list[Notification] = []
     snapshots.hold(book.session, tenant_id, list(known))
     standing = notifications.of_invoices(book.session, tenant_id, INVOICE_ISSUED, list(known))
     resent = {row.subject_id for row in standing if row.generation > 0}
@@ -110,17 +109,14 @@ def plan_issued(
         if invoice_id in resent:
             continue  # a person has taken over; the first notification must not come back beside theirs
         verdict = decide(one, rules, seen_at=book.now, forced=False, now=book.now)
-        owed = owed_for(tenant_id, one)
-        owed = replace(owed, key=keys.get(invoice_id, owed.key))
-        row = notifications.plan(book, owed, verdict, actor=actor, flow_run_id=flow_run_id)
-        rows[row.notification_id or 0] = row
+        owed = owed_for(tenant_id, one, keys.get(invoice_id))
+        rows.append(notifications.plan(book, owed, verdict, actor=actor, flow_run_id=flow_run_id))
     for row in standing:
         if row.generation > 0 and NotificationState(row.state) in WAITING:
-            again = decide_again(row, known[row.subject_id], rules, book.now)
-            rows[row.notification_id or 0] = notifications.plan(
-                book, owed_again(row), again, actor=actor, flow_run_id=flow_run_id
-            )
-    return list(rows.values())
+            verdict = decide_again(row, known[row.subject_id], rules, book.now)
+            again = owed_again(row)
+            rows.append(notifications.plan(book, again, verdict, actor=actor, flow_run_id=flow_run_id))
+    return rows
 
 
 def owed_again(row: Notification) -> Owed:

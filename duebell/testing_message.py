@@ -1,19 +1,23 @@
 """One test message to an operator's own number, to see that Twilio and the sender work."""
 
 from duebell.audit import Entry
-from duebell.errors import Permanent
+from duebell.errors import Permanent, Transient
 from duebell.ledger import tenants
 from duebell.ledger.writing import writing
 from duebell.phone import parse_e164, redact
 from duebell.resources import Resources
 from duebell.twilio.messages import SmsRequest
-from duebell.twilio.outcome import Accepted, NotProcessed, Refused, Unknown
+from duebell.twilio.outcome import Accepted, NotProcessed, Refused, SendOutcome, Unknown
 
 TEXT = "Duebell: this is the test message that you asked for. Your sender works."
 
 
 def send_test(resources: Resources, to: str, *, by: str) -> str:
-    """Send it once, and say what Twilio made of it. Raises ``Permanent`` while the brake is on."""
+    """Send it once, and say that Twilio took it.
+
+    Raises ``Permanent`` while the brake is on, where Twilio refuses it, and where nobody knows whether it was
+    sent; ``Transient`` where nothing was sent; ``ConfigurationError`` where ``to`` is no number.
+    """
     number = parse_e164(to)
     if tenants.brakes(resources.engine):
         raise Permanent("sending is stopped: run `duebell resume` first")
@@ -26,18 +30,22 @@ def send_test(resources: Resources, to: str, *, by: str) -> str:
             from_=settings.twilio_from or None,
         )
     )
-    match outcome:
-        case Accepted(sid=sid, status=status):
-            words = f"Twilio took it ({status.value}) as {sid}: it should arrive within a minute."
-        case Refused(code=code):
-            words = f"Twilio refused it: code {code}, {outcome.ruling.meaning}."
-        case NotProcessed(cause=cause):
-            words = f"Twilio could not be reached ({cause}): nothing was sent."
-        case Unknown(cause=cause):
-            words = (
-                f"Twilio gave no answer ({cause}): look at your phone and at Twilio's log before another try."
-            )
     with writing(resources.engine, resources.clock()) as book:
         kind = type(outcome).__name__.lower()
         book.audit(Entry(by, "test message", "address", redact(number), details={"outcome": kind}))
-    return words
+    return told(outcome)
+
+
+def told(outcome: SendOutcome) -> str:
+    """What a person reads of a message that Twilio took; anything else is raised, see ``send_test``."""
+    match outcome:
+        case Accepted(sid=sid, status=status):
+            return f"Twilio took it ({status.value}) as {sid}: it should arrive within a minute."
+        case Refused(code=code):
+            raise Permanent(f"Twilio refused it: code {code}, {outcome.ruling.meaning}.")
+        case NotProcessed(cause=cause):
+            raise Transient(f"Twilio did not take it ({cause}): nothing was sent.")
+        case Unknown(cause=cause):
+            raise Permanent(
+                f"Twilio gave no answer ({cause}): look at your phone and at Twilio's log before another try."
+            )

@@ -116,16 +116,20 @@ def ensure_fresh(
             return row.expires_at
         return _refresh(engine, vault, row, refresher, owner, clock)
 
-    patience = Retrying(
+    expires = _patience()(once)
+    if expires is None:
+        raise Transient(f"token set {token_set_id} is being refreshed by another process for too long")
+    return expires
+
+
+def _patience() -> Retrying:
+    """Ask until there is an answer, for longer than a dead refresher can hold the lease."""
+    return Retrying(
         retry=retry_if_result(lambda expires: expires is None),
         wait=wait_random(0.02, 0.1),
         stop=stop_after_delay(LEASE.total_seconds() + 15),
         retry_error_callback=lambda _state: None,
     )
-    expires = patience(once)
-    if expires is None:
-        raise Transient(f"token set {token_set_id} is being refreshed by another process for too long")
-    return expires
 
 
 def _usable(engine: Engine, token_set_id: str) -> TokenSet:
@@ -185,9 +189,8 @@ def _store_refreshed(
             .returning(col(TokenSet.version))
         ).scalar_one_or_none()
         if stored is not None:
-            book.audit(
-                Entry(owner, "tokens refreshed", "token_set", token_set_id, details={"version": stored})
-            )
+            details = {"version": stored}
+            book.audit(Entry(owner, "tokens refreshed", "token_set", token_set_id, details=details))
     return expires if stored is not None else None
 
 

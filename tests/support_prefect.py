@@ -57,6 +57,21 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 30.0
         time.sleep(0.05)
 
 
+class Patient(httpx.HTTPTransport):
+    """Asks again while the server answers 503: on SQLite its own writers lock each other out for moments."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request, up to forty times."""
+        response = super().handle_request(request)
+        for _ in range(40):
+            if response.status_code != 503:
+                break
+            response.close()
+            time.sleep(0.25)
+            response = super().handle_request(request)
+        return response
+
+
 @dataclass(frozen=True)
 class RunningPrefect:
     """A server that runs for the length of the test session."""
@@ -98,7 +113,9 @@ class RunningPrefect:
     def http(self) -> httpx.Client:
         """A plain client of the REST API, with the key."""
         user, _, password = self.server.auth_string.partition(":")
-        return httpx.Client(base_url=self.api_url, auth=(user, password), trust_env=False)
+        return httpx.Client(
+            base_url=self.api_url, auth=(user, password), trust_env=False, transport=Patient()
+        )
 
     def deploy(self, root: Path, entrypoint: str, pool: str) -> UUID:
         """Deploy the flow at ``entrypoint`` (seen from ``root``) to the pool; returns the deployment's id."""

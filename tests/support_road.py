@@ -26,7 +26,7 @@ from deployments.sandbox.server import running_sandbox
 from duebell.ledger import tenants
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.invariants import broken
-from duebell.ledger.tables import Attempt, Notification, XeroEvent
+from duebell.ledger.tables import Attempt, Notification, Tenant, XeroEvent
 from duebell.settings import Settings, load
 from tests.support_prefect import RunningPrefect, free_port, wait_until
 
@@ -154,14 +154,30 @@ class Road:
                 .values(lease_until=past)
             )
 
+    def lapse_drains(self) -> None:
+        """Let the lease of a dead drain run out at once."""
+        with self.engine.begin() as connection:
+            connection.execute(update(Tenant).values(drain_until=None))
+
+    def hurry(self, invoice_id: str) -> None:
+        """Let the time come at which a notification that waits is taken up again."""
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(Notification)
+                .where(col(Notification.subject_id) == invoice_id, col(Notification.state) == "planned")
+                .values(not_before=past, dispatch_at=past)
+            )
+
     def look_now(self, invoice_id: str) -> None:
-        """Bring the next look for an unknown outcome forward to now."""
+        """Bring the next look for an unknown outcome forward to now, and look."""
         past = datetime.now(UTC) - timedelta(seconds=1)
         ids = [row.notification_id for row in self.notifications(invoice_id)]
         with self.engine.begin() as connection:
             connection.execute(
                 update(Attempt).where(col(Attempt.notification_id).in_(ids)).values(settle_at=past)
             )
+        self.by_hand("settle")
 
 
 def environment_for(home: Path, listen: str, url: str, prefect: RunningPrefect) -> dict[str, str]:

@@ -25,6 +25,7 @@ def _worker_dies_at(road: Road, fail_point: str) -> InvoiceSummary:
     worker = road.restart("worker", DUEBELL_FAILPOINT=f"{fail_point}=kill")
     invoice = road.issue()
     wait_until(lambda: worker.pid is None, f"the worker died at {fail_point}", 60)
+    road.lapse_drains()
     return invoice
 
 
@@ -107,6 +108,7 @@ def test_killed_after_the_sid_nothing_more_is_sent(calm: Road) -> None:
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     calm.restart("worker")
+    calm.lapse_drains()
     calm.wait_for(invoice.invoice_id, "delivered")
     later = calm.issue()
     calm.wait_for(later.invoice_id, "delivered")
@@ -141,6 +143,8 @@ def test_a_429_is_posted_again_later_and_told_once(calm: Road) -> None:
         "status", method="POST", path=MESSAGES, status=429, body='{"code": 20429, "status": 429}'
     )
     invoice = calm.issue()
+    wait_until(lambda: [one.state for one in calm.attempts(invoice.invoice_id)] == ["not_processed"], "a 429")
+    calm.hurry(invoice.invoice_id)
 
     calm.wait_for(invoice.invoice_id, "delivered", seconds=60)
 

@@ -105,6 +105,6 @@ def test_any_text_is_a_date_or_a_bad_field_and_nothing_else(text: str) -> None:
 
 
 def test_a_bad_field_is_a_bad_answer_and_survives_pickling() -> None:
-    problem = pickle.loads(pickle.dumps(BadField("Invoice.DueDate", "a calendar date")))  # noqa: S301 - our own bytes
+    problem = pickle.loads(pickle.dumps(BadField("Invoice.DueDate", "a calendar date")))
     assert isinstance(problem, BadAnswer)
     assert str(problem) == "Invoice.DueDate is not a calendar date"

@@ -145,6 +145,6 @@ def test_the_client_that_is_made_trusts_no_environment_and_waits_for_nothing_for
 
 
 def test_an_answer_too_large_is_a_bad_answer_and_survives_pickling() -> None:
-    problem = pickle.loads(pickle.dumps(AnswerTooLarge("the answer is larger than 5 bytes")))  # noqa: S301 - our own bytes
+    problem = pickle.loads(pickle.dumps(AnswerTooLarge("the answer is larger than 5 bytes")))
     assert isinstance(problem, DuebellError)
     assert str(problem) == "the answer is larger than 5 bytes"

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from deployments.receiver.answers import Reticent, without_words
 from deployments.receiver.ledger_thread import LedgerThread
@@ -45,16 +46,22 @@ def make_app(receiver: ReceiverParts) -> Starlette:
         prefect.close()
         receiver.engine.dispose()
 
+    routes = [
+        Route(XERO_PATH, XeroWebhook(receiver, ledger, nudges).answer, methods=["POST"]),
+        Route(STATUS_PATH, TwilioStatus(receiver, ledger).answer, methods=["POST"]),
+        Route("/healthz", alive),
+        Route("/readyz", ReadyProbe(receiver.engine, prefect).answer),
+    ]
+    return _strict(routes, while_running)
+
+
+def _strict(routes: list[Route], lifespan: Lifespan[Starlette]) -> Starlette:
+    """An application that answers these routes as they are spelled, and nothing else with a word."""
     app = Starlette(
-        routes=[
-            Route(XERO_PATH, XeroWebhook(receiver, ledger, nudges).answer, methods=["POST"]),
-            Route(STATUS_PATH, TwilioStatus(receiver, ledger).answer, methods=["POST"]),
-            Route("/healthz", alive),
-            Route("/readyz", ReadyProbe(receiver.engine, prefect).answer),
-        ],
+        routes=routes,
         middleware=[Middleware(Reticent)],
         exception_handlers={HTTPException: without_words},
-        lifespan=while_running,
+        lifespan=lifespan,
     )
     # A redirect would answer a signed delivery with something other than 200.
     app.router.redirect_slashes = False

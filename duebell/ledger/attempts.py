@@ -37,24 +37,10 @@ def begin(
     What can stand against it, all looked at in the same statement: the claim lapsed or was lost, the brake
     is on, the address must not be written to. The caller commits before any byte leaves.
     """
-    leg = book.session.exec(
-        select(Leg).where(Leg.notification_id == claimed.notification_id, Leg.position == 0)
-    ).one()
-    move(S.CLAIMED, S.SENDING)
-    passed = book.session.exec(
-        update(Notification)
-        .where(
-            col(Notification.notification_id) == claimed.notification_id,
-            col(Notification.lease_token) == claimed.lease_token,
-            col(Notification.state) == S.CLAIMED.value,
-            col(Notification.lease_until) > book.now,
-            ~_stopped(claimed.tenant_id),
-            ~is_refused(leg.address, leg.channel),
-        )
-        .values(state=S.SENDING.value, updated_at=book.now)
-        .returning(col(Notification.key))
-    ).scalar_one_or_none()
-    if passed is None:
+    wanted = select(Leg).where(Leg.notification_id == claimed.notification_id, Leg.position == 0)
+    leg = book.session.exec(wanted).one()
+    key = _pass_gate(book, claimed, leg)
+    if key is None:
         return None
     book.session.add(
         Attempt(
@@ -70,13 +56,27 @@ def begin(
             flow_run_id=flow_run_id,
         )
     )
-    book.audit(
-        Entry(
-            "send", "attempt begun", "notification", passed, claimed.tenant_id, flow_run_id,
-            {"attempt": attempt_id},
-        )
-    )  # fmt: skip
+    begun = {"attempt": attempt_id}
+    book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
     return Intent(attempt_id, claimed.notification_id, claimed.lease_token, leg.address, text)
+
+
+def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> str | None:
+    """Move from ``claimed`` to ``sending`` unless something stands against it; returns the key."""
+    move(S.CLAIMED, S.SENDING)
+    return book.session.exec(
+        update(Notification)
+        .where(
+            col(Notification.notification_id) == claimed.notification_id,
+            col(Notification.lease_token) == claimed.lease_token,
+            col(Notification.state) == S.CLAIMED.value,
+            col(Notification.lease_until) > book.now,
+            ~_stopped(claimed.tenant_id),
+            ~is_refused(leg.address, leg.channel),
+        )
+        .values(state=S.SENDING.value, updated_at=book.now)
+        .returning(col(Notification.key))
+    ).scalar_one_or_none()
 
 
 def _stopped(tenant_id: str) -> ColumnElement[bool]:

@@ -65,6 +65,11 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     if known.notification not in PROGRESS:
         known = _as_told_before(book.session, attempt, known)
     move(current, known.notification)
+    _move_on(book, attempt, notification, known)
+    return known.notification
+
+
+def _move_on(book: Writing, attempt: Attempt, notification: Notification, known: Conclusion) -> None:
     notification.state = known.notification.value
     notification.reason = known.reason
     notification.lease_until = None
@@ -79,7 +84,7 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
             notification.tenant_id,
             attempt.flow_run_id,
             {
-                "attempt": attempt_id,
+                "attempt": attempt.attempt_id,
                 "sid": attempt.sid,
                 "code": known.error_code,
                 "cause": known.cause,
@@ -87,7 +92,6 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
             },
         )
     )
-    return known.notification
 
 
 def _locked(session: Session, attempt_id: str) -> tuple[Attempt, Notification]:

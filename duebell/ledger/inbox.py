@@ -1,7 +1,7 @@
 """The inbox: what Xero said happened, kept before it is acknowledged, handed out to one drain at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, func, update
@@ -101,13 +101,7 @@ def _insert(book: Writing, event: NewEvent, ignored: str, now: datetime) -> bool
     statement = (
         dialect.insert(XeroEvent)
         .values(
-            tenant_id=event.tenant_id,
-            category=event.category,
-            resource_id=event.resource_id,
-            type=event.type,
-            mark=event.mark,
-            event_time=event.event_time,
-            found_by=event.found_by,
+            **asdict(event),
             received_at=now,
             state="ignored" if ignored else "pending",
             outcome=ignored,

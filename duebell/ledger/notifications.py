@@ -152,14 +152,7 @@ def claim(book: Writing, notification_id: int, owner: str) -> Claim | None:
     """
     taken = book.session.exec(
         update(Notification)
-        .where(
-            col(Notification.notification_id) == notification_id,
-            (col(Notification.state).in_([state.value for state in WAITING]) & _due(book.now))
-            | (
-                (col(Notification.state) == S.CLAIMED.value)
-                & ((col(Notification.lease_until) < book.now) | (col(Notification.lease_owner) == owner))
-            ),
-        )
+        .where(col(Notification.notification_id) == notification_id, _may_be_taken(owner, book.now))
         .values(
             state=S.CLAIMED.value,
             lease_owner=owner,
@@ -168,16 +161,15 @@ def claim(book: Writing, notification_id: int, owner: str) -> Claim | None:
             updated_at=book.now,
             flow_run_id=owner,
         )
-        .returning(
-            col(Notification.lease_token),
-            col(Notification.tenant_id),
-            col(Notification.subject_id),
-        )
+        .returning(col(Notification.lease_token), col(Notification.tenant_id), col(Notification.subject_id))
     ).one_or_none()
-    if taken is None:
-        return None
-    token, tenant_id, subject_id = taken
-    return Claim(notification_id, token, tenant_id, subject_id)
+    return None if taken is None else Claim(notification_id, *taken)
+
+
+def _may_be_taken(owner: str, now: datetime) -> ColumnElement[bool]:
+    waits = col(Notification.state).in_([state.value for state in WAITING]) & _due(now)
+    lapsed_or_own = (col(Notification.lease_until) < now) | (col(Notification.lease_owner) == owner)
+    return waits | ((col(Notification.state) == S.CLAIMED.value) & lapsed_or_own)
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
@@ -198,11 +190,7 @@ def let_go(
     move(S.CLAIMED, state)
     key = book.session.exec(
         update(Notification)
-        .where(
-            col(Notification.notification_id) == claimed.notification_id,
-            col(Notification.lease_token) == claimed.lease_token,
-            col(Notification.state) == S.CLAIMED.value,
-        )
+        .where(*_still_claimed(claimed))
         .values(
             state=state.value,
             reason=reason,
@@ -214,13 +202,17 @@ def let_go(
         .returning(col(Notification.key))
     ).scalar_one_or_none()
     if key is not None:
-        book.audit(
-            Entry(
-                actor, f"notification {state.value}", "notification", key, claimed.tenant_id,
-                details={"reason": reason},
-            )
-        )  # fmt: skip
+        action, details = f"notification {state.value}", {"reason": reason}
+        book.audit(Entry(actor, action, "notification", key, claimed.tenant_id, details=details))
     return key is not None
+
+
+def _still_claimed(claimed: Claim) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Notification.notification_id) == claimed.notification_id,
+        col(Notification.lease_token) == claimed.lease_token,
+        col(Notification.state) == S.CLAIMED.value,
+    )
 
 
 def move(current: NotificationState, following: NotificationState) -> None:

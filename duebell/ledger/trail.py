@@ -1,13 +1,15 @@
 """Reading the audit trail, and checking that nobody changed it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, or_, select
 
-from duebell.audit import Entry, entry_hash, first_break
+from duebell.audit import START, Entry, entry_hash, first_break
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, InvoiceSnapshot
 
@@ -20,6 +22,7 @@ class Told:
     actor: str
     action: str
     subject: str
+    details: str
 
 
 def entries(engine: Engine, subject: str, most: int) -> Sequence[Told]:
@@ -28,11 +31,24 @@ def entries(engine: Engine, subject: str, most: int) -> Sequence[Told]:
         wanted = select(Audit).order_by(col(Audit.sequence).desc()).limit(most)
         if subject:
             ids = [subject, *_invoice_ids(session, subject)]
-            wanted = wanted.where(or_(*(col(Audit.subject_id).contains(one) for one in ids)))
+            wanted = wanted.where(or_(*(col(Audit.subject_id).contains(one, autoescape=True) for one in ids)))
         rows = session.exec(wanted).all()
     return [
-        Told(row.at, row.actor, row.action, f"{row.subject_type} {row.subject_id}") for row in reversed(rows)
+        Told(row.at, row.actor, row.action, f"{row.subject_type} {row.subject_id}", _told(row.details))
+        for row in reversed(rows)
     ]
+
+
+def _told(details: str) -> str:
+    """The details without their JSON; a row that somebody changed by hand is told as it is."""
+    try:
+        given = json.loads(details)
+    except ValueError:
+        return details
+    if not isinstance(given, dict):
+        return details
+    named = cast("dict[str, object]", given)
+    return ", ".join(f"{name} {value}" for name, value in named.items() if value not in ("", None))
 
 
 def _invoice_ids(session: Session, number: str) -> Sequence[str]:
@@ -43,6 +59,8 @@ def first_break_in(engine: Engine) -> int | None:
     """The sequence of the first entry that was changed, or that follows one that is gone; else ``None``."""
     with reading(engine) as session:
         rows = session.exec(select(Audit).order_by(col(Audit.sequence))).all()
+    if rows and rows[0].previous_hash != START:
+        return rows[0].sequence
     return first_break([(row.sequence or 0, row.previous_hash, row.hash, _computed(row)) for row in rows])
 
 

@@ -1,0 +1,116 @@
+"""Prefect's server is killed under the road and comes back: nothing is lost, nothing is told twice."""
+
+import os
+import signal
+from collections.abc import Generator
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import StateType
+
+from deployments.prefect_server import PrefectServer
+from deployments.sandbox.control_types import InvoiceSummary
+from tests.support_prefect import FINAL, RunningPrefect, end, free_port, wait_until
+from tests.support_road import Road, open_road
+
+pytestmark = pytest.mark.timeout(300)
+
+INVOICES = "/api.xro/2.0/Invoices*"
+MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
+
+
+class MortalServer(PrefectServer):
+    """A server that can be killed, and started again on the same home and port."""
+
+    def die(self) -> None:
+        """SIGKILL to it and whatever it started: nothing is tidied up."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def rise(self) -> None:
+        """Start it anew; it answers when this returns."""
+        self.start()
+        self.wait_ready()
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A road of its own, and the server under it."""
+
+    server: MortalServer
+    road: Road
+
+    def pids(self) -> dict[str, int | None]:
+        """The processes that are to live on."""
+        return {name: child.pid for name, child in self.road.children.items()}
+
+    def one_message_each(self, *invoices: InvoiceSummary) -> None:
+        """Wait until each is told, and see that it was told once."""
+        for invoice in invoices:
+            self.road.wait_for(invoice.invoice_id, "delivered", seconds=120)
+        assert [len(self.road.messages(invoice)) for invoice in invoices] == [1 for _ in invoices]
+
+    def open_runs(self) -> list[UUID]:
+        """The flow runs that are under way."""
+        under_way = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+        with self.road.prefect.client() as client:
+            return [run.id for run in client.read_flow_runs(flow_run_filter=FlowRunFilter(state=under_way))]
+
+    def asked(self, text: str) -> bool:
+        """Whether a request that contains ``text`` has reached a provider."""
+        return any(text in str(one) for one in self.road.sandbox.requests())
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ground]:
+    """The road over a server that no other test uses."""
+    server = MortalServer(tmp_path_factory.mktemp("mortal"), free_port())
+    server.start()
+    try:
+        server.wait_ready()
+        with open_road(RunningPrefect(server), tmp_path_factory.mktemp("ground")) as road:
+            yield Ground(server, road)
+    finally:
+        end(server)
+
+
+def test_a_send_under_way_and_events_that_come_meanwhile_survive_the_death_of_prefect(ground: Ground) -> None:
+    road, before = ground.road, ground.pids()
+    road.sandbox.fail_next("delay", method="POST", path=MESSAGES, seconds=3.0)
+    under_way = road.issue()
+    wait_until(lambda: road.state(under_way.invoice_id) == "sending", "the message is being posted", 60)
+    run = road.run_of(under_way)
+    delivered = len(road.sandbox.deliveries())
+
+    ground.server.die()
+    meanwhile = [road.issue(), road.issue()]
+    ground.one_message_each(under_way)
+    answers = [one.status for one in road.sandbox.deliveries()[delivered:]]
+    assert answers
+    assert set(answers) == {200}
+    assert [road.notifications(invoice.invoice_id) for invoice in meanwhile] == [[], []]
+
+    ground.server.rise()
+    ground.one_message_each(under_way, *meanwhile)
+    ended = road.prefect.wait_for(run.id, *FINAL, seconds=120)
+    assert ended.state_type in {StateType.COMPLETED, StateType.CRASHED}
+    assert ground.pids() == before
+
+
+def test_a_drain_under_way_when_prefect_dies_loses_nothing_and_doubles_nothing(ground: Ground) -> None:
+    road, before = ground.road, ground.pids()
+    road.sandbox.fail_next("delay", method="GET", path=INVOICES, seconds=2.0)
+    invoice = road.issue()
+    wait_until(lambda: ground.asked(invoice.invoice_id), "the drain asks Xero", 60)
+    (drain,) = ground.open_runs()
+
+    ground.server.die()
+    ground.server.rise()
+
+    road.prefect.wait_for(drain, *FINAL, seconds=120)
+    road.lapse_drains()  # of a drain that failed, the lease would end by itself after two minutes
+    ground.one_message_each(invoice)
+    assert ground.pids() == before

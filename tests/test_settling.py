@@ -1,0 +1,170 @@
+"""An unknown send is settled by evidence; what shows nothing is asked of a person, and never sent again."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from duebell.errors import Transient
+from duebell.ledger import unsettled
+from duebell.ledger.engine import reading
+from duebell.ledger.invariants import broken
+from duebell.ledger.receipts import keep_receipt
+from duebell.ledger.unsettled import Unsettled
+from duebell.policy_file import Policy
+from duebell.settling import Settled, matching, next_look, settle
+from duebell.states import AttemptState, NotificationState
+from duebell.twilio.messages import MessageState
+from duebell.twilio.statuses import MessageStatus
+from tests.support_facts import (
+    ACCOUNT,
+    MINUTE,
+    MOBILE,
+    NOW,
+    UNKNOWN,
+    Hand,
+    accepted,
+    conclude,
+    receipt,
+    resources_over,
+    sent_off,
+    sid,
+    the_attempt,
+    the_notification,
+)
+
+S = NotificationState
+LOST = Unsettled("a1", "t1", MOBILE, "a text", None, NOW, 0)
+LISTED = MessageState(
+    sid(), MessageStatus.SENT, "sent", None, "outbound-api", None, 1, NOW, NOW, NOW, to=MOBILE, body="a text"
+)
+
+
+def test_the_one_message_that_can_only_be_this_attempt_is_found() -> None:
+    assert matching(LOST, (LISTED,), set()) == LISTED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"body": "another text"},
+        {"direction": "inbound"},
+        {"created_at": None},
+        {"created_at": NOW - 3 * MINUTE},
+        {"created_at": NOW + 16 * MINUTE},
+    ],
+)
+def test_a_message_that_may_be_another_is_no_evidence(change: dict[str, Any]) -> None:
+    assert matching(LOST, (replace(LISTED, **change),), set()) is None
+
+
+def test_a_message_of_another_attempt_is_no_evidence() -> None:
+    assert matching(LOST, (LISTED,), {LISTED.sid}) is None
+
+
+def test_two_candidates_are_no_evidence() -> None:
+    assert matching(LOST, (LISTED, replace(LISTED, sid=sid(2))), set()) is None
+
+
+def test_what_twilio_puts_before_a_trial_s_text_does_not_hide_it() -> None:
+    trial = replace(LISTED, body="Sent from your Twilio trial account - a  text")
+    assert matching(LOST, (trial,), set()) == trial
+
+
+def test_it_is_looked_for_at_each_time_of_the_policy_and_then_left_to_a_person() -> None:
+    looks, now = list[int](), NOW
+    while (later := next_look(LOST, Policy(), now)) is not None:
+        looks.append(int((later - NOW) / MINUTE))
+        now = later
+    assert looks == [1, 5, 15, 20]
+
+
+def twilio(*messages: dict[str, Any]) -> Any:
+    """A Twilio that lists these messages."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.method == "GET"
+        return httpx.Response(200, json={"messages": list(messages), "page_size": 50, "next_page_uri": None})
+
+    return answer
+
+
+def listed(number: int = 1, **fields: Any) -> dict[str, Any]:
+    usual = {
+        "sid": sid(number),
+        "account_sid": ACCOUNT,
+        "status": "delivered",
+        "direction": "outbound-api",
+        "to": MOBILE,
+        "body": "a text",
+        "error_code": None,
+        "date_created": format_datetime(NOW),
+    }
+    return json.loads(json.dumps(usual | fields))
+
+
+def unknown(engine: Engine) -> Unsettled:
+    sent_off(engine)
+    conclude(engine, UNKNOWN)
+    with reading(engine) as session:
+        [one] = unsettled.unsettled(session, now=NOW + MINUTE)
+    return one
+
+
+def look(engine: Engine, one: Unsettled, after: timedelta, answer: Any) -> Settled:
+    return settle(resources_over(engine, Hand(NOW + after), twilio=answer), one)
+
+
+def test_a_message_that_twilio_lists_is_bound_with_its_receipts(ledger: Engine) -> None:
+    one = unknown(ledger)
+    keep_receipt(ledger, receipt("delivered"), now=NOW)
+    settled = look(ledger, one, MINUTE, twilio(listed(status="sent")))
+    assert settled == Settled("a1", "found", "sent")
+    assert (the_notification(ledger).state, the_attempt(ledger).sid) == (S.DELIVERED, sid())
+    assert broken(ledger) == []
+
+
+def test_absence_from_the_list_settles_nothing_and_a_later_look_is_set(ledger: Engine) -> None:
+    one = unknown(ledger)
+    assert look(ledger, one, MINUTE, twilio()).outcome == "later"
+    attempt = the_attempt(ledger)
+    assert (attempt.state, attempt.settle_at, attempt.settle_tries) == ("unknown", NOW + 5 * MINUTE, 1)
+    assert not unsettled.settle_due(ledger, now=NOW + 4 * MINUTE)
+    assert unsettled.settle_due(ledger, now=NOW + 5 * MINUTE)
+    assert the_notification(ledger).state == S.UNKNOWN
+
+
+def test_what_nothing_shows_is_parked_for_a_person(ledger: Engine) -> None:
+    one = unknown(ledger)
+    assert look(ledger, one, 20 * MINUTE, twilio()) == Settled("a1", "parked", "parked")
+    assert (the_notification(ledger).state, the_notification(ledger).reason) == (S.PARKED, "no_evidence")
+    assert the_attempt(ledger).state == AttemptState.PARKED
+    assert not unsettled.settle_due(ledger, now=NOW + timedelta(days=1))
+    assert broken(ledger) == []
+
+
+def test_a_message_of_another_attempt_in_the_list_is_left_to_it(ledger: Engine) -> None:
+    sent_off(ledger, 2, "a2")
+    conclude(ledger, accepted(2), "a2")
+    one = unknown(ledger)
+    assert look(ledger, one, MINUTE, twilio(listed(2))).outcome == "later"
+    assert the_attempt(ledger).sid is None
+
+
+def test_what_was_settled_while_twilio_was_asked_is_told_as_it_is(ledger: Engine) -> None:
+    one = unknown(ledger)
+    keep_receipt(ledger, receipt("delivered", attempt_id="a1"), now=NOW)
+    assert look(ledger, one, 20 * MINUTE, twilio()) == Settled("a1", "found", "delivered")
+    assert broken(ledger) == []
+
+
+def test_a_twilio_that_cannot_be_asked_settles_nothing(ledger: Engine) -> None:
+    one = unknown(ledger)
+    with pytest.raises(Transient):
+        look(ledger, one, 20 * MINUTE, lambda _request: httpx.Response(503))  # pyright: ignore[reportUnknownLambdaType]  # any request
+    assert the_attempt(ledger).state == AttemptState.UNKNOWN
