@@ -36,6 +36,7 @@ from tests.support_facts import (
     the_notification,
 )
 from tests.support_ledger import copied
+from tests.support_truth import hurried
 
 S = NotificationState
 A = AttemptState
@@ -191,7 +192,7 @@ NEWS: dict[str, Any] = {
 
 def told(template: Path, folder: Path, order: tuple[str, ...]) -> tuple[Any, ...]:
     """What the ledger says after this news came in this order; it never says less than before."""
-    engine = copied(template, folder)
+    engine = hurried(copied(template, folder))
     try:
         sent_off(engine)
         seen = [0]
@@ -214,7 +215,7 @@ def test_every_order_of_a_message_s_news_comes_to_the_same(migrated: Path, tmp_p
     assert ends.pop()[0] == last
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(st.data())
 def test_contradicting_repeated_news_in_any_order_comes_to_the_same(
     migrated: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -57,7 +57,18 @@ from tests.support_facts import (
     sid,
 )
 from tests.support_ledger import copied
-from tests.support_truth import MINUTES, POSTS, Killed, Message, Post, World, answered, as_listed, attempt_of
+from tests.support_truth import (
+    MINUTES,
+    POSTS,
+    Killed,
+    Message,
+    Post,
+    World,
+    answered,
+    as_listed,
+    attempt_of,
+    hurried,
+)
 
 S = NotificationState
 PEOPLE = range(3)
@@ -79,7 +90,7 @@ class SendingOnce(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         folder = Path(self.folder.name)
         (folder / "policy.toml").write_text('[invoice_issued]\nopens = "00:00"\ncloses = "00:00"\n')
-        self.engine = copied(self.template, folder)
+        self.engine = hurried(copied(self.template, folder))
         self.clock = Hand()
         self.world = World()
         self.posts: list[Post] = []
@@ -342,7 +353,7 @@ def test_nobody_is_told_twice_and_nothing_is_lost(migrated: Path) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=20,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

@@ -1,0 +1,183 @@
+"""Telling one person: what can fail fails before the attempt stands, and what was found is told as it is."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from duebell.errors import ConfigurationError, Transient
+from duebell.ledger import tenants
+from duebell.ledger.invariants import broken
+from duebell.ledger.notifications import Claim
+from duebell.ledger.tables import Attempt
+from duebell.ledger.writing import writing
+from duebell.planning import known_of, plan_issued
+from duebell.states import NotificationState
+from duebell.telling import FRESH, Said, hold_cancelled, tell
+from tests.support_facts import (
+    ACCOUNT,
+    CONTACT,
+    INVOICE,
+    MINUTE,
+    MOBILE,
+    NOW,
+    RULES,
+    TENANT,
+    Answering,
+    Hand,
+    begin,
+    claim,
+    counted,
+    invoice_body,
+    keep_contact,
+    keep_invoice,
+    nobody_answers,
+    open_tenant,
+    resources_over,
+    sid,
+)
+
+S = NotificationState
+POSTED: dict[str, Any] = {"sid": sid(), "account_sid": ACCOUNT, "status": "queued", "to": MOBILE}
+
+
+def accepts(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(201, json=POSTED)
+
+
+@pytest.fixture
+def claimed(sqlite_ledger: Engine) -> Claim:
+    """A claimed message about an invoice that was read just now."""
+    open_tenant(sqlite_ledger)
+    keep_invoice(sqlite_ledger)
+    keep_contact(sqlite_ledger)
+    with writing(sqlite_ledger, NOW) as book:
+        known = known_of(book.session, TENANT, [INVOICE])
+        [row] = plan_issued(book, TENANT, known, RULES, actor="test", flow_run_id=None)
+    taken = claim(sqlite_ledger, row.notification_id or 0)
+    assert taken
+    return taken
+
+
+def no_need(_tenant: str, _invoice: str, _since: datetime) -> None:
+    raise AssertionError("the invoice was read a moment ago")
+
+
+def told(
+    engine: Engine,
+    claimed: Claim,
+    twilio: Answering = nobody_answers,
+    read_again: Callable[[str, str, datetime], None] = no_need,
+    *,
+    after: timedelta = timedelta(0),
+    variables: dict[str, Any] | None = None,
+) -> Said:
+    resources = resources_over(engine, Hand(NOW + after), twilio=twilio, **(variables or {}))
+    return tell(resources, claimed, read_again, flow_run_id="run 1")
+
+
+def test_a_message_is_posted_once_and_its_answer_kept(sqlite_ledger: Engine, claimed: Claim) -> None:
+    posts: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        posts.append(request.content)
+        return accepts(request)
+
+    assert told(sqlite_ledger, claimed, answer) == Said(claimed.notification_id, "accepted")
+    assert told(sqlite_ledger, claimed, answer).state == "accepted"
+    assert len(posts) == 1
+    assert broken(sqlite_ledger) == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"TWILIO_FROM": ""}, {"TWILIO_AUTH_TOKEN": ""}, {"DUEBELL_POLICY": "nowhere.toml"}],
+    ids=["no sender", "no credentials", "no policy"],
+)
+def test_a_mistake_of_the_setup_stops_before_the_attempt_and_keeps_the_message(
+    sqlite_ledger: Engine, claimed: Claim, variables: dict[str, str], tmp_path: Path
+) -> None:
+    variables = {name: value and str(tmp_path / value) for name, value in variables.items()}
+    with pytest.raises(ConfigurationError):
+        told(sqlite_ledger, claimed, variables=variables)
+    assert counted(sqlite_ledger, Attempt) == 0
+    assert told(sqlite_ledger, claimed, accepts).state == "accepted"
+
+
+def test_an_old_read_is_made_anew_before_anything_is_said(sqlite_ledger: Engine, claimed: Claim) -> None:
+    late = FRESH + timedelta(seconds=1)
+
+    def voided(_tenant: str, invoice_id: str, since: datetime) -> None:
+        body = invoice_body(invoice_id, Status="VOIDED", updated_at=NOW + MINUTE)
+        assert since == NOW + late - FRESH
+        keep_invoice(sqlite_ledger, body, read_at=NOW + late)
+
+    said = told(sqlite_ledger, claimed, read_again=voided, after=late)
+    assert said == Said(claimed.notification_id, "skipped", "no_longer_valid")
+    assert counted(sqlite_ledger, Attempt) == 0
+    assert broken(sqlite_ledger) == []
+
+
+def test_a_read_that_fails_leaves_the_claim_as_it_was(sqlite_ledger: Engine, claimed: Claim) -> None:
+    def away(_tenant: str, _invoice: str, _since: datetime) -> None:
+        raise Transient("503")
+
+    with pytest.raises(Transient):
+        told(sqlite_ledger, claimed, read_again=away, after=FRESH + timedelta(seconds=1))
+    assert told(sqlite_ledger, claimed, accepts).state == "accepted"
+
+
+def reads_nothing(_tenant: str, _invoice: str, _since: datetime) -> None:
+    return None
+
+
+def test_a_read_that_stays_old_says_nothing_and_waits(sqlite_ledger: Engine, claimed: Claim) -> None:
+    said = told(sqlite_ledger, claimed, read_again=reads_nothing, after=FRESH + timedelta(seconds=1))
+    assert said == Said(claimed.notification_id, "planned", "read_too_old")
+    assert broken(sqlite_ledger) == []
+
+
+def test_a_number_that_changed_meanwhile_is_the_one_that_is_written_to(
+    sqlite_ledger: Engine, claimed: Claim
+) -> None:
+    keep_contact(sqlite_ledger, CONTACT, "+64219876543", read_at=NOW + MINUTE)
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.content.decode())
+        return accepts(request)
+
+    told(sqlite_ledger, claimed, answer)
+    assert "To=%2B64219876543" in asked[0]
+
+
+def test_behind_the_brake_a_message_waits(sqlite_ledger: Engine, claimed: Claim) -> None:
+    tenants.set_brake(sqlite_ledger, stopped=True, by="test", why="", scope="all", now=NOW)
+    said = told(sqlite_ledger, claimed)
+    assert said == Said(claimed.notification_id, "planned", "stopped_or_overtaken")
+    assert broken(sqlite_ledger) == []
+
+
+@pytest.mark.parametrize("act", ["tell", "cancel"])
+def test_a_lost_claim_changes_nothing_and_says_how_the_message_stands(
+    sqlite_ledger: Engine, claimed: Claim, act: str
+) -> None:
+    rival = claim(sqlite_ledger, claimed.notification_id)
+    assert rival
+    assert begin(sqlite_ledger, rival)
+    if act == "tell":
+        said = told(sqlite_ledger, claimed)
+    else:
+        said = hold_cancelled(resources_over(sqlite_ledger), claimed)
+    assert said.state == "sending"
+    assert broken(sqlite_ledger) == []
+
+
+def test_a_claim_that_never_was_posts_nothing(sqlite_ledger: Engine, claimed: Claim) -> None:
+    assert told(sqlite_ledger, replace(claimed, lease_token=99)).state == "claimed"
+    assert counted(sqlite_ledger, Attempt) == 0
