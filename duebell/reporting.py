@@ -89,6 +89,7 @@ OTHERWISE: dict[str, str] = {
     "read_too_old": "the invoice could not be read anew just before sending",
     "run_cancelled": "its run was cancelled: run it again to send it",
     "stopped_or_overtaken": "sending is stopped (`duebell resume`), or another run has it",
+    "told_after_all": "the first message turned out to have arrived, so it is not said again",
     "tried_again_later": "Twilio could not take it; it is tried again",
     "tried_too_often": "Twilio could not take it, time and again",
 }

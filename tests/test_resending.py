@@ -182,10 +182,19 @@ def test_the_first_message_never_comes_back_beside_a_re_send(books: Engine) -> N
     assert broken(books) == []
 
 
-def test_a_late_receipt_of_the_first_message_is_kept_beside_the_re_send(books: Engine) -> None:
+def test_a_late_receipt_of_the_parked_first_message_disarms_the_re_send_that_waits(books: Engine) -> None:
     sending(books, first(books))
     conclude(books, UNKNOWN)
     conclude(books, PARKED)
+    again(books)
+    keep_receipt(books, receipt("delivered", attempt_id="a1"), now=NOW)
+    assert states(books) == [("", S.DELIVERED), ("#1", S.SKIPPED)]
+    assert broken(books) == []
+
+
+def test_a_further_receipt_of_a_message_that_was_told_disarms_no_wanted_re_send(books: Engine) -> None:
+    sending(books, first(books))
+    conclude(books, accepted())
     again(books)
     keep_receipt(books, receipt("delivered", attempt_id="a1"), now=NOW)
     assert states(books) == [("", S.DELIVERED), ("#1", S.PLANNED)]

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlalchemy import update
+from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.ledger.notifications import move
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
-from duebell.states import AttemptState, NotificationState
+from duebell.states import TOLD, WAITING, AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus, message_status, rank
 
 S = NotificationState
@@ -66,7 +67,33 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
         known = _as_told_before(book.session, attempt, known)
     move(current, known.notification)
     _move_on(book, attempt, notification, known)
+    if current is S.PARKED and known.notification in TOLD:
+        _disarm_resends(book, notification)
     return known.notification
+
+
+def _disarm_resends(book: Writing, told: Notification) -> None:
+    """A re-send was asked for because nobody knew; now it is proven that the first arrived."""
+    waiting = (
+        update(Notification)
+        .where(
+            col(Notification.tenant_id) == told.tenant_id,
+            col(Notification.kind) == told.kind,
+            col(Notification.subject_id) == told.subject_id,
+            col(Notification.generation) > told.generation,
+            col(Notification.state).in_([state.value for state in (*WAITING, S.CLAIMED)]),
+        )
+        .values(
+            state=S.SKIPPED.value,
+            reason="told_after_all",
+            not_before=None,
+            dispatch_at=None,
+            lease_until=None,
+        )
+        .returning(col(Notification.key))
+    )
+    for key in book.session.exec(waiting).scalars():
+        book.audit(Entry("receipt", "re-send disarmed", "notification", key, told.tenant_id))
 
 
 def _move_on(book: Writing, attempt: Attempt, notification: Notification, known: Conclusion) -> None:
