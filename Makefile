@@ -1,5 +1,8 @@
 # `make` lists the targets. Everything lives in .venv; the locks decide every version.
-PYTHON ?= python3
+# The first of these that Duebell runs on; without any, the one that the sentences below are about.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(or $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c '$(SUITABLE)' 2>/dev/null && echo $$each && break; done),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
@@ -14,12 +17,12 @@ setup: $(STAMP) ## make the virtual environment with the locked dependencies
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, 3.12 or 3.13, or say make PYTHON=..."; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Duebell needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another: say make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c '$(SUITABLE)' || { echo "Duebell needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another: say make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing (Debian and Ubuntu: apt install python3-venv)"; exit 1; }
 	@echo "making $(VENV) with the locked dependencies (a minute or two, the first time)"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PYTHON) -m venv $(VENV) || { echo "$(VENV) cannot be made in $(CURDIR): move the checkout to a folder that this user may write to"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock || { echo "the locked dependencies could not be installed (see above): is the network there? make again goes on"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . || { echo "Duebell itself could not be installed (see above)"; exit 1; }
 	@touch $@
 
 demo: $(STAMP) ## play the whole road on this machine, against the built-in sandbox
@@ -29,7 +32,7 @@ up: $(STAMP) ## run Duebell with the credentials in .env
 	@exec $(BIN)/duebell up
 
 test: $(STAMP) ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(STAMP) ## lint, types and layout
 	@$(BIN)/ruff check .
@@ -37,8 +40,8 @@ check: $(STAMP) ## lint, types and layout
 	@$(BIN)/pyright
 
 lock: $(STAMP) ## resolve the dependencies anew
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header --upgrade pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header --group pyproject.toml:dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## throw the virtual environment away
 	rm -rf $(VENV)

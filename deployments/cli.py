@@ -7,22 +7,30 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
 from deployments import up as up_command
 from deployments.live import show_before_live
+from deployments.terminal import complain, make_console
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.ledger import tenants, trail
 from duebell.ledger.tables import Tenant
+from duebell.reporting import in_words
+from duebell.resending import read_first
 from duebell.resending import resend as plan_resend
 from duebell.resources import Resources, open_resources
+from duebell.setting_needs import Use
 from duebell.settings import load
 from duebell.testing_message import send_test as send_test_message
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-console = Console(highlight=False)
+
+
+def say(text: str | Text) -> None:
+    """One sentence, as it is."""
+    make_console().print(text, markup=False)
 
 
 def by_whom() -> str:
@@ -40,7 +48,7 @@ def opened() -> Generator[Resources]:
         finally:
             resources.close()
     except (ConfigurationError, DuebellError) as error:
-        console.print(f"[red]{error}[/]", markup=True)
+        complain(make_console(), error)
         raise typer.Exit(1) from error
 
 
@@ -66,7 +74,7 @@ def demo(
 @app.command()
 def doctor() -> None:
     """Say what is set, what is missing or wrong, and the mend."""
-    exits(lambda: doctor_command.main(console))
+    exits(lambda: doctor_command.main(make_console()))
 
 
 @app.command()
@@ -89,25 +97,31 @@ def go_live(
 ) -> None:
     """Let an organisation send messages: shows what that means, and asks for its name."""
     with opened() as resources:
-        for tenant in _in_review(resources):
-            show_before_live(console, resources, tenant)
+        resources.settings.require(Use.SMS)
+        for tenant in _in_review(resources, yes.strip()):
+            show_before_live(make_console(), resources, tenant)
             name = yes or typer.prompt("Type the organisation's name to let it send")
             if name.strip() != tenant.name:
-                raise ConfigurationError(f"{name.strip()!r} is not {tenant.name!r}: nothing was changed")
+                raise ConfigurationError(f"{name.strip()!r} is not {tenant.name!r}: it stays in review")
             ended = tenants.go_live(
                 resources.engine, tenant.tenant_id, by_whom(), release_held=send_held, now=resources.clock()
             )
-            console.print(
+            say(
                 f"{tenant.name} is live. {ended.released} planned messages will go out, "
                 f"{ended.dropped} from the review will not."
             )
 
 
-def _in_review(resources: Resources) -> list[Tenant]:
+def _in_review(resources: Resources, named: str) -> list[Tenant]:
+    """The organisations in review: all, or those with the name that was given."""
     waiting = [one for one in tenants.connected(resources.engine) if one.sending == "review"]
     if not waiting:
         raise ConfigurationError("no connected organisation is in review: `duebell doctor` lists them")
-    return waiting
+    chosen = [one for one in waiting if named in {"", one.name}]
+    if not chosen:
+        names = ", ".join(repr(one.name) for one in waiting)
+        raise ConfigurationError(f"{named!r} is not in review, but {names}: nothing was changed")
+    return chosen
 
 
 @app.command()
@@ -122,7 +136,7 @@ def stop(why: Annotated[str, typer.Option("--why", help="for the audit trail")] 
             scope=tenants.EVERYTHING,
             now=resources.clock(),
         )
-        console.print("Sending is stopped. `duebell resume` lets it go on; messages are then decided anew.")
+        say("Sending is stopped. `duebell resume` lets it go on; messages are then decided anew.")
 
 
 @app.command()
@@ -137,14 +151,14 @@ def resume() -> None:
             scope=tenants.EVERYTHING,
             now=resources.clock(),
         )
-        console.print("Sending goes on.")
+        say("Sending goes on.")
 
 
 @app.command("send-test")
 def send_test(to: Annotated[str, typer.Option("--to", help="your own number, such as +64211234567")]) -> None:
     """Send one test SMS, to see that Twilio and the sender work."""
     with opened() as resources:
-        console.print(send_test_message(resources, to, by=by_whom()))
+        say(send_test_message(resources, to, by=by_whom()))
 
 
 @app.command()
@@ -154,13 +168,12 @@ def resend(
 ) -> None:
     """Send the message about an invoice once more, because you want it."""
     with opened() as resources:
+        read_first(resources, invoice)
         planned = plan_resend(resources, invoice, by=by_whom(), why=why)
         if planned.state == "planned":
-            console.print(
-                f"It is planned as {planned.key} and goes out within seconds while `duebell up` runs."
-            )
+            say(f"It is planned as {planned.key} and goes out within seconds while `duebell up` runs.")
         else:
-            console.print(f"It is {planned.state}: {planned.reason}.")
+            say(f"It is {planned.state}: {in_words(planned.reason)}.")
 
 
 @app.command()
@@ -168,20 +181,20 @@ def audit(
     subject: Annotated[
         str, typer.Argument(help="an invoice's number, an id, or nothing for the latest")
     ] = "",
-    most: Annotated[int, typer.Option("--most", help="how many entries")] = 50,
+    most: Annotated[int, typer.Option("--most", min=1, help="how many entries")] = 50,
 ) -> None:
     """Show the audit trail, and check that its chain is whole."""
     with opened() as resources:
         for entry in trail.entries(resources.engine, subject, most):
-            console.print(
-                f"[dim]{entry.at:%Y-%m-%d %H:%M:%S}[/] {entry.actor}: {entry.action} {entry.subject}"
-            )
+            when = f"{entry.at:%Y-%m-%d %H:%M:%S} "
+            details = f" ({entry.details})" if entry.details else ""
+            say(Text.assemble((when, "dim"), f"{entry.actor}: {entry.action}, {entry.subject}{details}"))
         broken = trail.first_break_in(resources.engine)
         if broken is not None:
             raise ConfigurationError(
                 f"the trail was changed at entry {broken}: restore the ledger from a backup"
             )
-        console.print("The chain of the trail is whole.")
+        say("The chain of the trail is whole. (Times are UTC.)")
 
 
 if __name__ == "__main__":

@@ -28,10 +28,8 @@ def told(connected: Connected) -> str:
     """What a person reads about a connection that was made."""
     if not connected.known:
         return f"{connected.name}: connected"
-    news = f", {connected.news} of them new since the connection" if connected.news else ""
-    return (
-        f"{connected.name}: connected; {connected.known} invoices read{news}, nobody is told of the old ones"
-    )
+    news = f", {connected.news} of them since it was connected" if connected.news else ""
+    return f"{connected.name}: connected; {connected.known} invoices read{news}; old ones stay untold"
 
 
 def main() -> int:

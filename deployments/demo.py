@@ -1,30 +1,44 @@
 """The demo: all of Duebell on this machine, against the built-in sandbox, with a home of its own."""
 
+import fcntl
 import json
 import os
 import shutil
-import subprocess
 import time
+from collections.abc import Generator, MutableMapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
-from deployments.children import ROOT, Child, last_lines, module
-from deployments.demo_story import play
+from deployments.children import ROOT, Child, StopAsked, last_lines, module, stop_signals
+from deployments.demo_story import play, where_to_look
 from deployments.installation import Installation, running
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
+from deployments.terminal import complain, make_console, note
+from deployments.up import INTERRUPTED
 from duebell.errors import ConfigurationError
 from duebell.ledger import tenants
 from duebell.resources import open_resources
 from duebell.settings import Settings, load
 
 MARK = "made-by-the-demo"
-"""A file in the demo's home, without which the folder is never emptied."""
+"""A file in the demo's home, without which the folder is never emptied. A running demo holds its lock."""
 
 PREFECT_PORT, LISTEN = "4201", "127.0.0.1:8788"
 START_SECONDS = 20.0
+OF_LIVE = ("DUEBELL_", "XERO_", "TWILIO_", "EMAIL_", "SENDGRID_", "PREFECT_")
+KEPT = {
+    "DUEBELL_HOME",
+    "DUEBELL_LISTEN",
+    "PREFECT_SERVER_API_PORT",
+    "PREFECT_LOGGING_LEVEL",
+    "PREFECT_SERVER_LOGGING_LEVEL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +50,97 @@ class Demo:
     sandbox: SandboxControl
 
 
-def run_demo(console: Console, *, stay: bool = True) -> None:
-    """Play the story, and stay up until Ctrl-C. Raises ``ConfigurationError`` where it cannot start."""
-    home = fresh_home()
-    listen = os.environ.get("DUEBELL_LISTEN", LISTEN)
-    sandbox = start_sandbox(home, f"http://{listen}/webhooks/xero")
+def main(*, stay: bool) -> int:
+    """``duebell demo``; returns the exit status. Without ``stay`` it ends with the story."""
+    console = make_console()
+    without_live(os.environ)
     try:
-        demo = prepared(home, listen, sandbox_url(sandbox))
+        with stop_signals() as stop_asked:
+            told = run_demo(console, stop_asked, stay=stay)
+            note(console, "stopped")
+            if not told:
+                return INTERRUPTED if stop_asked.asked.is_set() else 1
+    except (ConfigurationError, OSError) as error:
+        complain(console, error)
+        return 1
+    except KeyboardInterrupt:
+        note(console, "stopped before it was up")
+        return INTERRUPTED
+    return 0
+
+
+def run_demo(console: Console, stop_asked: StopAsked, *, stay: bool) -> bool:
+    """Play the story, and stay up until somebody asks to stop; returns whether the story was told.
+
+    Raises ``ConfigurationError`` where it cannot start.
+    """
+    console.print(Text("Duebell's demo: an invoice is approved in Xero, its customer gets one SMS.", "bold"))
+    note(console, "Xero and Twilio are played by a sandbox on this machine: nothing leaves it.")
+    began = time.monotonic()
+    with fresh_home() as home:
+        listen = os.environ.get("DUEBELL_LISTEN", LISTEN)
+        sandbox = start_sandbox(home, f"http://{listen}/webhooks/xero")
+        try:
+            demo = prepared(home, listen, sandbox_url(sandbox))
+        except BaseException:
+            sandbox.stop(1.0)
+            raise
         installation = Installation(
-            demo.settings, demo.environment, lambda text: console.print(f"[dim]{text}[/]")
+            demo.settings, demo.environment, partial(note, console), stop_asked, [sandbox]
         )
         with running(installation):
             _let_it_send(demo)
-            play(console, installation, demo.settings, demo.sandbox)
-            if stay:
+            note(console, f"all of it is up after {time.monotonic() - began:.0f} s")
+            told = play(console, installation, demo.settings, demo.sandbox)
+            if stay and not stop_asked.asked.is_set():
+                console.print(where_to_look(installation, demo.settings))
                 installation.stay()
-            console.print("[dim]stopping[/]")
-    finally:
-        sandbox.stop()
+            note(console, "stopping")
+        return told
 
 
-def fresh_home() -> Path:
-    """An empty folder for this run of the demo: a sandbox begins anew, so must the ledger beside it."""
-    chosen = Path(os.environ.get("DUEBELL_HOME", "~/.duebell")).expanduser() / "demo"
-    try:
-        if chosen.exists():
-            if not (chosen / MARK).is_file():
+@contextmanager
+def fresh_home() -> Generator[Path]:
+    """An empty folder for this run of the demo: a sandbox begins anew, so must the ledger beside it.
+
+    Raises ``ConfigurationError`` where it cannot be written, is not the demo's, or another demo is using it.
+    """
+    chosen = Path(os.environ.get("DUEBELL_HOME") or "~/.duebell").expanduser() / "demo"
+    if not chosen.is_absolute():
+        raise ConfigurationError(f"DUEBELL_HOME {chosen.parent} is not a whole path: begin it with / or ~")
+    with ExitStack() as kept:
+        try:
+            if chosen.exists() and not (chosen / MARK).is_file():
                 raise ConfigurationError(
                     f"{chosen} was not made by the demo: move it away, or set DUEBELL_HOME"
                 )
-            shutil.rmtree(chosen)
-        chosen.mkdir(parents=True)
-        (chosen / MARK).touch()
-    except OSError as error:
+            chosen.mkdir(parents=True, exist_ok=True)
+            _lock(kept.enter_context((chosen / MARK).open("w")).fileno(), chosen)
+            _empty(chosen)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the demo's folder {chosen} cannot be written ({error.strerror}): set DUEBELL_HOME to a "
+                "folder that this user may write to"
+            ) from error
+        yield chosen
+
+
+def _lock(descriptor: int, home: Path) -> None:
+    """Hold the home until this process ends, however it ends."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
         raise ConfigurationError(
-            f"the demo's folder {chosen} cannot be written ({error.strerror}): set DUEBELL_HOME to a folder "
-            "that this user may write to"
+            f"a demo is running in {home} already: stop it with Ctrl-C in its terminal"
         ) from error
-    return chosen
+
+
+def _empty(home: Path) -> None:
+    for entry in home.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != MARK:
+            entry.unlink()
 
 
 def start_sandbox(home: Path, webhook_url: str) -> Child:
@@ -121,6 +188,10 @@ def prepared(home: Path, listen: str, url: str) -> Demo:
         "TWILIO_ACCOUNTS_URL": url,
         "TWILIO_COMMS_URL": url,
     }
+    # Prefect reads a `.env` by itself; what is said here goes before it.
+    os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = (
+        f"sqlite+aiosqlite:///{home / 'prefect' / 'prefect.db'}"
+    )
     return Demo(load(environment, env_file=None), environment, SandboxControl(url))
 
 
@@ -134,32 +205,8 @@ def _let_it_send(demo: Demo) -> None:
     resources.close()
 
 
-def without_ours() -> None:
+def without_live(environ: MutableMapping[str, str]) -> None:
     """Take every variable of a live installation out of this process, and so out of its children."""
-    for name in list(os.environ):
-        if name.startswith(("XERO_", "TWILIO_", "EMAIL_", "SENDGRID_", "PREFECT_API_")) or name in {
-            "DUEBELL_DATABASE_URL",
-            "DUEBELL_ENCRYPTION_KEYS",
-            "DUEBELL_POLICY",
-            "DUEBELL_TEMPLATES",
-            "DUEBELL_SENDING",
-            "DUEBELL_PUBLIC_URL",
-        }:
-            del os.environ[name]
-
-
-def main(*, stay: bool) -> int:
-    """``duebell demo``; returns the exit status."""
-    console = Console(highlight=False)
-    without_ours()
-    try:
-        run_demo(console, stay=stay)
-    except ConfigurationError as error:
-        console.print(f"[red]{error}[/]", highlight=False)
-        return 1
-    except KeyboardInterrupt:
-        console.print("[dim]stopped[/]")
-    except subprocess.SubprocessError as error:
-        console.print(f"[red]a process could not be started ({type(error).__name__})[/]")
-        return 1
-    return 0
+    for name in list(environ):
+        if name.startswith(OF_LIVE) and name not in KEPT:
+            del environ[name]

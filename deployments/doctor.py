@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import httpx
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+from sqlmodel import func, select
 
 from duebell.access import XeroAccess, unpaced
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.ledger import tenants, trail
 from duebell.ledger.engine import reading
+from duebell.ledger.tables import XeroEvent
 from duebell.ledger.unsettled import unsettled
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
+from duebell.setting_shapes import is_loopback
 from duebell.settings import SettingLine, describe, load
 
 USES = (Use.XERO, Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, Use.SMS)
@@ -35,34 +40,65 @@ def main(console: Console) -> int:
     findings = [
         Finding(line.name, f"{line.problem}. {line.mend}", sound=False) for line in lines if line.problem
     ]
+    _print_findings(console, findings)
+    looked_at = examine(malformed=bool(findings))
+    _print_findings(console, looked_at)
+    wrong = [finding for finding in [*findings, *looked_at] if not finding.sound]
+    end = f"{len(wrong)} to mend" if wrong else "Nothing to mend"
+    console.print(Text(f"\n{end}.", "bold red" if wrong else "bold green"))
+    return 1 if wrong else 0
+
+
+def examine(*, malformed: bool = False) -> list[Finding]:
+    """Look at the ledger and the providers, as far as the settings let them be reached.
+
+    ``malformed``: the settings at fault were named already, so that they need not be named again.
+    """
     try:
         resources = open_resources(load())
     except ConfigurationError as error:
-        findings.append(Finding("settings", str(error), sound=False))
-    else:
-        findings += look(resources)
+        if malformed:
+            return [Finding("the rest", "is looked at once the settings are mended", sound=False)]
+        return [Finding("settings", str(error), sound=False)]
+    try:
+        return look(resources)
+    finally:
         resources.close()
-    for finding in findings:
-        mark = "[green]ok[/]" if finding.sound else "[red]mend[/]"
-        console.print(f"{mark}  [bold]{finding.what}[/]: {finding.said}")
-    return 0 if all(finding.sound for finding in findings) else 1
 
 
 def _print_settings(console: Console, lines: Sequence[SettingLine]) -> None:
-    table = Table("setting", "value", "from", "wrong", "mend", box=None)
+    """A line breaks within its column, so that no value is cut off on a narrow terminal."""
+    table = Table("setting", "value", "from", box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column, at_least in zip(table.columns, (29, 24, 11), strict=True):
+        column.overflow, column.min_width = "fold", at_least
     for line in lines:
-        table.add_row(line.name, line.shown, line.source, line.problem, line.mend)
-    console.print(table)
+        table.add_row(
+            Text(line.name, "red" if line.problem else ""),
+            Text(line.shown, "dim" if line.source == "default" else ""),
+            Text(line.source, "dim"),
+        )
+    console.print(table, "")
+
+
+def _print_findings(console: Console, findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        row = Table.grid(padding=(0, 2, 0, 0))
+        row.add_column(width=4, no_wrap=True)
+        row.add_column(overflow="fold")
+        mark = Text("ok", "green") if finding.sound else Text("mend", "red")
+        row.add_row(mark, Text.assemble((finding.what, "bold"), f": {finding.said}"))
+        console.print(row)
 
 
 def look(resources: Resources) -> list[Finding]:
-    """Look at the ledger, Prefect, Twilio and each connected organisation, once each."""
+    """Look at the ledger, the policy, Prefect, Twilio and each connected organisation, once each."""
     looks: list[tuple[str, Callable[[Resources], list[Finding]]]] = [
         ("ledger", _ledger),
         ("policy", _policy),
         ("Prefect", _prefect),
         ("Twilio", _twilio),
         ("Xero", _xero),
+        ("webhooks", _webhooks),
     ]
     findings: list[Finding] = []
     for what, look_at in looks:
@@ -78,22 +114,21 @@ def _ledger(resources: Resources) -> list[Finding]:
     with reading(resources.engine) as session:
         unknown = len(unsettled(session))
     stopped = [f"{brake.scope} by {brake.by}" for brake in tenants.brakes(resources.engine)]
+    whole = "whole" if broken is None else f"changed at entry {broken}: restore the ledger from a backup"
+    brake = f"sending is stopped ({', '.join(stopped)}): `duebell resume` lets it go on" if stopped else "off"
     return [
         Finding("ledger", resources.engine.url.render_as_string(hide_password=True)),
-        Finding(
-            "audit trail", "whole" if broken is None else f"changed at entry {broken}", sound=broken is None
-        ),
-        Finding("messages of unknown outcome", str(unknown)),
-        Finding(
-            "brake", f"on: {', '.join(stopped)}: `duebell resume`" if stopped else "off", sound=not stopped
-        ),
+        Finding("audit trail", whole, sound=broken is None),
+        Finding("messages whose outcome is still looked for", str(unknown)),
+        Finding("brake", brake, sound=not stopped),
     ]
 
 
 def _policy(resources: Resources) -> list[Finding]:
-    policy = resources.policy
+    issued = resources.policy.invoice_issued
     resources.templates.check_sms("invoice_issued")
-    return [Finding("policy", f"invoice issued is {'on' if policy.invoice_issued.enabled else 'off'}")]
+    said = f"invoice issued is {'on' if issued.enabled else 'off'}, and its template can be said"
+    return [Finding("policy", said)]
 
 
 def _prefect(resources: Resources) -> list[Finding]:
@@ -102,29 +137,55 @@ def _prefect(resources: Resources) -> list[Finding]:
     try:
         answer = httpx.get(f"{url}/health", timeout=5.0, trust_env=False)
     except httpx.HTTPError as error:
-        return [Finding("Prefect", f"{url} does not answer ({type(error).__name__}): `duebell up` starts it")]
-    return [Finding("Prefect", f"{url} answers {answer.status_code}", sound=answer.status_code == 200)]
+        said = f"{url} does not answer ({type(error).__name__})"
+        if settings.prefect_api_url:
+            return [Finding("Prefect", f"{said}: start it, or check PREFECT_API_URL", sound=False)]
+        return [Finding("Prefect", f"{said}: `duebell up` starts it")]
+    if answer.status_code != 200:
+        said = f"{url} answers {answer.status_code}: something else listens there"
+        return [Finding("Prefect", said, sound=False)]
+    return [Finding("Prefect", f"{url} answers")]
 
 
 def _twilio(resources: Resources) -> list[Finding]:
-    account = resources.twilio(with_token=True).account()
+    settings = resources.settings
+    if settings.missing_for(Use.SMS):
+        return [Finding("Twilio", "was not asked, because its settings are missing", sound=False)]
+    account = resources.twilio(with_token=bool(settings.twilio_auth_token)).account()
     trial = ", a trial account: it texts verified numbers only" if account.trial else ""
     return [Finding("Twilio", f"account {account.sid} is {account.raw_status}{trial}", sound=account.active)]
 
 
 def _xero(resources: Resources) -> list[Finding]:
+    if resources.settings.missing_for(Use.XERO):
+        return [Finding("Xero", "was not asked, because its settings are missing", sound=False)]
     connected = tenants.connected(resources.engine)
     if not connected:
-        return [Finding("Xero", "no organisation is connected: `duebell up` connects", sound=False)]
+        return [Finding("Xero", "no organisation is connected: `duebell up` connects it", sound=False)]
     findings: list[Finding] = []
     for tenant in connected:
         access = XeroAccess(resources, tenant.tenant_id, unpaced, "doctor")
         organisation = access.ask(access.client.organisation)
         left = tenants.get(resources.engine, tenant.tenant_id).day_remaining
-        findings.append(
-            Finding(
-                "Xero",
-                f"{organisation.name}: connected, sending is {tenant.sending}, {left} calls left today",
-            )
-        )
+        review = ": `duebell go-live` lets it send" if tenant.sending == "review" else ""
+        said = f"{organisation.name} is connected, its sending is {tenant.sending}{review}"
+        findings.append(Finding("Xero", f"{said}; {left} calls left today"))
     return findings
+
+
+def _webhooks(resources: Resources) -> list[Finding]:
+    """Whether webhooks come at all: that they do is the one thing that cannot be seen from here."""
+    with reading(resources.engine) as session:
+        last = session.exec(
+            select(func.max(XeroEvent.received_at)).where(XeroEvent.found_by == "webhook")
+        ).one()
+    came = f"the last one came at {_utc(last)}" if last else "none has come yet"
+    url = resources.settings.public_url
+    if is_loopback(httpx.URL(url).host) and not is_loopback(httpx.URL(resources.settings.xero_api_url).host):
+        said = f"{came}: nobody outside reaches {url}. Set DUEBELL_PUBLIC_URL to the address of your proxy"
+        return [Finding("Xero's webhooks", said, sound=False)]
+    return [Finding("Xero's webhooks", f"{came} (to {url}/webhooks/xero)")]
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

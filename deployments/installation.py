@@ -1,37 +1,46 @@
 """All of Duebell on one machine: Prefect's server, the provisioning, the connection, worker and receiver."""
 
-import os
-import signal
 import socket
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from types import FrameType
 
 import httpx
 
-from deployments.children import ROOT, Child, last_lines, module
+from deployments.children import Child, Restarts, StopAsked, last_lines, module, stop_all
 from deployments.prefect_server import PrefectServer
 from duebell.errors import ConfigurationError
 from duebell.settings import Settings
 
 READY_SECONDS = 60.0
+# Together below the ten seconds that a person waits after Ctrl-C.
+DRAIN_SECONDS, WORK_SECONDS, SERVER_SECONDS, REST_SECONDS = 4.5, 5.5, 3.0, 0.5
 Say = Callable[[str], None]
 
 
 class Installation:
-    """One installation as processes. ``environment`` is what its children see beside our own."""
+    """One installation as processes. ``environment`` is what its children see beside our own.
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str], say: Say) -> None:
+    ``beneath`` are children that run already, and end with it, last.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        say: Say,
+        stop_asked: StopAsked,
+        beneath: Sequence[Child] = (),
+    ) -> None:
         self._settings = settings
         self._say = say
         self._server: PrefectServer | None = None
+        self._server_restarts = Restarts()
         self._environment = dict(environment)
         self._children: list[Child] = []
-        self.stopping = threading.Event()
-        self.started = False
+        self._steps: list[Child] = []
+        self._beneath = list(beneath)
+        self.stop_asked = stop_asked
 
     @property
     def prefect_api_url(self) -> str:
@@ -48,33 +57,34 @@ class Installation:
         return next(child for child in self._children if child.name == name)
 
     def start(self) -> None:
-        """Start everything, in the order in which each needs the one before.
+        """Start everything, each as soon as what it needs is there.
 
-        Raises ``ConfigurationError``, with everything stopped again, where something cannot work.
+        Raises ``ConfigurationError`` where something cannot work.
         """
         self._require_free_port()
         self._start_prefect()
         self._say("making Prefect's work pool, limits and deployments")
-        self._run_once("provision", "deployments.provision")
+        provision = self._step("provision", "deployments.provision")
         if self._settings.xero_grant.value == "client_credentials":
             self._say("connecting to Xero")
-            self._run_once("connect", "deployments.connect")
-        self._say("starting the worker and the receiver")
-        self._begin("worker", module("deployments.worker", "--drain-seconds", "5"))
+            self._finish(self._step("connect", "deployments.connect"))
+        # Not before: it would take the events of an organisation that is being connected for a stranger's.
         self._begin("receiver", module("deployments.receiver"))
+        self._finish(provision)
+        self._say("starting the worker")
+        self._begin("worker", module("deployments.worker", f"--drain-seconds={DRAIN_SECONDS}"))
         self._wait_until_ready()
-        self.started = True
 
     def _require_free_port(self) -> None:
         host, port = self._settings.listen_host, self._settings.listen_port
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError as error:
                 raise ConfigurationError(
-                    f"the receiver's address {host}:{port} cannot be used ({error.strerror}): stop what uses "
-                    "it, or choose another with DUEBELL_LISTEN"
+                    f"the receiver's address {self._settings.listen} cannot be used ({error.strerror}): "
+                    "stop what uses it, or choose another with DUEBELL_LISTEN"
                 ) from error
 
     def _start_prefect(self) -> None:
@@ -83,34 +93,34 @@ class Installation:
             return
         self._say("starting Prefect's server")
         self._server = PrefectServer(self._settings.home, self._settings.prefect_server_api_port)
+        self._environment.update(self._server.client_environment())
         self._server.start()
         self._server.wait_ready()
-        self._environment.update(self._server.client_environment())
 
-    def _run_once(self, name: str, module_name: str) -> None:
-        done = subprocess.run(
-            module(module_name),
-            cwd=ROOT,
-            env={**os.environ, **self._environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            words = (done.stderr or done.stdout).strip().splitlines()[-12:]
-            raise ConfigurationError("\n".join(words) or f"{name} ended with status {done.returncode}")
-        for line in done.stdout.splitlines():
+    def _step(self, name: str, module_name: str) -> Child:
+        """Begin something that ends by itself."""
+        step = Child(name, module(module_name), self._environment, self._settings.home / "logs", answers=True)
+        self._steps.append(step)
+        step.start()
+        return step
+
+    def _finish(self, step: Child) -> None:
+        """Wait for its end and tell its answer."""
+        while step.pid is not None:
+            time.sleep(0.05)
+        if step.status != 0:
+            words = last_lines(step.log, 12) or last_lines(step.answer, 12)
+            raise ConfigurationError(words or f"{step.name} ended with status {step.status}")
+        for line in step.answer.read_text(encoding="utf-8").splitlines():
             self._say(line)
 
     def _begin(self, name: str, command: list[str]) -> None:
         child = Child(name, command, self._environment, self._settings.home / "logs")
-        child.start()
         self._children.append(child)
+        child.start()
 
     def _wait_until_ready(self) -> None:
-        host = self._settings.listen_host.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - asked, not bound
-        url = f"http://{host}:{self._settings.listen_port}/healthz"
+        url = f"http://{_reachable(self._settings.listen)}/healthz"
         until = time.monotonic() + READY_SECONDS
         while not (_answers(url) and self._worker_is_online()):
             for child in self._children:
@@ -121,7 +131,7 @@ class Installation:
                     f"worker and receiver were not ready within {READY_SECONDS:.0f} seconds: "
                     f"see {self._settings.home / 'logs'}"
                 )
-            time.sleep(0.2)
+            time.sleep(0.1)
 
     def _worker_is_online(self) -> bool:
         """Whether the pool has a worker that has looked for work: before that a run would only wait."""
@@ -138,18 +148,33 @@ class Installation:
             return False
         return answer.status_code == 200 and answer.json().get("status") == "READY"
 
+    def watch(self) -> None:
+        """Start again what died, later each time, and say so."""
+        for child in self._children:
+            if told := child.watch():
+                self._say(told)
+        server = self._server
+        if server is not None and not server.running() and self._server_restarts.look(server.start):
+            self._say(f"Prefect's server ended and is started again: see {server.log}")
+
     def stay(self) -> None:
         """Watch the processes until somebody asks to stop."""
-        while not self.stopping.wait(0.5):
-            for child in self._children:
-                child.watch()
+        while not self.stop_asked.asked.wait(0.5):
+            self.watch()
 
     def stop(self) -> None:
-        """End every process, the last started first."""
-        while self._children:
-            self._children.pop().stop()
+        """End every process in less than ten seconds: what works first, then what it talks to."""
+        stop_all([*self._steps, *self._children], WORK_SECONDS)
+        for child in self._beneath:
+            child.ask_to_end()
         if self._server is not None:
-            self._server.stop()
+            self._server.stop(SERVER_SECONDS)
+        stop_all(self._beneath, REST_SECONDS)
+
+
+def _reachable(listen: str) -> str:
+    """The address to ask for what is bound to every address."""
+    return listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")  # noqa: S104 - asked, not bound
 
 
 def _answers(url: str) -> bool:
@@ -161,18 +186,15 @@ def _answers(url: str) -> bool:
 
 @contextmanager
 def running(installation: Installation) -> Generator[Installation]:
-    """Start an installation, and stop all of it however the block ends; SIGINT and SIGTERM ask it to stop."""
+    """Start an installation, and stop all of it however the block ends.
 
-    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
-        if not installation.started:
-            raise KeyboardInterrupt
-        installation.stopping.set()
-
-    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    Until it runs, asking to stop raises ``KeyboardInterrupt``; from then on ``stay`` returns.
+    """
+    stop_asked = installation.stop_asked
     try:
         installation.start()
+        stop_asked.abrupt = False
         yield installation
     finally:
+        stop_asked.abrupt = False
         installation.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)

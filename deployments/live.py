@@ -2,38 +2,55 @@
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlmodel import func, select
 
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Notification, Tenant
+from duebell.model import InvoiceStatus, InvoiceType
 from duebell.resources import Resources
+from duebell.states import NotificationState
 
 
 def show_before_live(console: Console, resources: Resources, tenant: Tenant) -> None:
     """Print the organisation, its currency, its open invoices, the sender, and what waits from the review."""
     settings = resources.settings
-    with reading(resources.engine) as session:
-        open_invoices = session.exec(
-            select(func.count())
-            .select_from(InvoiceSnapshot)
-            .where(
-                InvoiceSnapshot.tenant_id == tenant.tenant_id,
-                InvoiceSnapshot.type == "sale",
-                InvoiceSnapshot.status == "authorised",
-            )
-        ).one()
-        held = session.exec(
-            select(func.count())
-            .select_from(Notification)
-            .where(Notification.tenant_id == tenant.tenant_id, Notification.reason == "in_review")
-        ).one()
+    open_invoices = _open_invoices(resources, tenant)
     table = Table(show_header=False, box=None)
-    table.add_row("organisation", tenant.name)
+    table.add_row("organisation", Text(tenant.name))
     table.add_row("currency", tenant.base_currency)
     table.add_row("open sales invoices", f"{open_invoices}; nobody is told of those that were there before")
-    table.add_row("planned in review", str(held))
+    table.add_row("planned in review", str(_held(resources, tenant)))
     table.add_row(
         "sender", settings.twilio_messaging_service_sid or settings.twilio_from or "none: set TWILIO_FROM"
     )
     table.add_row("ceiling", f"DUEBELL_SENDING is {settings.sending.value}")
     console.print(table)
+
+
+def _open_invoices(resources: Resources, tenant: Tenant) -> int:
+    wanted = (
+        select(func.count())
+        .select_from(InvoiceSnapshot)
+        .where(
+            InvoiceSnapshot.tenant_id == tenant.tenant_id,
+            InvoiceSnapshot.type == InvoiceType.SALE.value,
+            InvoiceSnapshot.status == InvoiceStatus.AUTHORISED.value,
+        )
+    )
+    with reading(resources.engine) as session:
+        return session.exec(wanted).one()
+
+
+def _held(resources: Resources, tenant: Tenant) -> int:
+    wanted = (
+        select(func.count())
+        .select_from(Notification)
+        .where(
+            Notification.tenant_id == tenant.tenant_id,
+            Notification.state == NotificationState.HELD.value,
+            Notification.reason == "in_review",
+        )
+    )
+    with reading(resources.engine) as session:
+        return session.exec(wanted).one()

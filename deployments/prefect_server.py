@@ -142,7 +142,7 @@ class PrefectServer:
         settings = self.environment()
         _require_free_port(self.port)
         where = [f"--host={HOST}", f"--port={self.port}"]
-        command = [sys.executable, "-m", "prefect", "server", "start", *where]
+        command = [sys.executable, "-m", "deployments.prefect_process", "server", "start", *where]
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             (self.home / "prefect").mkdir(mode=0o700, exist_ok=True)

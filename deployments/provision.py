@@ -25,6 +25,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPS
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
+from deployments.prefect_server import tied_to_parent
 from deployments.worker_warm import WarmWorker
 from duebell.errors import ConfigurationError
 
@@ -126,7 +127,7 @@ def deploy_all(root: Path) -> None:
     if not (root / "prefect.yaml").is_file():
         raise ConfigurationError(f"there is no prefect.yaml in {root}: run from the root of the checkout")
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        tied_to_parent([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]),
         cwd=root,
         env={**os.environ, "PREFECT_LOGGING_COLORS": "false", "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,

@@ -1,9 +1,14 @@
 """``duebell up``: all of it on one machine, with real credentials, until Ctrl-C."""
 
+from functools import partial
+
 from rich.console import Console
 from rich.panel import Panel
+from rich.text import Text
 
+from deployments.children import stop_signals
 from deployments.installation import Installation, running
+from deployments.terminal import complain, make_console, note
 from duebell.errors import ConfigurationError
 from duebell.ledger import tenants
 from duebell.resources import open_resources
@@ -11,38 +16,48 @@ from duebell.setting_needs import Use
 from duebell.settings import Settings, load
 
 NEEDS = (Use.XERO, Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, Use.SMS)
+INTERRUPTED = 130
 
 
 def main() -> int:
     """Run until somebody asks to stop; returns the exit status."""
-    console = Console(highlight=False)
+    console = make_console()
     try:
-        settings = load(uses=NEEDS)
-        open_resources(settings).close()
-        installation = Installation(settings, {}, lambda text: console.print(f"[dim]{text}[/]"))
-        with running(installation):
-            console.print(_where(installation, settings))
-            installation.stay()
-            console.print("[dim]stopping[/]")
-    except ConfigurationError as error:
-        console.print(f"[red]{error}[/]")
+        return run_up(console)
+    except (ConfigurationError, OSError) as error:
+        complain(console, error)
         return 1
     except KeyboardInterrupt:
-        console.print("[dim]stopped[/]")
+        note(console, "stopped before it was up")
+        return INTERRUPTED
+
+
+def run_up(console: Console) -> int:
+    """Run until somebody asks to stop. Raises ``ConfigurationError`` where it cannot start."""
+    settings = load(uses=NEEDS)
+    open_resources(settings).close()
+    with stop_signals() as stop_asked:
+        with running(Installation(settings, {}, partial(note, console), stop_asked)) as installation:
+            console.print(where(installation, settings))
+            installation.stay()
+            note(console, "stopping")
+        note(console, "stopped")
     return 0
 
 
-def _where(installation: Installation, settings: Settings) -> Panel:
+def where(installation: Installation, settings: Settings) -> Panel:
     """What a person has to know once it runs."""
     resources = open_resources(settings)
     waiting = [one.name for one in tenants.connected(resources.engine) if one.sending == "review"]
     resources.close()
-    lines = [f"Prefect's UI: [bold]{installation.prefect_api_url.removesuffix('/api')}[/]"]
+    lines = [Text.assemble("Prefect's UI: ", (installation.prefect_api_url.removesuffix("/api"), "bold"))]
     if installation.login:
-        lines.append(f"It asks for a login: [bold]{installation.login}[/]")
+        lines.append(Text.assemble("It asks for a login: ", (installation.login, "bold")))
     lines += [
-        f"Xero's webhooks go to [bold]{settings.public_url}/webhooks/xero[/]",
-        f"Logs and ledger: {settings.home}",
+        Text.assemble("Xero's webhooks go to ", (f"{settings.public_url}/webhooks/xero", "bold")),
+        Text(f"Logs and ledger: {settings.home}"),
     ]
-    lines += [f"[yellow]{name} is in review and sends nothing: run `duebell go-live`[/]" for name in waiting]
-    return Panel("\n".join(lines), title="Duebell is up", expand=False)
+    lines += [
+        Text(f"{name} is in review and sends nothing: run `duebell go-live`", "yellow") for name in waiting
+    ]
+    return Panel(Text("\n").join(lines), title="Duebell is up. Ctrl-C stops all of it", expand=False)

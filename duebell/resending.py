@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import col, or_, select
 
+from duebell.access import XeroAccess, unpaced
 from duebell.audit import Entry
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED
@@ -11,9 +12,10 @@ from duebell.ledger import notifications, snapshots
 from duebell.ledger.tables import InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.planning import Known, known_of, plan_issued, plan_resend
+from duebell.reading import XeroReader
 from duebell.resources import Resources
 from duebell.states import TOLD, NotificationState
-from duebell.telling import rules_of
+from duebell.telling import FRESH, rules_of
 
 S = NotificationState
 
@@ -50,6 +52,19 @@ def resend(resources: Resources, wanted: str, *, by: str, why: str) -> Resend:
             Entry(by, "re-send asked for", "notification", row.key, row.tenant_id, details={"why": why})
         )
         return Resend(row.tenant_id, row.subject_id, row.key, row.state, row.reason)
+
+
+def read_first(resources: Resources, wanted: str) -> None:
+    """Have the invoice and its contact as they are in Xero now: of old invoices no contact was ever read.
+
+    Raises what reading Xero raises, and ``Permanent`` where no such invoice is known.
+    """
+    now = resources.clock()
+    with writing(resources.engine, now) as book:
+        snapshot = _find(book, wanted)
+        tenant_id, invoice_id = snapshot.tenant_id, snapshot.invoice_id
+    access = XeroAccess(resources, tenant_id, unpaced, "resend")
+    XeroReader(access).invoices([invoice_id], since=now - FRESH)
 
 
 def _find(book: Writing, wanted: str) -> InvoiceSnapshot:

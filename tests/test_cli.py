@@ -1,0 +1,240 @@
+"""The commands as a person gives them, on a ledger with one organisation and the sandbox for providers."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlmodel import select
+
+from deployments.sandbox import credentials
+from deployments.sandbox.company import COMPANY_NAME
+from deployments.sandbox.control import SandboxControl
+from deployments.sandbox.server import running_sandbox
+from duebell.access import XeroAccess, unpaced
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Audit, Brake, Notification
+from duebell.reading import XeroReader
+from duebell.resources import open_resources
+from duebell.settings import load
+from tests.support_office import Office, open_office
+
+NUMBER = "+64211234567"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Generator[SandboxControl]:
+    with running_sandbox() as control:
+        yield control
+
+
+@pytest.fixture
+def office(sandbox: SandboxControl, sqlite_ledger: Engine, tmp_path: Path) -> Generator[Office]:
+    with open_office(sandbox, sqlite_ledger, tmp_path / "home") as opened:
+        yield opened
+
+
+def trail(office: Office) -> list[tuple[str, str]]:
+    """Who did what, as the ledger has it."""
+    with reading(office.engine) as session:
+        return [(row.actor, row.action) for row in session.exec(select(Audit)).all()]
+
+
+def brake(office: Office) -> Brake | None:
+    with reading(office.engine) as session:
+        return session.get(Brake, "all")
+
+
+def notifications(office: Office) -> list[Notification]:
+    with reading(office.engine) as session:
+        return list(session.exec(select(Notification)).all())
+
+
+def issue_recently(office: Office) -> str:
+    """A new invoice of a customer who can be texted, read into the ledger; returns its number."""
+    cafe = next(one for one in office.sandbox.contacts() if one.name == "Aro Street Cafe")
+    invoice = office.sandbox.add_invoice(cafe.contact_id, "99.00")
+    resources = open_resources(load(office.environment, env_file=None))
+    reader = XeroReader(XeroAccess(resources, credentials.TENANT_ID, unpaced, "test"))
+    reader.invoices([invoice.invoice_id], since=resources.clock())
+    resources.close()
+    return invoice.number
+
+
+def test_the_organisations_name_lets_it_send_and_says_what_that_means(office: Office) -> None:
+    done = office.run("go-live", typed=f"{COMPANY_NAME}\n")
+    assert done.exit_code == 0
+    assert office.tenant().sending == "live"
+    for shown in (COMPANY_NAME, "NZD", "open sales invoices", "3;", credentials.TWILIO_FROM):
+        assert shown in done.output
+    assert "went live" in [action for _, action in trail(office)]
+
+
+def test_a_script_gives_the_name_as_an_option(office: Office) -> None:
+    done = office.run("go-live", "--yes", COMPANY_NAME)
+    assert done.exit_code == 0
+    assert office.tenant().sending == "live"
+
+
+@pytest.mark.parametrize("given", [["--yes", "Moa Bay"], []])
+def test_any_other_name_leaves_the_organisation_in_review(office: Office, given: list[str]) -> None:
+    done = office.run("go-live", *given, typed="moa bay bakery supplies\n")
+    assert done.exit_code == 1
+    assert office.tenant().sending == "review"
+    assert COMPANY_NAME in done.output
+
+
+def test_an_organisation_does_not_go_live_without_a_sender(office: Office) -> None:
+    done = office.run("go-live", "--yes", COMPANY_NAME, TWILIO_FROM="")
+    assert done.exit_code == 1
+    assert "TWILIO_FROM" in done.output
+    assert office.tenant().sending == "review"
+
+
+def test_going_live_twice_says_that_nobody_is_in_review(office: Office) -> None:
+    office.run("go-live", "--yes", COMPANY_NAME)
+    again = office.run("go-live", "--yes", COMPANY_NAME)
+    assert again.exit_code == 1
+    assert "no connected organisation is in review" in again.output
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(office: Office) -> None:
+    with office.engine.begin() as connection:
+        connection.execute(text("UPDATE tenant SET name = 'Moa [bold] & [/Sons]'"))
+    done = office.run("go-live", "--yes", "Moa [bold] & [/Sons]")
+    assert done.exit_code == 0
+    assert done.output.count("Moa [bold] & [/Sons]") == 2
+
+
+def test_stop_and_resume_turn_the_brake_and_are_written_down(office: Office) -> None:
+    stopped = office.run("stop", "--why", "the template is wrong")
+    on = brake(office)
+    assert stopped.exit_code == 0
+    assert on is not None
+    assert (on.stopped, on.why) == (True, "the template is wrong")
+    resumed = office.run("resume")
+    off = brake(office)
+    assert resumed.exit_code == 0
+    assert off is not None
+    assert not off.stopped
+    assert [action for _, action in trail(office)][-2:] == ["sending stopped", "sending resumed"]
+
+
+def test_a_test_message_is_sent_once_and_written_down_without_the_number(office: Office) -> None:
+    done = office.run("send-test", "--to", "+64 21 123 4567")
+    (message,) = office.sandbox.accepted_messages()
+    assert done.exit_code == 0
+    assert message.sid in done.output
+    assert message.to == NUMBER
+    assert trail(office)[-1][1] == "test message"
+    assert NUMBER not in office.run("audit").output
+
+
+def test_a_refused_test_message_is_told_with_twilios_code(office: Office) -> None:
+    office.sandbox.opt_out(NUMBER)
+    done = office.run("send-test", "--to", NUMBER)
+    assert done.exit_code == 1
+    assert "21610" in done.output
+    assert office.sandbox.accepted_messages() == ()
+
+
+def test_a_test_message_without_an_answer_is_not_called_failed(office: Office) -> None:
+    office.sandbox.fail_next("drop_after", method="POST", path="*Messages*")
+    done = office.run("send-test", "--to", NUMBER)
+    assert done.exit_code == 1
+    assert "look at your phone" in done.output
+    assert len(office.sandbox.accepted_messages()) == 1
+
+
+def test_no_test_message_is_sent_while_sending_is_stopped(office: Office) -> None:
+    office.run("stop")
+    done = office.run("send-test", "--to", NUMBER)
+    assert done.exit_code == 1
+    assert "duebell resume" in done.output
+    assert office.sandbox.accepted_messages() == ()
+
+
+def test_what_is_no_number_is_not_sent_to(office: Office) -> None:
+    done = office.run("send-test", "--to", "021 123 4567")
+    assert done.exit_code == 1
+    assert "country code" in done.output
+    assert office.sandbox.accepted_messages() == ()
+
+
+def test_a_resend_is_planned_with_who_asked_and_why(office: Office) -> None:
+    office.run("go-live", "--yes", COMPANY_NAME)
+    number = issue_recently(office)
+    done = office.run("resend", number, "--why", "she asked for it")
+    assert done.exit_code == 0
+    assert "goes out within seconds" in done.output
+    assert [row.state for row in notifications(office)] == ["planned"]
+    asked = office.run("audit", number).output
+    assert "re-send asked for" in asked
+    assert "why she asked for it" in asked
+
+
+def test_a_resend_beside_a_message_that_still_waits_is_refused(office: Office) -> None:
+    office.run("go-live", "--yes", COMPANY_NAME)
+    number = issue_recently(office)
+    office.run("resend", number, "--why", "first")
+    again = office.run("resend", number, "--why", "again")
+    assert again.exit_code == 1
+    assert "twice" in again.output
+    assert len(notifications(office)) == 1
+
+
+def test_a_resend_of_an_unknown_invoice_plans_nothing(office: Office) -> None:
+    done = office.run("resend", "INV-4711", "--why", "typing error")
+    assert done.exit_code == 1
+    assert "INV-4711" in done.output
+    assert notifications(office) == []
+
+
+def test_the_trail_is_shown_oldest_first_and_its_chain_is_whole(office: Office) -> None:
+    office.run("stop")
+    done = office.run("audit", "--most", "2")
+    first, second, verdict = done.output.strip().splitlines()
+    assert done.exit_code == 0
+    assert "first sync done" in first
+    assert "sending stopped" in second
+    assert "whole" in verdict
+
+
+def test_a_subject_is_searched_literally(office: Office) -> None:
+    assert "connect" not in office.run("audit", "%").output
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE audit SET actor = 'person:nobody' WHERE sequence = 2",
+        "UPDATE audit SET details = '{}' WHERE sequence = 3",
+        "UPDATE audit SET at = '2020-01-01 00:00:00.000000' WHERE sequence = 2",
+        "DELETE FROM audit WHERE sequence = 2",
+        "DELETE FROM audit WHERE sequence = 1",
+    ],
+)
+def test_a_changed_or_missing_row_of_the_trail_is_found(office: Office, change: str) -> None:
+    with office.engine.begin() as connection:
+        connection.execute(text(change))
+    done = office.run("audit")
+    assert done.exit_code == 1
+    assert "the trail was changed at entry" in done.output
+    assert office.run("doctor").exit_code == 1
+
+
+def test_every_command_tells_a_wrong_setting_in_a_sentence(office: Office) -> None:
+    for words in (
+        ["go-live"],
+        ["stop"],
+        ["resume"],
+        ["send-test", "--to", NUMBER],
+        ["resend", "INV-1", "--why", "x"],
+        ["audit"],
+        ["connect"],
+        ["up"],
+    ):
+        done = office.run(*words, XERO_API_URL="http://books.example")
+        assert done.exit_code == 1, words
+        assert "XERO_API_URL" in done.output, words
+        assert "Traceback" not in done.output, words

@@ -1,0 +1,154 @@
+"""What doctor finds, what it asks for, and that no secret is in what it prints."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import Engine
+
+from deployments.sandbox import credentials
+from deployments.sandbox.control import SandboxControl
+from deployments.sandbox.server import running_sandbox
+from tests.support_office import Office, open_office
+
+CANARY = "canary7Qv9secretXk2"
+SECRETS = {
+    "XERO_CLIENT_SECRET": CANARY,
+    "XERO_WEBHOOK_KEYS": f"{CANARY}AAAA,{CANARY}BBBB",
+    "TWILIO_AUTH_TOKEN": CANARY,
+    "TWILIO_API_SECRET": CANARY,
+    "SENDGRID_API_KEY": f"SG.{CANARY}",
+    "DUEBELL_DATABASE_URL": f"postgresql+psycopg://me:{CANARY}@127.0.0.1:1/duebell",
+    "DUEBELL_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Generator[SandboxControl]:
+    with running_sandbox() as control:
+        yield control
+
+
+@pytest.fixture
+def office(sandbox: SandboxControl, sqlite_ledger: Engine, tmp_path: Path) -> Generator[Office]:
+    with open_office(sandbox, sqlite_ledger, tmp_path / "home") as opened:
+        yield opened
+
+
+def unwrapped(output: str) -> str:
+    """The words in one line, however the terminal broke them."""
+    return " ".join(output.split())
+
+
+def test_a_sound_installation_has_nothing_to_mend(office: Office) -> None:
+    done = office.run("doctor")
+    assert done.exit_code == 0, done.output
+    assert "Nothing to mend" in done.output
+    told = unwrapped(done.output)
+    assert "Moa Bay Bakery Supplies is connected, its sending is review" in told
+    assert f"account {credentials.TWILIO_ACCOUNT_SID} is active" in told
+
+
+def test_it_asks_xero_for_the_organisation_and_twilio_for_the_account_once(office: Office) -> None:
+    before = len(office.sandbox.requests())
+    office.run("doctor")
+    asked = [(one.method, one.path) for one in office.sandbox.requests()[before:]]
+    assert asked == [
+        ("GET", f"/2010-04-01/Accounts/{credentials.TWILIO_ACCOUNT_SID}.json"),
+        ("GET", "/api.xro/2.0/Organisation"),
+    ]
+
+
+def test_every_setting_is_told_with_where_it_came_from(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "settings"
+    file.write_text("TWILIO_FROM=+15005550006\n")
+    output = office.run("doctor", DUEBELL_ENV_FILE=str(file), TWILIO_FROM="").output
+    lines = {line.split()[0]: line for line in output.splitlines() if line}
+    assert "environment" in lines["XERO_CLIENT_ID"]
+    assert ".env file" in lines["TWILIO_FROM"]
+    assert "default" in lines["DUEBELL_SENDING"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "where"),
+    [
+        ("XERO_CLIENT_ID", "developer.xero.com"),
+        ("XERO_CLIENT_SECRET", "developer.xero.com"),
+        ("XERO_WEBHOOK_KEYS", "developer.xero.com"),
+        ("TWILIO_ACCOUNT_SID", "console.twilio.com"),
+        ("TWILIO_AUTH_TOKEN", "console.twilio.com"),
+    ],
+)
+def test_a_missing_setting_is_named_with_where_to_find_it(office: Office, missing: str, where: str) -> None:
+    done = office.run("doctor", **{missing: ""})
+    told = unwrapped(done.output)
+    assert done.exit_code == 1
+    assert f"mend {missing}: is unset" in told or f"mend {missing}: (or" in told
+    assert where in told
+
+
+def test_several_mistakes_are_told_at_once(office: Office) -> None:
+    done = office.run("doctor", XERO_WEBHOOK_KEYS="", TWILIO_ACCOUNT_SID="AC12", DUEBELL_LISTEN="here")
+    told = unwrapped(done.output)
+    assert done.exit_code == 1
+    for name in ("XERO_WEBHOOK_KEYS", "TWILIO_ACCOUNT_SID", "DUEBELL_LISTEN"):
+        assert f"mend {name}:" in told
+
+
+def test_credentials_that_a_provider_refuses_are_to_be_mended(office: Office) -> None:
+    done = office.run("doctor", TWILIO_AUTH_TOKEN="another-token-than-the-right-one")
+    assert done.exit_code == 1
+    assert "mend Twilio: " in unwrapped(done.output)
+    office.sandbox.expire_tokens()
+    done = office.run("doctor", XERO_CLIENT_SECRET="another-secret-than-the-right-one")
+    assert done.exit_code == 1
+    assert "mend Xero: " in unwrapped(done.output)
+
+
+def test_a_stopped_installation_is_not_called_sound(office: Office) -> None:
+    office.run("stop")
+    done = office.run("doctor")
+    assert done.exit_code == 1
+    assert "duebell resume" in unwrapped(done.output)
+
+
+def test_an_installation_that_was_never_connected_is_told_how(office: Office, tmp_path: Path) -> None:
+    done = office.run("doctor", DUEBELL_DATABASE_URL=f"sqlite:///{tmp_path / 'other.db'}")
+    assert done.exit_code == 1
+    assert "no organisation is connected" in unwrapped(done.output)
+
+
+def test_a_public_address_that_nobody_outside_reaches_is_told(office: Office) -> None:
+    done = office.run(
+        "doctor", DUEBELL_PUBLIC_URL="http://localhost:8787", XERO_API_URL="https://xero.invalid"
+    )
+    assert "DUEBELL_PUBLIC_URL" in unwrapped(done.output)
+    assert done.exit_code == 1
+
+
+def test_another_program_on_prefects_port_is_told(office: Office) -> None:
+    done = office.run("doctor", PREFECT_API_URL=f"{office.sandbox.base_url}/api")
+    assert done.exit_code == 1
+    assert "something else listens there" in unwrapped(done.output)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("damage", ["", " in two"])
+def test_a_secret_is_never_printed_whole_or_in_part(office: Office, name: str, damage: str) -> None:
+    secret = SECRETS[name]
+    done = office.run("doctor", **{name: secret + damage})
+    squeezed = "".join(done.output.split())
+    for piece in (CANARY, CANARY[:6], CANARY[-6:], secret, secret[-8:]):
+        if name != "DUEBELL_DATABASE_URL" or piece in CANARY:
+            assert piece not in squeezed
+    assert "Traceback" not in done.output
+
+
+def test_the_secrets_of_a_settings_file_are_not_printed(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "settings"
+    file.write_text(f"TWILIO_AUTH_TOKN={CANARY}\n{CANARY}\nTWILIO_API_KEY={CANARY}\n")
+    done = office.run("doctor", DUEBELL_ENV_FILE=str(file))
+    assert done.exit_code == 1
+    assert CANARY not in "".join(done.output.split())
+    assert "TWILIO_AUTH_TOKN" in done.output
