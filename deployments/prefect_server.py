@@ -116,6 +116,8 @@ class PrefectServer:
             **SERVER,
             **chosen,
             "PREFECT_HOME": str(self.home / "prefect"),
+            # The pages of the UI ask the port of this setting, whatever port they were served from.
+            "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_API_AUTH_STRING": self.auth_string,
             "PREFECT_SERVER_ENCRYPTION_KEY": given
             or self._kept("prefect-encryption-key", lambda: Fernet.generate_key().decode()),

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import uuid
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 from prefect.client.schemas.objects import StateType
 from prefect.workers.process import ProcessWorker
 
+from deployments.prefect_server import PrefectServer
 from deployments.provision import (
     CRASH_AUTOMATION,
     FLIGHT_LIMIT,
@@ -30,9 +32,24 @@ from tests.support_prefect import (
     ROOT,
     RunningPrefect,
     child,
+    end,
+    free_port,
     wait_until,
     worker_process,
 )
+
+
+@pytest.fixture(scope="module", name="prefect_server")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningPrefect]:
+    """A server of its own: these tests count what is at Prefect, and hear its events."""
+    server = PrefectServer(tmp_path_factory.mktemp("provision"), free_port())
+    server.start()
+    try:
+        server.wait_ready()
+        yield RunningPrefect(server)
+    finally:
+        end(server)
+
 
 FLOWS = """
 from pathlib import Path

@@ -15,7 +15,7 @@ from tests.support_road import Road, go_live, run_once
 
 pytestmark = pytest.mark.timeout(300)
 
-MOBILES = ("+61491570156", "+61491570006", "+61491570157", "+61491570158")
+MOBILES = ("+61491570159", "+61491570737", "+61491570157", "+61491570158")
 
 
 def _new_tenant(road: Road, name: str) -> str:

@@ -1,0 +1,90 @@
+"""A road on which nothing happens: no run is made but those that a schedule makes."""
+
+import os
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from sqlalchemy import update
+from sqlmodel import col
+
+from duebell.ledger.tables import Attempt, Notification
+from tests.support_prefect import FINAL, wait_until
+from tests.support_road import Road
+
+LONG = os.environ.get("DUEBELL_TEST_LONG") == "1"
+# The net looks every second, and a drain lingers for three: twelve seconds are several rounds of both. The
+# long form takes in the first repetitions of everything that is spaced out in minutes.
+WATCH_SECONDS = 900.0 if LONG else 12.0
+
+pytestmark = pytest.mark.timeout(300 + int(WATCH_SECONDS))
+
+
+def _runs(road: Road) -> list[FlowRun]:
+    found: list[FlowRun] = []
+    with road.prefect.client() as client:
+        while page := client.read_flow_runs(offset=len(found), limit=200):
+            found += page
+    return [run for run in found if not run.auto_scheduled]
+
+
+def _over(runs: Iterable[FlowRun]) -> bool:
+    return all(run.state_type in FINAL for run in runs)
+
+
+def _put_aside(road: Road) -> None:
+    """What other tests of this session left waiting comes due tomorrow."""
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with road.engine.begin() as connection:
+        connection.execute(
+            update(Attempt).where(col(Attempt.settle_at).is_not(None)).values(settle_at=tomorrow)
+        )
+        connection.execute(
+            update(Notification)
+            .where(col(Notification.dispatch_at).is_not(None))
+            .values(dispatch_at=tomorrow)
+        )
+
+
+def _ids(runs: Iterable[FlowRun]) -> set[UUID]:
+    return {run.id for run in runs}
+
+
+def test_an_idle_road_leaves_no_run_behind(calm: Road) -> None:
+    invoice = calm.issue()
+    calm.wait_for(invoice.invoice_id, "delivered")
+    assert calm.sandbox.settle(30)
+    _put_aside(calm)
+    wait_until(lambda: _over(_runs(calm)), "every run is over", 90)
+
+    before = _runs(calm)
+    until = time.monotonic() + WATCH_SECONDS
+    while time.monotonic() < until:
+        added = [(run.name, run.idempotency_key) for run in _runs(calm) if run.id not in _ids(before)]
+        assert added == []
+        time.sleep(1)
+
+    assert _ids(before) == _ids(_runs(calm))
+
+
+def test_the_hourly_settle_is_on_the_schedule(calm: Road) -> None:
+    scheduled = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+
+    def planned() -> list[FlowRun]:
+        with calm.prefect.client() as client:
+            return client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(state=scheduled),
+                deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["settle"])),
+            )
+
+    wait_until(lambda: any(run.auto_scheduled for run in planned()), "a scheduled run of settle", 10)

@@ -1,0 +1,80 @@
+"""The road over Prefect's own process worker, which starts interpreters of its own for every run."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from deployments.children import ROOT, Child, module
+from deployments.prefect_server import PrefectServer
+from deployments.sandbox.conditions import SandboxSettings
+from deployments.sandbox.server import running_sandbox
+from duebell.ledger.engine import open_ledger
+from duebell.ledger.invariants import broken
+from duebell.settings import load
+from tests.support_prefect import RunningPrefect, end, free_port, wait_until
+from tests.support_road import Road, environment_for, go_live, run_once
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def own_prefect(tmp_path: Path) -> Generator[RunningPrefect]:
+    """A server of its own: a work pool cannot change its type."""
+    server = PrefectServer(tmp_path, free_port())
+    server.start()
+    try:
+        server.wait_ready()
+        yield RunningPrefect(server)
+    finally:
+        end(server)
+
+
+def _provision_stock(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        module("deployments.provision", "--stock"),
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _stock_worker(environment: dict[str, str], logs: Path) -> Child:
+    """Prefect's own worker as an operator starts it, with the road's environment."""
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"]
+    return Child("stock-worker", [*command, "--pool", "duebell", "--name", "stock"], environment, logs)
+
+
+def test_an_invoice_is_told_once_over_prefects_own_process_worker(
+    own_prefect: RunningPrefect, tmp_path: Path
+) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    wanted = SandboxSettings(webhook_url=f"http://{listen}/webhooks/xero", callback_step_seconds=0.05)
+    with running_sandbox(wanted) as sandbox:
+        environment = environment_for(tmp_path / "duebell", listen, sandbox.base_url, own_prefect)
+        settings = load(environment, env_file=None)
+        _provision_stock(environment)
+        run_once(environment, "deployments.connect")
+        engine = open_ledger(settings.database_url.get_secret_value())
+        go_live(engine)
+        road = Road(own_prefect, sandbox, tmp_path / "duebell", environment, engine, settings)
+        worker = _stock_worker(environment, road.home / "logs")
+        try:
+            worker.start()
+            road.start("receiver")
+            wait_until(lambda: own_prefect.online("duebell", "stock"), f"it is online, see {worker.log}", 60)
+            invoice = road.issue()
+            road.wait_for(invoice.invoice_id, "delivered", seconds=120)
+            assert len(road.messages(invoice)) == 1
+            assert own_prefect.wait_for(road.run_of(invoice).id, seconds=60).state_name == "Told"
+        finally:
+            worker.stop()
+            road.stop("receiver")
+            assert broken(engine) == []
+            engine.dispose()
