@@ -21,7 +21,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing (Debian and Ubuntu: apt install python3-venv)"; exit 1; }
 	@echo "making $(VENV) with the locked dependencies (a minute or two, the first time)"
 	@$(PYTHON) -m venv $(VENV) || { echo "$(VENV) cannot be made in $(CURDIR): move the checkout to a folder that this user may write to"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock || { echo "the locked dependencies could not be installed (see above): is the network there? make again goes on"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock || { echo "the locked dependencies could not be installed (see above): is the network there? make again goes on"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . || { echo "Duebell itself could not be installed (see above)"; exit 1; }
 	@touch $@
 

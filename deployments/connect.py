@@ -5,10 +5,11 @@ import sys
 from deployments.provision import ensure_tenant_limits
 from duebell.access import unpaced
 from duebell.connecting import Connected, connect_custom
-from duebell.errors import ConfigurationError, DuebellError
+from duebell.errors import ConfigurationError, DuebellError, Transient
+from duebell.ledger import tenants
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
-from duebell.settings import load
+from duebell.settings import Grant, Settings, load
 from duebell.xero.client import Pace
 from tasks._prefect import pace_of
 
@@ -32,12 +33,34 @@ def told(connected: Connected) -> str:
     return f"{connected.name}: connected; {connected.known} invoices read{news}; old ones stay untold"
 
 
+def _require_custom_connection(settings: Settings) -> None:
+    if settings.xero_grant is not Grant.CLIENT_CREDENTIALS:
+        raise ConfigurationError(
+            "XERO_GRANT is authorization_code, and connecting in the browser is not ready yet: make a custom "
+            "connection at developer.xero.com/app/manage and set XERO_GRANT=client_credentials"
+        )
+
+
+def _go_on_without(resources: Resources, error: Transient) -> str:
+    """Xero being away is no reason to stay down. Raises the error where nothing was connected before."""
+    before = [tenant for tenant in tenants.connected(resources.engine) if tenant.synced_at is not None]
+    if not before:
+        raise error
+    names = ", ".join(tenant.name for tenant in before)
+    return f"Xero cannot be reached now ({error}): going on with {names}, connected before"
+
+
 def main() -> int:
     """Connect, and say what was connected; returns the exit status."""
     try:
-        resources = open_resources(load(uses=[Use.XERO]))
-        for one in connect(resources):
-            sys.stdout.write(f"{told(one)}\n")
+        settings = load(uses=[Use.XERO])
+        _require_custom_connection(settings)
+        resources = open_resources(settings)
+        try:
+            lines = [told(one) for one in connect(resources)]
+        except Transient as error:
+            lines = [_go_on_without(resources, error)]
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
     except (ConfigurationError, DuebellError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

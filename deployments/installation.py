@@ -65,9 +65,8 @@ class Installation:
         self._start_prefect()
         self._say("making Prefect's work pool, limits and deployments")
         provision = self._step("provision", "deployments.provision")
-        if self._settings.xero_grant.value == "client_credentials":
-            self._say("connecting to Xero")
-            self._finish(self._step("connect", "deployments.connect"))
+        self._say("connecting to Xero")
+        self._finish(self._step("connect", "deployments.connect"))
         # Not before: it would take the events of an organisation that is being connected for a stranger's.
         self._begin("receiver", module("deployments.receiver"))
         self._finish(provision)
