@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.concurrency.sync import concurrency, rate_limit
@@ -20,8 +21,12 @@ from duebell.xero.client import Pace
 
 
 def transient(_task: Any, _run: Any, state: State[Any]) -> bool:
-    """Whether a failed task is tried again: only where the same call may succeed later."""
-    return isinstance(state.result(raise_on_failure=False), Transient)
+    """Whether a failed task is tried again: only where the same call may succeed later.
+
+    A transport error can only be Prefect's own server being away: those of Xero and Twilio are ours by then,
+    and a POST to Twilio ends in an outcome, never in an error.
+    """
+    return isinstance(state.result(raise_on_failure=False), Transient | httpx.TransportError)
 
 
 RETRYING: dict[str, Any] = {

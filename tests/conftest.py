@@ -37,7 +37,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_settings_from_outside() -> None:  # pyright: ignore[reportUnusedFunction]: pytest finds it by its mark
+def no_settings_from_outside() -> None:
     """The tests' settings come from the tests, not from the shell or an operator's `.env`."""
     for name in list(os.environ):
         if name.startswith(OURS) and not name.startswith("DUEBELL_TEST_"):
