@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Generator, Iterable
 from uuid import UUID
 
 import pytest
@@ -15,12 +14,10 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from sqlalchemy import update
-from sqlmodel import col
 
-from duebell.ledger.tables import Attempt, Notification
-from tests.support_prefect import FINAL, wait_until
-from tests.support_road import Road
+from deployments.prefect_server import PrefectServer
+from tests.support_prefect import FINAL, RunningPrefect, end, free_port, wait_until
+from tests.support_road import Road, open_road
 
 LONG = os.environ.get("DUEBELL_TEST_LONG") == "1"
 # The net looks every second, and a drain lingers for three: twelve seconds are several rounds of both. The
@@ -42,46 +39,44 @@ def _over(runs: Iterable[FlowRun]) -> bool:
     return all(run.state_type in FINAL for run in runs)
 
 
-def _put_aside(road: Road) -> None:
-    """What other tests of this session left waiting comes due tomorrow."""
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
-    with road.engine.begin() as connection:
-        connection.execute(
-            update(Attempt).where(col(Attempt.settle_at).is_not(None)).values(settle_at=tomorrow)
-        )
-        connection.execute(
-            update(Notification)
-            .where(col(Notification.dispatch_at).is_not(None))
-            .values(dispatch_at=tomorrow)
-        )
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Generator[Road]:
+    """A server and a road of their own: other tests leave runs of dead workers on the shared one."""
+    server = PrefectServer(tmp_path_factory.mktemp("idle"), free_port())
+    server.start()
+    try:
+        server.wait_ready()
+        with open_road(RunningPrefect(server), tmp_path_factory.mktemp("idle-road")) as road:
+            yield road
+    finally:
+        end(server)
 
 
 def _ids(runs: Iterable[FlowRun]) -> set[UUID]:
     return {run.id for run in runs}
 
 
-def test_an_idle_road_leaves_no_run_behind(calm: Road) -> None:
-    invoice = calm.issue()
-    calm.wait_for(invoice.invoice_id, "delivered")
-    assert calm.sandbox.settle(30)
-    _put_aside(calm)
-    wait_until(lambda: _over(_runs(calm)), "every run is over", 90)
+def test_an_idle_road_leaves_no_run_behind(quiet: Road) -> None:
+    invoice = quiet.issue()
+    quiet.wait_for(invoice.invoice_id, "delivered")
+    assert quiet.sandbox.settle(30)
+    wait_until(lambda: _over(_runs(quiet)), "every run is over", 90)
 
-    before = _runs(calm)
+    before = _runs(quiet)
     until = time.monotonic() + WATCH_SECONDS
     while time.monotonic() < until:
-        added = [(run.name, run.idempotency_key) for run in _runs(calm) if run.id not in _ids(before)]
+        added = [(run.name, run.idempotency_key) for run in _runs(quiet) if run.id not in _ids(before)]
         assert added == []
         time.sleep(1)
 
-    assert _ids(before) == _ids(_runs(calm))
+    assert _ids(before) == _ids(_runs(quiet))
 
 
-def test_the_hourly_settle_is_on_the_schedule(calm: Road) -> None:
+def test_the_hourly_settle_is_on_the_schedule(quiet: Road) -> None:
     scheduled = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
 
     def planned() -> list[FlowRun]:
-        with calm.prefect.client() as client:
+        with quiet.prefect.client() as client:
             return client.read_flow_runs(
                 flow_run_filter=FlowRunFilter(state=scheduled),
                 deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["settle"])),
