@@ -1,6 +1,7 @@
 """Connects the organisations of a custom connection: ``python -m deployments.connect``."""
 
 import sys
+from contextlib import closing
 
 from deployments.provision import ensure_tenant_limits
 from duebell.access import unpaced
@@ -55,11 +56,11 @@ def main() -> int:
     try:
         settings = load(uses=[Use.XERO])
         _require_custom_connection(settings)
-        resources = open_resources(settings)
-        try:
-            lines = [told(one) for one in connect(resources)]
-        except Transient as error:
-            lines = [_go_on_without(resources, error)]
+        with closing(open_resources(settings)) as resources:
+            try:
+                lines = [told(one) for one in connect(resources)]
+            except Transient as error:
+                lines = [_go_on_without(resources, error)]
         sys.stdout.write("".join(f"{line}\n" for line in lines))
     except (ConfigurationError, DuebellError) as error:
         sys.stderr.write(f"{error}\n")
