@@ -135,7 +135,10 @@ def test_a_receipt_whose_answer_was_lost_is_kept_once(tmp_path: Path) -> None:
     with receiver(url, tmp_path / "second.log") as second, second.client() as client:
         again = client.post(f"{TWILIO}?n=1", content=form(fields), headers=headers)
     assert again.status_code == 204
-    assert len(receipts_in(open_ledger(url))) == 1
+    engine = open_ledger(url)
+    receipts = receipts_in(engine)
+    engine.dispose()
+    assert len(receipts) == 1
 
 
 def test_what_was_acknowledged_before_a_kill_at_any_moment_is_there(
