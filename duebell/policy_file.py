@@ -76,8 +76,8 @@ class SendingPolicy(Section):
     allowlist: tuple[Number, ...] = Field(default=(), repr=False)
 
 
-class InvoiceIssuedPolicy(Section):
-    """Telling of a new invoice. ``opens`` and ``closes`` are on the recipient's clock; equal means always."""
+class KindPolicy(Section):
+    """What holds for a kind of message. ``opens`` and ``closes`` are on the recipient's clock; equal means always."""
 
     enabled: StrictBool = True
     channels: tuple[Channel, ...] = (Channel.SMS,)
@@ -91,6 +91,24 @@ class InvoiceIssuedPolicy(Section):
         if not channels or len(set(channels)) != len(channels):
             raise PydanticCustomError("said", "must name at least one way, and each once")
         return channels
+
+
+class InvoiceIssuedPolicy(KindPolicy):
+    """Telling of a new invoice; ``oldest_days`` counts from the invoice's date."""
+
+
+class PaymentReceivedPolicy(KindPolicy):
+    """Confirming a payment; ``oldest_days`` counts from the day on which it was paid."""
+
+    oldest_days: Annotated[int, Field(strict=True, ge=0, le=366)] = 14
+
+
+class PollingPolicy(Section):
+    """Asking Xero for what webhooks did not bring. ``not_for``: tenants that are not asked about."""
+
+    enabled: StrictBool = True
+    every_minutes: Minutes = 15
+    not_for: tuple[str, ...] = ()
 
 
 class SettlePolicy(Section):
@@ -122,12 +140,16 @@ class Policy(Section):
 
     sending: SendingPolicy = SendingPolicy()
     invoice_issued: InvoiceIssuedPolicy = InvoiceIssuedPolicy()
+    payment_received: PaymentReceivedPolicy = PaymentReceivedPolicy()
+    polling: PollingPolicy = PollingPolicy()
     settle: SettlePolicy = SettlePolicy()
 
 
 SECTIONS: dict[str, type[Section]] = {
     "sending": SendingPolicy,
     "invoice_issued": InvoiceIssuedPolicy,
+    "payment_received": PaymentReceivedPolicy,
+    "polling": PollingPolicy,
     "settle": SettlePolicy,
 }
 

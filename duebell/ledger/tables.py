@@ -30,6 +30,11 @@ def long_text(default: str | None = "") -> Any:
     return Field(default=default, sa_column=Column(Text, nullable=default is None))
 
 
+def later_text() -> Any:
+    """A text column that came after its table's first rows: those have it empty."""
+    return Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
+
+
 class Row(SQLModel):
     """A table named after its class: ``XeroEvent`` is ``xero_event``, ``InvoiceSnapshot`` is ``invoice``."""
 
@@ -45,11 +50,32 @@ class TokenSet(Row, table=True):
     grant: str
     sealed: str = long_text()
     state: str = "valid"
+    scopes: str = later_text()
+    """What Xero granted, separated by blanks."""
+    consented_at: datetime | None = maybe_moment()
     expires_at: datetime = moment()
     refreshed_at: datetime = moment()
     version: int = 0
     lease_owner: str | None = None
     lease_until: datetime | None = maybe_moment()
+
+
+class Consent(Row, table=True):
+    """A consent that a person was asked for in the browser, from the question to the answer.
+
+    ``state_hash`` is the SHA-256 of the ``state`` that Xero gives back; ``sealed`` holds the PKCE verifier
+    and, once the browser came back, the code.
+    """
+
+    state_hash: str = Field(primary_key=True)
+    sealed: str = long_text()
+    redirect_uri: str
+    asked_at: datetime = moment()
+    expires_at: datetime = moment()
+    answered_at: datetime | None = maybe_moment()
+    refused_why: str = ""
+    """Xero's own word where the person or Xero said no, such as ``access_denied``."""
+    used_at: datetime | None = maybe_moment()
 
 
 class Tenant(Row, table=True):
@@ -70,9 +96,26 @@ class Tenant(Row, table=True):
     watched_from: datetime | None = maybe_moment()
     """Xero's own time when the first sync began: what was updated later is news."""
     synced_at: datetime | None = maybe_moment()
+    organisation_read_at: datetime | None = maybe_moment()
+    xero_reminders: bool | None = None
+    """Whether Xero's own invoice reminders are on, as last read; empty where Xero did not say."""
+    invoices_cursor: datetime | None = maybe_moment()
+    payments_cursor: datetime | None = maybe_moment()
+    contacts_cursor: datetime | None = maybe_moment()
+    """Up to where polling has read each list, by the server's own times; empty before the first poll."""
+    polled_at: datetime | None = maybe_moment()
+    open_read_at: datetime | None = maybe_moment()
+    """When every open invoice was last read anew, for the edits that Xero's filter cannot see."""
+    webhook_at: datetime | None = maybe_moment()
+    """When a webhook last brought something of this tenant."""
+    webhooks_suspect_at: datetime | None = maybe_moment()
+    """Since when webhooks look broken; empty while they look sound."""
     parked_until: datetime | None = maybe_moment()
+    parked_why: str = later_text()
     minute_remaining: int | None = None
     day_remaining: int | None = None
+    limits_at: datetime | None = maybe_moment()
+    """When Xero last said what is left of its limits."""
     drain_owner: str | None = None
     drain_token: int = 0
     drain_until: datetime | None = maybe_moment()
@@ -105,6 +148,34 @@ class XeroEvent(Row, table=True):
     flow_run_id: str | None = None
 
 
+class SequenceGap(Row, table=True):
+    """Xero's numbers of webhook events that never came, or came late: a hint that webhooks are lost."""
+
+    first_missing: int = Field(primary_key=True)
+    last_missing: int
+    noticed_at: datetime = moment()
+    closed_at: datetime | None = maybe_moment()
+
+
+class WebhookSequence(Row, table=True):
+    """The highest number of a webhook event that came, one row a webhook."""
+
+    name: str = Field(primary_key=True)
+    highest: int
+    seen_at: datetime = moment()
+
+
+class XeroCall(Row, table=True):
+    """How many calls a tenant cost on one UTC day, by endpoint and by what they were for."""
+
+    tenant_id: str = Field(primary_key=True)
+    day: str = Field(primary_key=True)
+    endpoint: str = Field(primary_key=True)
+    purpose: str = Field(primary_key=True)
+    calls: int = 0
+    refused: int = 0
+
+
 class RejectedDelivery(Row, table=True):
     """A signed body, or a part of one, that could not be read; kept raw so that nothing is lost."""
 
@@ -130,6 +201,26 @@ class InvoiceSnapshot(Row, table=True):
     body: str = long_text()
     compared_body: str | None = long_text(None)
     """The body that changes were last derived from; empty until the first comparison."""
+    known_before_connecting: bool = False
+
+
+class PaymentSnapshot(Row, table=True):
+    """A payment as an invoice last listed it.
+
+    ``subject_id`` is what its notification is keyed by: its own id, or that of the payment which was removed
+    and which this one, of the same invoice, amount and date, replaces. ``amount`` is a decimal number in the
+    invoice's currency.
+    """
+
+    tenant_id: str = Field(primary_key=True)
+    payment_id: str = Field(primary_key=True)
+    invoice_id: str = Field(index=True)
+    subject_id: str = Field(index=True)
+    amount: str
+    paid_on: str | None = None
+    first_seen_at: datetime = moment()
+    gone_at: datetime | None = maybe_moment()
+    """When it was first missing from its invoice; empty while it is there."""
     known_before_connecting: bool = False
 
 
@@ -160,6 +251,13 @@ class Notification(Row, table=True):
     tenant_id: str = Field(index=True)
     kind: str
     subject_id: str = Field(index=True)
+    invoice_id: str = Field(default="", index=True, sa_column_kwargs={"server_default": text("''")})
+    """The invoice that it is about; the subject itself, except for a payment's."""
+    step: str = later_text()
+    recipient: str = later_text()
+    """The key's last part: ``contact:<id>`` or ``team:<name>``."""
+    lead_id: int | None = Field(default=None, index=True)
+    """The notification in whose message this one is told too; it follows that one's state."""
     contact_id: str | None = None
     state: str
     reason: str = ""
@@ -190,6 +288,8 @@ class Leg(Row, table=True):
     channel: str
     address: str
     text: str = long_text()
+    email_subject: str = later_text()
+    html: str = later_text()
     rendered_from: str = ""
     """The hash of the snapshot that the text was made from."""
 
