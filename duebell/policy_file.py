@@ -77,7 +77,7 @@ class SendingPolicy(Section):
 
 
 class KindPolicy(Section):
-    """What holds for a kind of message. ``opens`` and ``closes`` are on the recipient's clock; equal means always."""
+    """A kind of message. ``opens`` and ``closes`` are on the recipient's clock; equal means always."""
 
     enabled: StrictBool = True
     channels: tuple[Channel, ...] = (Channel.SMS,)

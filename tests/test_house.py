@@ -25,14 +25,15 @@ PACKAGES = ("flows", "tasks", "duebell", "deployments")
 FILE_LINES, TEST_FILE_LINES = 250, 400
 FUNCTION_LINES, FLOW_LINES = 30, 40
 
+MIGRATIONS = "duebell/ledger/migrations/versions"
 LONG_FILES = {
     "duebell/ledger/tables.py": "every table in one place, beside those that it refers to",
-    "duebell/ledger/migrations/versions/0001_the_first_tables.py": "a migration lists what it makes",
-    "duebell/ledger/migrations/versions/0002_connections_and_payments.py": "a migration lists what it makes",
+    f"{MIGRATIONS}/0001_the_first_tables.py": "a migration lists what it makes",
+    f"{MIGRATIONS}/0002_connections_and_payments.py": "a migration lists what it makes",
 }
 LONG_FUNCTIONS = {
-    "duebell/ledger/migrations/versions/0001_the_first_tables.py:upgrade": "a migration lists what it makes",
-    "duebell/ledger/migrations/versions/0002_connections_and_payments.py:upgrade": "a migration lists what it makes",
+    f"{MIGRATIONS}/0001_the_first_tables.py:upgrade": "a migration lists what it makes",
+    f"{MIGRATIONS}/0002_connections_and_payments.py:upgrade": "a migration lists what it makes",
 }
 CLOCKS = {
     "duebell/clock.py": "the one clock that is passed in",
