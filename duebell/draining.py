@@ -4,29 +4,49 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from duebell.changes import InvoiceIssued, NothingToTell, changes_of_invoice
-from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import inbox, snapshots
+from duebell.changes import (
+    Change,
+    DueDateMoved,
+    InvoiceIssued,
+    InvoiceWithdrawn,
+    NothingToTell,
+    PaymentReceived,
+    PaymentReversed,
+    changes_of_invoice,
+    in_words,
+    lists_payments,
+)
+from duebell.deciding import Rules
+from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
+from duebell.known import Known, known_of
+from duebell.ledger import inbox, payments, snapshots
 from duebell.ledger.inbox import ClaimedEvent
+from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.model import InvoiceType
-from duebell.planning import Known, Rules, known_of, plan_issued
+from duebell.planning import plan_kind
 from duebell.reading import Reading
 from duebell.states import NotificationState
 
 RETRY_AFTER = timedelta(minutes=2)
 MOST_ATTEMPTS = 6
 RUN_SIZE = 25
-"""Invoices a notification run: small enough to be read in the UI, large enough to be cheap."""
+"""Records a run: small enough to be read in the UI, large enough to be cheap."""
+
+ACTOR = "process_xero_events"
 
 
 @dataclass(frozen=True, slots=True)
 class RunToStart:
-    """One deployment run: a kind of notification and the invoices that it is about."""
+    """One deployment run: its kind and the records that it is about.
+
+    ``parameter`` is the name under which the flow takes the ids; ``numbers`` are those of its invoices.
+    """
 
     kind: str
-    invoice_ids: tuple[str, ...]
-    numbers: tuple[str, ...]
+    record_ids: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
+    parameter: str = "invoice_ids"
 
 
 def record_changes(
@@ -38,27 +58,32 @@ def record_changes(
     *,
     flow_run_id: str | None,
 ) -> list[RunToStart]:
-    """Turn claimed events into notifications and close them, all in this one transaction.
+    """Turn claimed events about invoices into notifications and close them, all in this one transaction.
 
     An event whose record could not be read is left for later, with the reason, and given up after
     ``MOST_ATTEMPTS``; it holds up no other.
     """
     about_invoices = [event for event in events if event.category == "INVOICE"]
     known = known_of(book.session, tenant_id, [event.resource_id for event in about_invoices])
-    issued: dict[str, Known] = {}
+    found: dict[str, tuple[Change, ...]] = {}
     for event in about_invoices:
         one = known.get(event.resource_id)
         if one is None or _is_unread(one, event):
-            _leave(book, event, reading)
+            leave(book, event, reading)
             continue
-        outcome = _compare(book, tenant_id, one, issued)
-        inbox.finish(book, event, outcome)
-    for event in events:
-        if event.category != "INVOICE":
-            _close_contact(book, event, reading)
-    rows = plan_issued(book, tenant_id, issued, rules, actor="process_xero_events", flow_run_id=flow_run_id)
-    told = [row.subject_id for row in rows if row.state == NotificationState.PLANNED.value]
-    return _runs(told, known)
+        if event.resource_id not in found:
+            found[event.resource_id] = _compare(book, tenant_id, one)
+        inbox.finish(book, event, in_words(found[event.resource_id]))
+    numbers = {invoice_id: one.read.invoice.number for invoice_id, one in known.items()}
+    return [
+        run
+        for kind, invoice_ids in concerned(found).items()
+        for run in runs_of(
+            kind,
+            plan_kind(book, tenant_id, kind, invoice_ids, rules, actor=ACTOR, flow_run_id=flow_run_id),
+            numbers,
+        )
+    ]
 
 
 def _is_unread(one: Known, event: ClaimedEvent) -> bool:
@@ -70,29 +95,64 @@ def _is_unread(one: Known, event: ClaimedEvent) -> bool:
     return lacks_contact and event.attempts < MOST_ATTEMPTS
 
 
-def _compare(book: Writing, tenant_id: str, one: Known, issued: dict[str, Known]) -> str:
+def _compare(book: Writing, tenant_id: str, one: Known) -> tuple[Change, ...]:
+    """What happened to an invoice since the last comparison, its payments written down."""
     invoice = one.read.invoice
-    outcomes: list[str] = []
-    for change in changes_of_invoice(one.read.compared, invoice):
+    changes = changes_of_invoice(one.read.compared, invoice)
+    for change in changes:
         match change:
-            case InvoiceIssued():
-                issued[invoice.invoice_id] = one
-                outcomes.append("invoice issued")
-            case NothingToTell(why=why):
-                outcomes.append("invoice issued" if invoice.invoice_id in issued else why)
-    snapshots.mark_compared(book.session, tenant_id, invoice.invoice_id, one.read.body)
-    return ", ".join(outcomes)
+            case PaymentReceived(payment=payment):
+                payments.received(book, tenant_id, invoice.invoice_id, payment)
+            case PaymentReversed(payment=payment):
+                payments.reversed_(book, tenant_id, invoice.invoice_id, payment)
+            case _:
+                pass
+    compared = one.read.compared
+    # A summary must not take the place of a record by which the next payment will be told from the last.
+    if compared is None or lists_payments(invoice) or not lists_payments(compared):
+        snapshots.mark_compared(book.session, tenant_id, invoice.invoice_id, one.read.body)
+    return changes
 
 
-def _close_contact(book: Writing, event: ClaimedEvent, reading: Reading) -> None:
-    troubled = {*reading.missing, *(record_id for record_id, _ in reading.bad)}
-    if event.resource_id in troubled:
-        _leave(book, event, reading)
-    else:
-        inbox.finish(book, event, "contact read anew")
+CONCERNS: dict[type[Change], tuple[str, ...]] = {
+    # What is true of an invoice is decided anew for every kind that may wait to be said about it.
+    InvoiceIssued: (INVOICE_ISSUED,),
+    InvoiceWithdrawn: (INVOICE_ISSUED, PAYMENT_RECEIVED),
+    DueDateMoved: (),
+    PaymentReceived: (PAYMENT_RECEIVED,),
+    PaymentReversed: (PAYMENT_RECEIVED,),
+    NothingToTell: (),
+}
+"""Which kinds of notification a change is about."""
 
 
-def _leave(book: Writing, event: ClaimedEvent, reading: Reading) -> None:
+def concerned(found: dict[str, tuple[Change, ...]]) -> dict[str, list[str]]:
+    """The invoices that each kind of notification has to be planned for."""
+    kinds: dict[str, list[str]] = {}
+    for invoice_id, changes in found.items():
+        for kind in dict.fromkeys(kind for change in changes for kind in CONCERNS[type(change)]):
+            kinds.setdefault(kind, []).append(invoice_id)
+    return kinds
+
+
+def runs_of(kind: str, rows: Sequence[Notification], numbers: dict[str, str]) -> list[RunToStart]:
+    """The runs for what is now to be told; what is told in another's message goes with that one's run."""
+    told = [row for row in rows if row.state == NotificationState.PLANNED.value]
+    leads = {row.notification_id: row.invoice_id for row in told if row.lead_id is None}
+    groups: dict[int | None, list[str]] = {lead: [invoice_id] for lead, invoice_id in leads.items()}
+    for row in told:
+        if row.lead_id is not None:
+            groups.setdefault(row.lead_id, []).append(row.invoice_id)
+    runs: list[list[str]] = [[]]
+    for group in groups.values():
+        if len(runs[-1]) + len(group) > RUN_SIZE and runs[-1]:
+            runs.append([])
+        runs[-1] += [one for one in group if one not in runs[-1]]
+    return [RunToStart(kind, tuple(ids), tuple(numbers.get(one, "") for one in ids)) for ids in runs if ids]
+
+
+def leave(book: Writing, event: ClaimedEvent, reading: Reading) -> None:
+    """Leave an event whose record could not be read for later, or give it up."""
     if event.resource_id in reading.missing:
         why = "Xero knows no such record"
     else:
@@ -105,15 +165,3 @@ def _leave(book: Writing, event: ClaimedEvent, reading: Reading) -> None:
 
 def _later(now: datetime, attempts: int) -> datetime:
     return now + RETRY_AFTER * 2 ** (attempts - 1)
-
-
-def _runs(invoice_ids: Sequence[str], known: dict[str, Known]) -> list[RunToStart]:
-    unique = list(dict.fromkeys(invoice_ids))
-    return [
-        RunToStart(
-            INVOICE_ISSUED,
-            tuple(unique[start : start + RUN_SIZE]),
-            tuple(known[one].read.invoice.number for one in unique[start : start + RUN_SIZE]),
-        )
-        for start in range(0, len(unique), RUN_SIZE)
-    ]

@@ -7,11 +7,18 @@ order or a better wording never tells a person twice.
 from duebell.errors import Permanent
 
 INVOICE_ISSUED = "invoice_issued"
+PAYMENT_RECEIVED = "payment_received"
+INVOICE_OVERDUE = "invoice_overdue"
 
 
 def contact_recipient(contact_id: str) -> str:
     """The recipient part for a customer."""
     return f"contact:{contact_id}"
+
+
+def team_recipient(name: str) -> str:
+    """The recipient part for a team of the business itself."""
+    return f"team:{name}"
 
 
 def dedup_key(

@@ -56,10 +56,10 @@ def lines_for(engine: Engine, tenant_id: str, kind: str, invoice_ids: Sequence[s
         ids = [row.notification_id for row in rows]
         legs = {
             leg.notification_id: leg
-            for leg in session.exec(select(Leg).where(col(Leg.notification_id).in_(ids)))
+            for leg in session.exec(select(Leg).where(col(Leg.notification_id).in_(ids), Leg.position == 0))
         }
     told = [_line(row, legs.get(row.notification_id or 0), numbers, tenant.short_code) for row in rows]
-    silent = [one for one in invoice_ids if one not in {row.subject_id for row in rows}]
+    silent = [one for one in invoice_ids if one not in {row.invoice_id for row in rows}]
     return (*told, *(_silent_line(one, numbers, tenant.short_code) for one in silent))
 
 
@@ -71,12 +71,12 @@ def _silent_line(invoice_id: str, numbers: dict[str, str], short_code: str) -> L
 
 def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_code: str) -> Line:
     return Line(
-        numbers.get(row.subject_id, row.subject_id),
+        numbers.get(row.invoice_id, row.invoice_id),
         redact(leg.address) if leg else "",
         leg.channel if leg else "",
         row.state,
         in_words(row.reason),
-        invoice_link(short_code, row.subject_id),
+        invoice_link(short_code, row.invoice_id),
     )
 
 

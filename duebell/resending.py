@@ -6,12 +6,14 @@ from sqlmodel import col, or_, select
 
 from duebell.access import XeroAccess, unpaced
 from duebell.audit import Entry
+from duebell.calls import Purpose
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED
+from duebell.known import known_of
 from duebell.ledger import notifications, snapshots
 from duebell.ledger.tables import InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
-from duebell.planning import Known, known_of, plan_issued, plan_resend
+from duebell.planning import plan_kind, plan_resend
 from duebell.reading import XeroReader
 from duebell.resources import Resources
 from duebell.states import TOLD, NotificationState
@@ -34,24 +36,31 @@ class Resend:
     reason: str
 
 
-def resend(resources: Resources, wanted: str, *, by: str, why: str) -> Resend:
-    """Plan one more message about an invoice, named by its number or id.
+def resend(
+    resources: Resources,
+    wanted: str,
+    *,
+    by: str,
+    why: str,
+    kind: str = INVOICE_ISSUED,
+    payment_id: str | None = None,
+) -> Resend:
+    """Plan one more message of a kind about an invoice, named by its number or id.
 
-    Raises ``Permanent`` where no such invoice is known, where the number names several, or where a message
-    about it is on its way or still waits: a second one beside it would tell the person twice.
+    ``payment_id`` says which of several payments is meant. Raises ``Permanent`` where no such invoice is
+    known, where number or kind name several things, or where a message about it is on its way or still
+    waits: a second one beside it would tell the person twice.
     """
     now = resources.clock()
     with writing(resources.engine, now) as book:
         snapshot = _find(book, wanted)
-        known = known_of(book.session, snapshot.tenant_id, [snapshot.invoice_id])
         snapshots.hold(book.session, snapshot.tenant_id, [snapshot.invoice_id])
-        row = _first(book, snapshot, known, resources, by) or _again(
-            book, snapshot, known[snapshot.invoice_id], resources, by, why
-        )
+        about = _About(book, snapshot, kind, payment_id)
+        row = _first(about, resources, by) or _again(about, resources, by, why)
         book.audit(
             Entry(by, "re-send asked for", "notification", row.key, row.tenant_id, details={"why": why})
         )
-        return Resend(row.tenant_id, row.subject_id, row.key, row.state, row.reason)
+        return Resend(row.tenant_id, row.invoice_id, row.key, row.state, row.reason)
 
 
 def read_first(resources: Resources, wanted: str) -> None:
@@ -63,7 +72,7 @@ def read_first(resources: Resources, wanted: str) -> None:
     with writing(resources.engine, now) as book:
         snapshot = _find(book, wanted)
         tenant_id, invoice_id = snapshot.tenant_id, snapshot.invoice_id
-    access = XeroAccess(resources, tenant_id, unpaced, "resend")
+    access = XeroAccess(resources, tenant_id, unpaced, "resend", Purpose.RESEND)
     XeroReader(access).invoices([invoice_id], since=now - FRESH)
 
 
@@ -81,28 +90,47 @@ def _find(book: Writing, wanted: str) -> InvoiceSnapshot:
     return rows[0]
 
 
-def _first(
-    book: Writing, snapshot: InvoiceSnapshot, known: dict[str, Known], resources: Resources, by: str
-) -> Notification | None:
-    """The first message about an invoice where there was none and it may be sent: no second one is needed."""
-    if _rows(book, snapshot):
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What is to be said again."""
+
+    book: Writing
+    snapshot: InvoiceSnapshot
+    kind: str
+    payment_id: str | None
+
+    def rows(self) -> list[Notification]:
+        """The notifications of one subject, oldest first. Raises ``Permanent`` where there are several."""
+        tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
+        rows = notifications.of_invoices(self.book.session, tenant_id, self.kind, [invoice_id])
+        if self.payment_id is not None:
+            rows = [row for row in rows if row.subject_id == self.payment_id]
+        if len({(row.subject_id, row.step, row.recipient) for row in rows}) > 1:
+            ids = ", ".join(dict.fromkeys(row.subject_id for row in rows))
+            raise Permanent(f"there were several messages of this kind: say which with --payment ({ids})")
+        return rows
+
+
+def _first(about: _About, resources: Resources, by: str) -> Notification | None:
+    """The first message about it where there was none and it may be sent: no second one is needed."""
+    if about.rows():
         return None
-    rows = plan_issued(book, snapshot.tenant_id, known, rules_of(resources), actor=by, flow_run_id=None)
+    snapshot, rules = about.snapshot, rules_of(resources)
+    rows = plan_kind(
+        about.book, snapshot.tenant_id, about.kind, [snapshot.invoice_id], rules, actor=by, flow_run_id=None
+    )
+    if not rows:
+        raise Permanent(f"there is nothing of kind {about.kind} to say about this invoice")
     return next((row for row in rows if S(row.state) not in ENDED), None)
 
 
-def _again(
-    book: Writing, snapshot: InvoiceSnapshot, known: Known, resources: Resources, by: str, why: str
-) -> Notification:
-    rows = _rows(book, snapshot)
+def _again(about: _About, resources: Resources, by: str, why: str) -> Notification:
+    rows, snapshot = about.rows(), about.snapshot
     open_ones = [row.state for row in rows if S(row.state) not in ENDED]
     if open_ones:
         raise Permanent(
             f"a message about invoice {snapshot.number or snapshot.invoice_id} is {open_ones[0]}: "
             "a second one beside it would tell the person twice"
         )
-    return plan_resend(book, rows[-1], known, rules_of(resources), by=by, why=why)
-
-
-def _rows(book: Writing, snapshot: InvoiceSnapshot) -> list[Notification]:
-    return notifications.of_invoices(book.session, snapshot.tenant_id, INVOICE_ISSUED, [snapshot.invoice_id])
+    known = known_of(about.book.session, snapshot.tenant_id, [snapshot.invoice_id])[snapshot.invoice_id]
+    return plan_resend(about.book, rows[-1], known, rules_of(resources), by=by, why=why)

@@ -1,9 +1,8 @@
 """Telling one person: look again, write the attempt down, post once, write down what came of it."""
 
-import hashlib
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,23 +11,24 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from duebell.errors import Permanent, TemplateProblem
+from duebell.deciding import Rules
+from duebell.errors import TemplateProblem
 from duebell.failpoints import fail_point
+from duebell.known import known_of
 from duebell.ledger import attempts, dispatch, notifications, receipts
 from duebell.ledger.attempts import Intent
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim
-from duebell.ledger.tables import Attempt, Leg, Notification
+from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing, writing
+from duebell.looking_again import StillTrue, look_again
+from duebell.message_text import leg_of, write_text
 from duebell.outcomes import conclusion_of
-from duebell.planning import Known, Rules, decide_again, known_of
-from duebell.policy import Hold, Send, Skip
 from duebell.resources import Resources
 from duebell.states import NotificationState, Sending
 from duebell.twilio.callbacks import callback_url
 from duebell.twilio.messages import SmsRequest
-from duebell.wording import values_for_invoice
 
 FRESH = timedelta(seconds=60)
 """How old the read of an invoice may be at the moment at which somebody is told about it."""
@@ -38,8 +38,8 @@ TEMPLATE_WAIT = timedelta(hours=1)
 
 S = NotificationState
 
-ReadAgain = Callable[[str, str, datetime], None]
-"""Puts an invoice (tenant, invoice), read at a time or later, into the ledger. Raises as reading does."""
+ReadAgain = Callable[[str, Sequence[str], datetime], None]
+"""Puts invoices (tenant, ids), read at a time or later, into the ledger. Raises as reading does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +62,15 @@ def render(resources: Resources, claim: Claim) -> Said | None:
     ``None`` where it stands. A template that cannot say it puts the notification on hold, with the template
     and the field as its reason; nothing is sent.
     """
-    now = resources.clock()
-    with writing(resources.engine, now) as book:
-        known = known_of(book.session, claim.tenant_id, [claim.subject_id])[claim.subject_id]
+    with writing(resources.engine, resources.clock()) as book:
+        known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
         # Anew each time: a text that waited for its hour may have been made from an older template.
-        _leg(book, claim).rendered_from = ""
+        leg_of(book.session, claim.notification_id).rendered_from = ""
         try:
-            _write_text(book, resources, claim, known)
+            write_text(book, resources.templates, claim.notification_id, known)
         except TemplateProblem as problem:
             return _hold_for_template(book, claim, problem)
     return None
-
-
-def _write_text(book: Writing, resources: Resources, claim: Claim, known: Known) -> str:
-    leg = _leg(book, claim)
-    source = _source_of(known)
-    if leg.rendered_from != source:
-        if known.contact is None:
-            raise Permanent(f"notification {claim.notification_id} has no contact to write to")
-        notification = book.session.get_one(Notification, claim.notification_id)
-        values = values_for_invoice(known.tenant, known.read.invoice, known.contact)
-        leg.text = resources.templates.render_sms(notification.kind, values)
-        leg.rendered_from = source
-        book.session.add(leg)
-    return leg.text
-
-
-def _source_of(known: Known) -> str:
-    return hashlib.sha256(f"{known.read.body}{known.contact}".encode()).hexdigest()
-
-
-def _leg(book: Writing, claim: Claim) -> Leg:
-    wanted = select(Leg).where(Leg.notification_id == claim.notification_id, Leg.position == 0)
-    return book.session.exec(wanted).one()
 
 
 def _hold_for_template(book: Writing, claim: Claim, problem: TemplateProblem) -> Said:
@@ -155,48 +131,42 @@ def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_
 def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> None:
     since = resources.clock() - FRESH
     with reading(resources.engine) as session:
-        known = known_of(session, claim.tenant_id, [claim.subject_id]).get(claim.subject_id)
-    if known is None or known.read.read_at < since:
-        read_again(claim.tenant_id, claim.subject_id, since)
+        known = known_of(session, claim.tenant_id, claim.invoice_ids)
+    stale = [one for one in claim.invoice_ids if one not in known or known[one].read.read_at < since]
+    if stale:
+        read_again(claim.tenant_id, stale, since)
 
 
 def _intend(resources: Resources, claim: Claim, flow_run_id: str | None) -> Intent | Said:
     """Decide once more on the fresh read, and write the attempt down in the same transaction."""
     now = resources.clock()
     with writing(resources.engine, now) as book:
-        row = book.session.get_one(Notification, claim.notification_id)
-        known = known_of(book.session, claim.tenant_id, [claim.subject_id])[claim.subject_id]
-        if known.read.read_at < now - FRESH:
+        known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
+        if any(one not in known or known[one].read.read_at < now - FRESH for one in claim.invoice_ids):
             return _put_back(book, claim, "read_too_old")
-        match decide_again(row, known, rules_of(resources), now):
-            case Skip(reason=reason):
-                return _let_go(book, claim, S.SKIPPED, reason.value, not_before=None, dispatch_at=None)
-            case Hold(reason=reason, not_before=later):
-                return _let_go(book, claim, S.HELD, reason.value, not_before=later, dispatch_at=later)
-            case Send(address=address):
-                return _begin(book, resources, claim, known, address, flow_run_id)
+        found = look_again(book, claim, known, rules_of(resources))
+        if not isinstance(found, StillTrue):
+            return _let_go(
+                book, claim, found.state, found.reason, not_before=found.later, dispatch_at=found.later
+            )
+        leg = leg_of(book.session, claim.notification_id)
+        if leg.address != found.address:
+            leg.address, leg.rendered_from = found.address, ""
+        try:
+            text = write_text(book, resources.templates, claim.notification_id, known)
+        except TemplateProblem as problem:
+            return _hold_for_template(book, claim, problem)
+        read_at = min(known[one].read.read_at for one in claim.invoice_ids)
+        intent = attempts.begin(
+            book, claim, uuid.uuid4().hex, text=text, read_at=read_at, flow_run_id=flow_run_id
+        )
+        return intent or _put_back(book, claim, "stopped_or_overtaken")
 
 
 def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
     row = book.session.get_one(Notification, claim.notification_id)
     later = book.now + dispatch.wait_after(row.dispatches)
     return _let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
-
-
-def _begin(
-    book: Writing, resources: Resources, claim: Claim, known: Known, address: str, flow_run_id: str | None
-) -> Intent | Said:
-    leg = _leg(book, claim)
-    if leg.address != address:
-        leg.address, leg.rendered_from = address, ""
-    try:
-        text = _write_text(book, resources, claim, known)
-    except TemplateProblem as problem:
-        return _hold_for_template(book, claim, problem)
-    intent = attempts.begin(
-        book, claim, uuid.uuid4().hex, text=text, read_at=known.read.read_at, flow_run_id=flow_run_id
-    )
-    return intent or _put_back(book, claim, "stopped_or_overtaken")
 
 
 def _request(resources: Resources, intent: Intent) -> SmsRequest:

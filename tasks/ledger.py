@@ -8,18 +8,17 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from duebell import draining, reporting
+from duebell import contacts_in_step, draining, reporting
 from duebell.draining import RunToStart
-from duebell.ledger import inbox, notifications, tenants
+from duebell.ledger import inbox, notifications, snapshots, tenants
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tenants import DrainLease
 from duebell.ledger.writing import writing
-from duebell.planning import known_of, plan_issued
+from duebell.planning import plan_kind
 from duebell.reading import Reading
 from duebell.reporting import Ending
 from duebell.resources import resources
-from duebell.states import NotificationState
 from duebell.telling import rules_of
 from tasks._prefect import label_run, own_run_id
 
@@ -60,6 +59,7 @@ def record_changes(tenant_id: str, events: list[ClaimedEvent], read: Reading) ->
         runs = draining.record_changes(
             book, tenant_id, events, read, rules_of(resources()), flow_run_id=own_run_id()
         )
+        runs += contacts_in_step.hand_over(book, tenant_id, events, read)
     for record_id, why in read.bad:
         get_run_logger().error("record %s could not be read: %s", record_id, why)
     return runs
@@ -81,16 +81,13 @@ def check_dedup(tenant_id: str, kind: str, invoice_ids: list[str]) -> list[Claim
     """
     owner = own_run_id() or "by hand"
     with writing(resources().engine, resources().clock()) as book:
-        known = known_of(book.session, tenant_id, invoice_ids)
-        rows = plan_issued(book, tenant_id, known, rules_of(resources()), actor=kind, flow_run_id=owner)
-        book.session.flush()
-        claims = [
-            notifications.claim(book, row.notification_id or 0, owner)
-            for row in rows
-            if row.state in {NotificationState.PLANNED.value, NotificationState.CLAIMED.value}
-        ]
-    label_run(tenant_id, [known[one].read.invoice.number for one in invoice_ids if one in known])
-    return [claim for claim in claims if claim is not None]
+        rows = plan_kind(
+            book, tenant_id, kind, invoice_ids, rules_of(resources()), actor=kind, flow_run_id=owner
+        )
+        claims = notifications.claim_all(book, rows, owner)
+        numbers = snapshots.numbers_by_id(book.session, tenant_id, invoice_ids)
+    label_run(tenant_id, list(numbers.values()))
+    return claims
 
 
 @task(cache_policy=NO_CACHE)

@@ -1,5 +1,6 @@
 """Messages: their text, their one POST, and the search for an outcome that nobody saw."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from prefect import get_run_logger, task
@@ -45,8 +46,8 @@ def send(claim: Claim) -> Said:
     return said
 
 
-def _read_again(tenant_id: str, invoice_id: str, since: datetime) -> None:
-    XeroReader(access_to(tenant_id)).invoices([invoice_id], since=since)
+def _read_again(tenant_id: str, invoice_ids: Sequence[str], since: datetime) -> None:
+    XeroReader(access_to(tenant_id)).invoices(invoice_ids, since=since)
 
 
 @task(cache_policy=NO_CACHE)

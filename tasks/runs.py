@@ -1,5 +1,7 @@
 """Runs that follow from a run: deployment runs of their own, so that each can be retried and cancelled."""
 
+from collections.abc import Sequence
+
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.deployments import run_deployment
@@ -12,8 +14,8 @@ from tasks._prefect import RETRYING, own_run_id, run_name
 
 
 @task(**RETRYING, cache_policy=NO_CACHE)
-def start_runs(tenant_id: str, runs: list[RunToStart]) -> int:
-    """Start one run a kind and some invoices, linked to this one; returns how many.
+def start_runs(tenant_id: str, runs: Sequence[RunToStart]) -> int:
+    """Start one run a kind and some records, linked to this one; returns how many.
 
     Losing this loses nothing: a notification whose run never came is started by the receiver.
     """
@@ -21,15 +23,15 @@ def start_runs(tenant_id: str, runs: list[RunToStart]) -> int:
         name = run.kind.replace("_", "-")
         run_deployment(
             f"{name}/{name}",
-            parameters={"tenant_id": tenant_id, "invoice_ids": list(run.invoice_ids)},
+            parameters={"tenant_id": tenant_id, run.parameter: list(run.record_ids)},
             timeout=0,
             as_subflow=True,
-            idempotency_key=f"{own_run_id()}:{run.kind}:{run.invoice_ids[0]}",
-            flow_run_name=run_name(name, list(run.numbers)),
+            idempotency_key=f"{own_run_id()}:{run.kind}:{run.record_ids[0]}",
+            flow_run_name=run_name(name, list(run.numbers or run.record_ids)),
             tags=[f"tenant:{tenant_id}", *(f"invoice:{number}" for number in run.numbers)],
         )
         with writing(resources().engine, resources().clock()) as book:
-            dispatch.run_started(book, tenant_id, run.kind, run.invoice_ids)
+            dispatch.run_started(book, tenant_id, run.kind, run.record_ids)
     get_run_logger().info("%d runs started", len(runs))
     return len(runs)
 

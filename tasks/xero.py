@@ -31,6 +31,15 @@ def fetch_invoices(tenant_id: str, invoice_ids: list[str]) -> Reading:
 
 
 @task(**RETRYING, cache_policy=NO_CACHE)
+def fetch_contacts(tenant_id: str, contact_ids: list[str]) -> Reading:
+    """Have these contacts in the ledger, read at most a minute ago."""
+    since = resources().clock() - FRESH
+    reading = XeroReader(access_to(tenant_id)).contacts(contact_ids, since=since)
+    get_run_logger().info("%d contacts read from Xero, %d fresh in the ledger", reading.read, reading.fresh)
+    return reading
+
+
+@task(**RETRYING, cache_policy=NO_CACHE)
 def fetch_changed(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
     """Read every record that the events name, unless it was read after the event came."""
     reader = XeroReader(access_to(tenant_id))

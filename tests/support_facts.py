@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from duebell.clock import Clock
+from duebell.deciding import Rules
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import attempts, evidence, notifications, snapshots
 from duebell.ledger.attempts import Intent
@@ -27,7 +28,6 @@ from duebell.ledger.receipts import NewReceipt
 from duebell.ledger.tables import Attempt, Notification, Tenant, TokenSet
 from duebell.ledger.writing import writing
 from duebell.model import Contact, ContactStatus, Invoice, InvoiceStatus, InvoiceType, Phone, PhoneType
-from duebell.planning import Rules
 from duebell.policy import Circumstances, Send, Verdict
 from duebell.policy_file import Policy
 from duebell.resources import Resources
@@ -82,9 +82,17 @@ def a_contact(**changes: Any) -> Contact:
     return replace(Contact(CONTACT, "Rimu Test Limited", ContactStatus.ACTIVE, phones=(phone,)), **changes)
 
 
-def policy(**rules: Any) -> Policy:
+ANY_HOUR = {"opens": "00:00", "closes": "00:00"}
+
+
+def policy(*, payment_received: dict[str, Any] | None = None, **rules: Any) -> Policy:
     """The shipped policy, but open at any hour; ``rules`` are those of an issued invoice, as in the file."""
-    return Policy.model_validate({"invoice_issued": {"opens": "00:00", "closes": "00:00"} | rules})
+    return Policy.model_validate(
+        {
+            "invoice_issued": ANY_HOUR | rules,
+            "payment_received": ANY_HOUR | (payment_received or {}),
+        }
+    )
 
 
 def circumstances(**changes: Any) -> Circumstances:
@@ -172,7 +180,9 @@ def keep_contact(
 def owed(number: int = 1) -> Owed:
     """What the customer of the ``number``-th invoice is owed."""
     key = f"{TENANT}:{INVOICE_ISSUED}:{numbered(number)}::contact:{CONTACT}"
-    return Owed(key, TENANT, INVOICE_ISSUED, numbered(number), CONTACT)
+    return Owed(
+        key, TENANT, INVOICE_ISSUED, numbered(number), numbered(number), f"contact:{CONTACT}", CONTACT
+    )
 
 
 def plan(

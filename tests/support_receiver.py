@@ -226,7 +226,8 @@ def add_notification(session: Session, key: str, **changes: Any) -> tables.Notif
         "dispatch_at": NOW,
         "updated_at": NOW,
     }
-    row = tables.Notification(key=key, **{**values, **changes})
+    values |= {"invoice_id": changes.get("subject_id", INVOICE), **changes}
+    row = tables.Notification(key=key, **values)
     session.add(row)
     session.flush()
     leg = tables.Leg(

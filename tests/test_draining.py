@@ -18,7 +18,6 @@ from duebell.ledger.writing import writing
 from duebell.reading import Reading
 from duebell.states import NotificationState
 from tests.support_facts import (
-    CONTACT,
     INVOICE,
     MINUTE,
     NOW,
@@ -121,7 +120,7 @@ def test_several_events_of_one_invoice_are_one_message(books: Engine) -> None:
     for second in range(4):
         event(books, minute=second)
     read(books, minute=4)
-    assert [run.invoice_ids for run in drain(books, minute=4)] == [(INVOICE,)]
+    assert [run.record_ids for run in drain(books, minute=4)] == [(INVOICE,)]
     assert outcomes(books) == [("handled", "invoice issued")] * 4
     assert counted(books, Notification) == 1
 
@@ -132,8 +131,8 @@ def test_many_invoices_are_divided_into_runs(books: Engine) -> None:
         event(books, invoice_id)
         read(books, invoice_id)
     runs = drain(books)
-    assert [len(run.invoice_ids) for run in runs] == [draining.RUN_SIZE, 1]
-    assert [one for run in runs for one in run.invoice_ids] == ids
+    assert [len(run.record_ids) for run in runs] == [draining.RUN_SIZE, 1]
+    assert [one for run in runs for one in run.record_ids] == ids
 
 
 def first_sync(engine: Engine, **fields: Any) -> None:
@@ -181,10 +180,10 @@ def test_an_unreadable_record_is_left_for_later_and_holds_up_no_other(books: Eng
     event(books, numbered(1))
     read(books, numbered(1))
     runs = drain(books, Reading(0, 1, bad=((INVOICE, "Invoice.Total is not money"),)))
-    assert [run.invoice_ids for run in runs] == [(numbered(1),)]
+    assert [run.record_ids for run in runs] == [(numbered(1),)]
     assert outcomes(books) == [("pending", "Invoice.Total is not money"), ("handled", "invoice issued")]
     read(books, minute=9)
-    assert [run.invoice_ids for run in drain(books, minute=9)] == [(INVOICE,)]
+    assert [run.record_ids for run in drain(books, minute=9)] == [(INVOICE,)]
 
 
 def test_a_record_that_stays_unreadable_is_given_up_with_its_reason(books: Engine) -> None:
@@ -210,13 +209,6 @@ def test_drains_that_failed_before_they_looked_do_not_make_a_record_given_up(boo
     assert outcomes(books) == [("pending", "cut short")]
     read(books, minute=late + 9)
     assert len(drain(books, minute=late + 9)) == 1
-
-
-def test_the_event_of_a_contact_is_closed_once_it_was_read(books: Engine) -> None:
-    event(books, CONTACT, category="CONTACT")
-    event(books, numbered(9), category="CONTACT")
-    assert drain(books, Reading(0, 1, missing=(numbered(9),))) == []
-    assert outcomes(books) == [("handled", "contact read anew"), ("pending", "Xero knows no such record")]
 
 
 def test_a_drain_whose_claim_was_lost_closes_nothing(books: Engine) -> None:

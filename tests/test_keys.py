@@ -7,11 +7,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from duebell.deciding import Subject
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, contact_recipient, dedup_key
+from duebell.known import Known
 from duebell.ledger.snapshots import ReadInvoice
 from duebell.ledger.tables import Tenant
-from duebell.planning import Known, owed_for
+from duebell.model import Invoice
+from duebell.planning import owed_for
 from tests.support_facts import CONTACT, INVOICE, NOW, OTHER_MOBILE, TENANT, a_contact, an_invoice
 
 part = st.text(st.characters(exclude_characters=":#", codec="utf-8"), max_size=12)
@@ -68,6 +71,10 @@ def test_a_part_that_could_be_read_as_two_is_refused(position: int, sign: str) -
         dedup_key(tenant, kind, subject, to, step=step)
 
 
+def read(invoice: Invoice) -> ReadInvoice:
+    return ReadInvoice(invoice, "{}", NOW, compared=None, known_before_connecting=False)
+
+
 def test_neither_number_nor_channel_nor_name_nor_text_nor_time_is_in_a_key() -> None:
     assert set(signature(dedup_key).parameters) == {
         "tenant_id",
@@ -80,7 +87,7 @@ def test_neither_number_nor_channel_nor_name_nor_text_nor_time_is_in_a_key() -> 
     tenant = Tenant(tenant_id=TENANT, token_set_id="tokens", connected_at=NOW, name="Kauri Test Limited")
     moved = a_contact(phones=(), name="Totara Test Limited")
     keys = {
-        owed_for(TENANT, Known(tenant, ReadInvoice(invoice, "{}", NOW, None, False), contact, {})).key  # noqa: FBT003
+        owed_for(TENANT, Subject(INVOICE_ISSUED, INVOICE), Known(tenant, read(invoice), contact, {})).key
         for invoice in (an_invoice(), an_invoice(number="INV-9", amount_due=None))
         for contact in (a_contact(), moved, None)
     }

@@ -24,7 +24,9 @@ def waiting(ledger: Engine, tenant_id: str, *invoices: str, state: str = "connec
             book.session.flush()
         book.session.add(Tenant(tenant_id=tenant_id, token_set_id="set", connected_at=NOW, state=state))
         for invoice in invoices:
-            owed = Owed(f"{tenant_id}:{invoice}", tenant_id, "invoice_issued", invoice, "c")
+            owed = Owed(
+                f"{tenant_id}:{invoice}", tenant_id, "invoice_issued", invoice, invoice, "contact:c", "c"
+            )
             plan(book, owed, Send(ADDRESS), actor="test", flow_run_id=None)
 
 

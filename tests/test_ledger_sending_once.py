@@ -31,6 +31,8 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from duebell.errors import Permanent, Transient
+from duebell.keys import INVOICE_ISSUED
+from duebell.known import known_of
 from duebell.ledger import attempts, notifications, preferences, tenants, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import PROGRESS
@@ -39,7 +41,7 @@ from duebell.ledger.notifications import Claim
 from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import known_of, plan_issued
+from duebell.planning import plan_kind
 from duebell.resending import resend
 from duebell.settling import settle
 from duebell.states import NotificationState, may_follow
@@ -101,7 +103,7 @@ class SendingOnce(RuleBasedStateMachine):
         open_tenant(self.engine)
         for person in PEOPLE:
             keep_contact(self.engine, numbered(100 + person), mobile(person))
-            self.read_again(TENANT, numbered(person), NOW)
+            self.read_again(TENANT, [numbered(person)], NOW)
 
     def _watch_states(self) -> None:
         """The database itself notes every step of a state, whatever statement made it."""
@@ -114,8 +116,12 @@ class SendingOnce(RuleBasedStateMachine):
                 )
             )
 
-    def read_again(self, _tenant: str, invoice_id: str, _since: datetime) -> None:
-        """Xero, asked for an invoice."""
+    def read_again(self, _tenant: str, invoice_ids: Sequence[str], _since: datetime) -> None:
+        """Xero, asked for invoices."""
+        for invoice_id in invoice_ids:
+            self._read_one(invoice_id)
+
+    def _read_one(self, invoice_id: str) -> None:
         person = int(invoice_id[-4:], 16)
         body = invoice_body(
             invoice_id,
@@ -180,8 +186,8 @@ class SendingOnce(RuleBasedStateMachine):
     def _check_dedup(self, owner: str) -> list[Claim]:
         ids = [numbered(person) for person in PEOPLE]
         with writing(self.engine, self.clock()) as book:
-            known = known_of(book.session, TENANT, ids)
-            rows = plan_issued(book, TENANT, known, rules_of(self.resources), actor="test", flow_run_id=owner)
+            rules = rules_of(self.resources)
+            rows = plan_kind(book, TENANT, INVOICE_ISSUED, ids, rules, actor="test", flow_run_id=owner)
             claims = [notifications.claim(book, row.notification_id or 0, owner) for row in rows]
         return [one for one in claims if one is not None]
 

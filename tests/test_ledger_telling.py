@@ -1,6 +1,6 @@
 """Telling one person: what can fail fails before the attempt stands, and what was found is told as it is."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,14 +11,15 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.errors import ConfigurationError, Transient
+from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import tenants
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Attempt
 from duebell.ledger.writing import writing
-from duebell.planning import known_of, plan_issued
+from duebell.planning import plan_kind
 from duebell.states import NotificationState
-from duebell.telling import FRESH, Said, hold_cancelled, tell
+from duebell.telling import FRESH, ReadAgain, Said, hold_cancelled, tell
 from tests.support_facts import (
     ACCOUNT,
     CONTACT,
@@ -57,14 +58,13 @@ def claimed(sqlite_ledger: Engine) -> Claim:
     keep_invoice(sqlite_ledger)
     keep_contact(sqlite_ledger)
     with writing(sqlite_ledger, NOW) as book:
-        known = known_of(book.session, TENANT, [INVOICE])
-        [row] = plan_issued(book, TENANT, known, RULES, actor="test", flow_run_id=None)
+        [row] = plan_kind(book, TENANT, INVOICE_ISSUED, [INVOICE], RULES, actor="test", flow_run_id=None)
     taken = claim(sqlite_ledger, row.notification_id or 0)
     assert taken
     return taken
 
 
-def no_need(_tenant: str, _invoice: str, _since: datetime) -> None:
+def no_need(_tenant: str, _invoices: Sequence[str], _since: datetime) -> None:
     raise AssertionError("the invoice was read a moment ago")
 
 
@@ -72,7 +72,7 @@ def told(
     engine: Engine,
     claimed: Claim,
     twilio: Answering = nobody_answers,
-    read_again: Callable[[str, str, datetime], None] = no_need,
+    read_again: ReadAgain = no_need,
     *,
     after: timedelta = timedelta(0),
     variables: dict[str, Any] | None = None,
@@ -112,7 +112,8 @@ def test_a_mistake_of_the_setup_stops_before_the_attempt_and_keeps_the_message(
 def test_an_old_read_is_made_anew_before_anything_is_said(sqlite_ledger: Engine, claimed: Claim) -> None:
     late = FRESH + timedelta(seconds=1)
 
-    def voided(_tenant: str, invoice_id: str, since: datetime) -> None:
+    def voided(_tenant: str, invoice_ids: Sequence[str], since: datetime) -> None:
+        [invoice_id] = invoice_ids
         body = invoice_body(invoice_id, Status="VOIDED", updated_at=NOW + MINUTE)
         assert since == NOW + late - FRESH
         keep_invoice(sqlite_ledger, body, read_at=NOW + late)
@@ -124,7 +125,7 @@ def test_an_old_read_is_made_anew_before_anything_is_said(sqlite_ledger: Engine,
 
 
 def test_a_read_that_fails_leaves_the_claim_as_it_was(sqlite_ledger: Engine, claimed: Claim) -> None:
-    def away(_tenant: str, _invoice: str, _since: datetime) -> None:
+    def away(_tenant: str, _invoices: Sequence[str], _since: datetime) -> None:
         raise Transient("503")
 
     with pytest.raises(Transient):
@@ -132,7 +133,7 @@ def test_a_read_that_fails_leaves_the_claim_as_it_was(sqlite_ledger: Engine, cla
     assert told(sqlite_ledger, claimed, accepts).state == "accepted"
 
 
-def reads_nothing(_tenant: str, _invoice: str, _since: datetime) -> None:
+def reads_nothing(_tenant: str, _invoices: Sequence[str], _since: datetime) -> None:
     return None
 
 

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from duebell.deciding import Rules
 from duebell.errors import ConfigurationError
+from duebell.keys import INVOICE_ISSUED
+from duebell.known import known_of
 from duebell.ledger import preferences
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import Rules, known_of, plan_issued
+from duebell.planning import plan_kind
 from duebell.states import NotificationState, Sending
 from tests.support_facts import (
     CONTACT,
@@ -42,8 +45,9 @@ S = NotificationState
 
 def planned(engine: Engine, *ids: str, rules: Rules = RULES) -> list[Notification]:
     with writing(engine, NOW) as book:
-        known = known_of(book.session, TENANT, ids or [INVOICE])
-        rows = plan_issued(book, TENANT, known, rules, actor="test", flow_run_id="run 1")
+        rows = plan_kind(
+            book, TENANT, INVOICE_ISSUED, ids or [INVOICE], rules, actor="test", flow_run_id="run 1"
+        )
         for row in rows:
             book.session.expunge(row)
         return rows

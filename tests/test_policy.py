@@ -46,7 +46,7 @@ def test_every_reason_has_its_words() -> None:
         ({"status": InvoiceStatus.PAID}, Reason.ALREADY_PAID),
         ({"amount_due": Decimal(0)}, Reason.ALREADY_PAID),
         ({"amount_due": Decimal("-0.01")}, Reason.ALREADY_PAID),
-        ({"amount_due": None}, Reason.ALREADY_PAID),
+        ({"amount_due": None}, Reason.AMOUNT_UNKNOWN),
         ({"issued_on": date(2026, 11, 12)}, Reason.TOO_OLD),
     ],
 )

@@ -5,13 +5,14 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from duebell.errors import Permanent
+from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Audit, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import known_of, plan_issued
+from duebell.planning import plan_kind
 from duebell.resending import Resend, resend
 from duebell.states import NotificationState
 from duebell.xero.parse import parse_invoice_body
@@ -60,8 +61,7 @@ def again(engine: Engine, wanted: str = NUMBER) -> Resend:
 
 def first(engine: Engine) -> Notification:
     with writing(engine, NOW) as book:
-        known = known_of(book.session, TENANT, [INVOICE])
-        [row] = plan_issued(book, TENANT, known, RULES, actor="test", flow_run_id=None)
+        [row] = plan_kind(book, TENANT, INVOICE_ISSUED, [INVOICE], RULES, actor="test", flow_run_id=None)
     return row
 
 
@@ -175,8 +175,7 @@ def test_the_first_message_never_comes_back_beside_a_re_send(books: Engine) -> N
     again(books)
     conclude(books, NOT_PROCESSED)
     with writing(books, NOW) as book:
-        known = known_of(book.session, TENANT, [INVOICE])
-        rows = plan_issued(book, TENANT, known, RULES, actor="test", flow_run_id=None)
+        rows = plan_kind(book, TENANT, INVOICE_ISSUED, [INVOICE], RULES, actor="test", flow_run_id=None)
         assert [row.key for row in rows] == [f"{BASE}#1"]
     assert states(books) == [("", S.PARKED), ("#1", S.PLANNED)]
     assert broken(books) == []

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, exists, update
 from sqlmodel import col, select
 
 from duebell.audit import Entry
+from duebell.ledger import groups
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
 from duebell.ledger.preferences import is_refused
@@ -64,7 +65,7 @@ def begin(
 def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> str | None:
     """Move from ``claimed`` to ``sending`` unless something stands against it; returns the key."""
     move(S.CLAIMED, S.SENDING)
-    return book.session.exec(
+    key = book.session.exec(
         update(Notification)
         .where(
             col(Notification.notification_id) == claimed.notification_id,
@@ -77,6 +78,9 @@ def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> str | None:
         .values(state=S.SENDING.value, updated_at=book.now)
         .returning(col(Notification.key))
     ).scalar_one_or_none()
+    if key is not None:
+        groups.follow(book, claimed.notification_id, S.CLAIMED, actor="send")
+    return key
 
 
 def _stopped(tenant_id: str) -> ColumnElement[bool]:
@@ -100,6 +104,7 @@ def reap(book: Writing, first_look: timedelta) -> Reaped:
         .where(
             col(Notification.state).in_([S.CLAIMED.value, S.SENDING.value]),
             col(Notification.lease_until) < book.now,
+            col(Notification.lead_id).is_(None),
         )
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
@@ -120,6 +125,7 @@ def _return_claim(book: Writing, row: Notification) -> None:
     row.lease_until = None
     row.not_before = row.dispatch_at = row.updated_at = book.now
     book.audit(Entry("reaper", "claim lapsed", "notification", row.key, row.tenant_id, row.flow_run_id))
+    groups.follow(book, row.notification_id or 0, S.CLAIMED, actor="reaper")
 
 
 def _lose_sight(book: Writing, row: Notification, first_look: timedelta) -> None:

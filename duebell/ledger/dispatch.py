@@ -37,7 +37,7 @@ def due(engine: Engine, *, now: datetime, most: int = 25) -> tuple[DueRun, ...]:
         DueRun(
             tenant_id,
             kind,
-            tuple(dict.fromkeys(row.subject_id for row in group)),
+            tuple(dict.fromkeys(row.invoice_id for row in group)),
             group[0].notification_id or 0,
             group[0].dispatches,
         )
@@ -69,6 +69,7 @@ def _wants_a_run(now: datetime) -> tuple[ColumnElement[bool], ...]:
         col(Notification.state).in_([state.value for state in WAITING]),
         col(Notification.dispatch_at).is_not(None),
         col(Notification.dispatch_at) <= now,
+        col(Notification.lead_id).is_(None),
         ~exists(
             select(Brake.scope).where(
                 (col(Brake.scope) == EVERYTHING) | (col(Brake.scope) == col(Notification.tenant_id)),
@@ -90,7 +91,7 @@ def put_off(book: Writing, run: DueRun) -> None:
         select(Notification).where(
             Notification.tenant_id == run.tenant_id,
             Notification.kind == run.kind,
-            col(Notification.subject_id).in_(run.invoice_ids),
+            col(Notification.invoice_id).in_(run.invoice_ids),
             col(Notification.dispatch_at).is_not(None),
             col(Notification.dispatch_at) <= book.now,
         )
@@ -115,7 +116,7 @@ def run_started(book: Writing, tenant_id: str, kind: str, invoice_ids: Sequence[
         select(Notification).where(
             Notification.tenant_id == tenant_id,
             Notification.kind == kind,
-            col(Notification.subject_id).in_(invoice_ids),
+            col(Notification.invoice_id).in_(invoice_ids),
             Notification.state == NotificationState.PLANNED.value,
         )
     ).all()

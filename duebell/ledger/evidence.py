@@ -7,6 +7,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
+from duebell.ledger import groups
 from duebell.ledger.notifications import move
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
@@ -67,8 +68,10 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
         known = _as_told_before(book.session, attempt, known)
     move(current, known.notification)
     _move_on(book, attempt, notification, known)
+    groups.follow(book, notification.notification_id or 0, current, actor=known.settled_by)
     if current is S.PARKED and known.notification in TOLD:
-        _disarm_resends(book, notification)
+        for told in (notification, *groups.of_lead(book.session, notification.notification_id or 0)):
+            _disarm_resends(book, told)
     return known.notification
 
 
@@ -80,6 +83,8 @@ def _disarm_resends(book: Writing, told: Notification) -> None:
             col(Notification.tenant_id) == told.tenant_id,
             col(Notification.kind) == told.kind,
             col(Notification.subject_id) == told.subject_id,
+            col(Notification.step) == told.step,
+            col(Notification.recipient) == told.recipient,
             col(Notification.generation) > told.generation,
             col(Notification.state).in_([state.value for state in (*WAITING, S.CLAIMED)]),
         )

@@ -7,6 +7,7 @@ I4  only what is claimed or being sent holds a lease
 I5  an attempt is accepted exactly where it has a SID, and a SID belongs to one attempt
 I6  a notification says nothing that its attempts do not bear out
 I7  whatever is unknown has a time at which it is looked for, whatever waits can be reached
+    what is told in another's message stands where that one stands
     the audit trail is unbroken
 """
 
@@ -37,9 +38,9 @@ def broken(engine: Engine) -> list[str]:
     with reading(engine) as session:
         notifications = session.exec(select(Notification)).all()
         attempts = session.exec(select(Attempt)).all()
-    found = [*_keys(notifications), *_sids(attempts)]
+    found = [*_keys(notifications), *_sids(attempts), *_groups(notifications)]
     for row in notifications:
-        own = [one for one in attempts if one.notification_id == row.notification_id]
+        own = [one for one in attempts if one.notification_id == (row.lead_id or row.notification_id)]
         found += [f"notification {row.notification_id}: {what}" for what in _of_notification(row, own)]
     for one in attempts:
         found += [f"attempt {one.attempt_id}: {what}" for what in _of_attempt(one)]
@@ -57,6 +58,19 @@ def _sids(attempts: Sequence[Attempt]) -> Iterator[str]:
     for sid, count in Counter(one.sid for one in attempts if one.sid).items():
         if count > 1:
             yield f"{count} attempts have the SID {sid}"
+
+
+def _groups(notifications: Sequence[Notification]) -> Iterator[str]:
+    """What is told in another's message stands where that one stands, and leads nothing itself."""
+    by_id = {row.notification_id: row for row in notifications}
+    for row in notifications:
+        lead = by_id.get(row.lead_id)
+        if lead is None:
+            continue
+        if lead.lead_id is not None:
+            yield f"notification {row.notification_id}: its lead is led by another"
+        if (row.state, row.lease_until) != (lead.state, lead.lease_until):
+            yield f"notification {row.notification_id}: it is {row.state}, and its lead is {lead.state}"
 
 
 def _of_attempt(one: Attempt) -> Iterator[str]:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.errors import DuebellError
+from duebell.ledger import groups
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send, Skip, Verdict
@@ -32,7 +33,10 @@ class Owed:
     tenant_id: str
     kind: str
     subject_id: str
+    invoice_id: str
+    recipient: str
     contact_id: str | None
+    step: str = ""
     generation: int = 0
     forced_by: str | None = None
     forced_why: str | None = None
@@ -40,12 +44,12 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to send one notification, until the lease lapses."""
+    """The right to send one notification, with those told in its message, until the lease lapses."""
 
     notification_id: int
     lease_token: int
     tenant_id: str
-    subject_id: str
+    invoice_ids: tuple[str, ...]
 
 
 class InvariantBroken(DuebellError):
@@ -62,8 +66,9 @@ def plan(book: Writing, owed: Owed, verdict: Verdict, *, actor: str, flow_run_id
     row = _locked(book.session, owed.key)
     if S(row.state) not in WAITING | {S.SKIPPED}:
         return row
+    groups.disband(book, row.notification_id or 0)
     before = (row.state, row.reason, row.not_before)
-    row.flow_run_id, row.contact_id = flow_run_id, owed.contact_id
+    row.flow_run_id, row.contact_id, row.lead_id = flow_run_id, owed.contact_id, None
     _apply(row, verdict, book.now)
     book.session.flush()
     if isinstance(verdict, Send | Hold):
@@ -90,6 +95,9 @@ def _insert(book: Writing, owed: Owed) -> bool:
             tenant_id=owed.tenant_id,
             kind=owed.kind,
             subject_id=owed.subject_id,
+            invoice_id=owed.invoice_id,
+            recipient=owed.recipient,
+            step=owed.step,
             contact_id=owed.contact_id,
             state=S.PLANNED.value,
             reason="",
@@ -161,15 +169,32 @@ def claim(book: Writing, notification_id: int, owner: str) -> Claim | None:
             updated_at=book.now,
             flow_run_id=owner,
         )
-        .returning(col(Notification.lease_token), col(Notification.tenant_id), col(Notification.subject_id))
+        .returning(col(Notification.lease_token), col(Notification.tenant_id), col(Notification.invoice_id))
     ).one_or_none()
-    return None if taken is None else Claim(notification_id, *taken)
+    if taken is None:
+        return None
+    token, tenant_id, invoice_id = taken
+    told_too = groups.claimed_with(book, notification_id, owner, token, book.now + SEND_LEASE)
+    return Claim(notification_id, token, tenant_id, tuple(dict.fromkeys((invoice_id, *told_too))))
+
+
+def claim_all(book: Writing, rows: Sequence[Notification], owner: str) -> list[Claim]:
+    """Take what can be taken of these, each message once."""
+    wanted = [
+        row.notification_id or 0
+        for row in rows
+        if row.lead_id is None and S(row.state) in {S.PLANNED, S.CLAIMED}
+    ]
+    claims = (claim(book, notification_id, owner) for notification_id in wanted)
+    return [one for one in claims if one is not None]
 
 
 def _may_be_taken(owner: str, now: datetime) -> ColumnElement[bool]:
+    """Whether it can be claimed; one that is told in another's message is claimed with that one."""
     waits = col(Notification.state).in_([state.value for state in WAITING]) & _due(now)
     lapsed_or_own = (col(Notification.lease_until) < now) | (col(Notification.lease_owner) == owner)
-    return waits | ((col(Notification.state) == S.CLAIMED.value) & lapsed_or_own)
+    alone = col(Notification.lead_id).is_(None)
+    return alone & (waits | ((col(Notification.state) == S.CLAIMED.value) & lapsed_or_own))
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
@@ -204,6 +229,7 @@ def let_go(
     if key is not None:
         action, details = f"notification {state.value}", {"reason": reason}
         book.audit(Entry(actor, action, "notification", key, claimed.tenant_id, details=details))
+        groups.follow(book, claimed.notification_id, S.CLAIMED, actor=actor)
     return key is not None
 
 
@@ -231,7 +257,7 @@ def of_invoices(
             .where(
                 Notification.tenant_id == tenant_id,
                 Notification.kind == kind,
-                col(Notification.subject_id).in_(invoice_ids),
+                col(Notification.invoice_id).in_(invoice_ids),
             )
             .order_by(col(Notification.notification_id))
         ).all()

@@ -157,6 +157,17 @@ def read_invoices(session: Session, tenant_id: str, invoice_ids: Sequence[str]) 
     }
 
 
+def numbers_by_id(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, str]:
+    """The numbers of these invoices, in their order; one that was never read has none."""
+    rows = session.exec(
+        select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.number).where(
+            InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(invoice_ids)
+        )
+    ).all()
+    found = dict(rows)
+    return {one: found[one] for one in invoice_ids if one in found}
+
+
 def contacts(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> dict[str, ReadContact]:
     """The kept contacts among those asked for, by id."""
     with reading(engine) as session:

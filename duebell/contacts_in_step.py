@@ -1,0 +1,119 @@
+"""A contact changed: what waits for it, or was left out because of it, is decided anew. Nobody is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement
+from sqlmodel import col, or_, select
+
+from duebell.deciding import Rules
+from duebell.draining import RunToStart, leave, runs_of
+from duebell.ledger import handing_over, inbox, snapshots
+from duebell.ledger.inbox import ClaimedEvent
+from duebell.ledger.tables import ContactSnapshot, Notification
+from duebell.ledger.writing import Writing
+from duebell.planning import plan_kind
+from duebell.policy import Reason
+from duebell.reading import Reading
+from duebell.states import WAITING, NotificationState
+
+CONTACT_CHANGED = "contact_changed"
+ACTOR = CONTACT_CHANGED
+
+OF_THE_CONTACT = (Reason.NO_CONTACT, Reason.CONTACT_CLOSED, Reason.NO_PHONE, Reason.NUMBER_INVALID)
+"""The reasons for leaving somebody out that a change of the contact may cure."""
+
+CURED_WITHIN = timedelta(days=30)
+"""How long something that could not be said for want of an address is still worth a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class InStep:
+    """How many notifications were decided anew, and the runs for those that are now to be told."""
+
+    decided: int
+    runs: tuple[RunToStart, ...]
+
+
+def hand_over(
+    book: Writing, tenant_id: str, events: Sequence[ClaimedEvent], reading: Reading
+) -> list[RunToStart]:
+    """Close the events of contacts that nothing waits for; the others are for a run of ``contact_changed``.
+
+    Their events stay open until that run has done its work, so that losing the run loses nothing.
+    """
+    troubled = {*reading.missing, *(record_id for record_id, _ in reading.bad)}
+    about_contacts = [event for event in events if event.category == "CONTACT"]
+    concerned = _concerned(book, tenant_id, [event.resource_id for event in about_contacts])
+    for event in about_contacts:
+        if event.resource_id in troubled:
+            leave(book, event, reading)
+        elif event.resource_id in concerned:
+            handing_over.hand_over(book, event, "contact_changed brings in step what waits for the contact")
+        else:
+            inbox.finish(book, event, "contact read anew; nothing waits for it")
+    ids = tuple(sorted(concerned - troubled))
+    return [RunToStart(CONTACT_CHANGED, ids, parameter="contact_ids")] if ids else []
+
+
+def bring_in_step(
+    book: Writing, tenant_id: str, contact_ids: Sequence[str], rules: Rules, *, flow_run_id: str | None
+) -> InStep:
+    """Decide anew on every open notification of these contacts, and close the contacts' events."""
+    everyone = _with_merged(book, tenant_id, contact_ids)
+    rows = book.session.exec(select(Notification).where(*_open(book, tenant_id, everyone))).all()
+    by_kind: dict[str, set[str]] = {}
+    for row in rows:
+        by_kind.setdefault(row.kind, set()).add(row.invoice_id)
+    runs: list[RunToStart] = []
+    for kind, invoice_ids in by_kind.items():
+        ids = sorted(invoice_ids)
+        planned = plan_kind(book, tenant_id, kind, ids, rules, actor=ACTOR, flow_run_id=flow_run_id)
+        numbers = snapshots.numbers_by_id(book.session, tenant_id, ids)
+        runs += runs_of(kind, planned, numbers)
+    read = snapshots.read_contacts(book.session, tenant_id, contact_ids)
+    for contact_id, one in read.items():
+        handing_over.finish_read(book, tenant_id, "CONTACT", contact_id, one.read_at, "brought in step")
+    return InStep(len(rows), tuple(runs))
+
+
+def _concerned(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> set[str]:
+    """Those of the contacts that something waits for, under their own id or one merged with it."""
+    return {
+        contact_id
+        for contact_id in set(contact_ids)
+        if book.session.exec(
+            select(Notification.notification_id)
+            .where(*_open(book, tenant_id, _with_merged(book, tenant_id, [contact_id])))
+            .limit(1)
+        ).first()
+    }
+
+
+def _open(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+    left_out = or_(*(col(Notification.reason).startswith(reason.value) for reason in OF_THE_CONTACT))
+    return (
+        col(Notification.tenant_id) == tenant_id,
+        col(Notification.contact_id).in_(contact_ids),
+        col(Notification.state).in_([state.value for state in WAITING])
+        | (
+            (col(Notification.state) == NotificationState.SKIPPED.value)
+            & left_out
+            & (col(Notification.planned_at) > book.now - CURED_WITHIN)
+        ),
+    )
+
+
+def _with_merged(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> list[str]:
+    """These contacts, those that were merged into them, and those that they were merged into."""
+    found = set(contact_ids)
+    rows = book.session.exec(
+        select(ContactSnapshot.contact_id, ContactSnapshot.merged_to).where(
+            ContactSnapshot.tenant_id == tenant_id,
+            col(ContactSnapshot.merged_to).in_(found) | col(ContactSnapshot.contact_id).in_(found),
+        )
+    ).all()
+    for contact_id, merged_to in rows:
+        found |= {contact_id, merged_to} if merged_to else {contact_id}
+    return sorted(found)

@@ -1,0 +1,83 @@
+"""All that a decision rests on, as it stands in the ledger."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlmodel import Session
+
+from duebell.errors import ConfigurationError
+from duebell.ledger import payments, preferences, snapshots
+from duebell.ledger.payments import KnownPayment
+from duebell.ledger.snapshots import ReadContact, ReadInvoice
+from duebell.ledger.tables import Tenant
+from duebell.model import Contact, InvoicePayment
+from duebell.phone import PhoneFound, best_mobile
+
+MOST_MERGES = 5
+"""How many merges of contacts are followed: a longer chain, or a ring, is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows about one invoice. ``contact`` is the one that is left after merges."""
+
+    tenant: Tenant
+    read: ReadInvoice
+    contact: Contact | None
+    refusals: Mapping[str, str]
+    payments: tuple[KnownPayment, ...] = field(default=())
+
+    @property
+    def contact_id(self) -> str | None:
+        """Whom the invoice is addressed to, merges followed."""
+        return self.contact.contact_id if self.contact else self.read.invoice.contact_id
+
+    def payment(self, subject_id: str) -> InvoicePayment | None:
+        """The payment of this subject as the invoice lists it now; nothing where it was removed."""
+        ids = {one.payment_id for one in self.payments if one.subject_id == subject_id}
+        return next((one for one in self.read.invoice.payments if one.payment_id in ids), None)
+
+
+def known_of(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, Known]:
+    """What the ledger knows of these invoices, by id; an invoice that was never read is not among them."""
+    tenant = session.get(Tenant, tenant_id)
+    if tenant is None:
+        raise ConfigurationError(f"tenant {tenant_id} is not connected: run `duebell connect`")
+    read = snapshots.read_invoices(session, tenant_id, invoice_ids)
+    contacts = _contacts(session, tenant_id, (one.invoice.contact_id for one in read.values()))
+    refusals = preferences.refusals(session, _numbers(contacts.values(), tenant.country))
+    paid = payments.of_invoices(session, tenant_id, invoice_ids)
+    return {
+        invoice_id: Known(
+            tenant, one, contacts.get(one.invoice.contact_id or ""), refusals, paid.get(invoice_id, ())
+        )
+        for invoice_id, one in read.items()
+    }
+
+
+def _contacts(session: Session, tenant_id: str, ids: Iterable[str | None]) -> dict[str, Contact]:
+    """The contacts by the ids that were asked for, each as the one that it was merged into."""
+    read: dict[str, ReadContact] = {}
+    wanted = {one for one in ids if one}
+    missing = wanted
+    for _ in range(MOST_MERGES):
+        read |= snapshots.read_contacts(session, tenant_id, sorted(missing))
+        missing = {one.contact.merged_to for one in read.values() if one.contact.merged_to} - set(read)
+        if not missing:
+            break
+    return {one: _survivor(read[one].contact, read) for one in wanted if one in read}
+
+
+def _survivor(contact: Contact, read: Mapping[str, ReadContact]) -> Contact:
+    """The end of a chain of merges. Where it was never read, the archived contact stands, and is closed."""
+    for _ in range(MOST_MERGES):
+        following = read.get(contact.merged_to or "")
+        if following is None:
+            return contact
+        contact = following.contact
+    return contact
+
+
+def _numbers(contacts: Iterable[Contact], country: str) -> list[str]:
+    found = (best_mobile(one.phones, one.country, country) for one in contacts)
+    return [one.e164 for one in found if isinstance(one, PhoneFound)]

@@ -1,0 +1,125 @@
+"""Notifications that are told in another's message: they take every step that their lead takes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from duebell.audit import Entry
+from duebell.ledger.tables import Notification
+from duebell.ledger.writing import Writing
+from duebell.states import WAITING, NotificationState
+
+S = NotificationState
+CLAIMABLE = [state.value for state in (*WAITING, S.CLAIMED)]
+
+
+def join(book: Writing, lead: Notification, members: Sequence[Notification]) -> None:
+    """Have these told in the lead's message from now on, with those that were told in theirs."""
+    lead_id = lead.notification_id
+    ids = [row.notification_id for row in members]
+    book.session.exec(
+        update(Notification)
+        .where(col(Notification.notification_id).in_(ids) | col(Notification.lead_id).in_(ids))
+        .values(lead_id=lead_id)
+        .execution_options(synchronize_session="fetch")
+    )
+    for row in members:
+        details = {"lead": lead.key}
+        book.audit(Entry("plan", "told together", "notification", row.key, row.tenant_id, details=details))
+
+
+def disband(book: Writing, lead_id: int) -> None:
+    """Have each stand alone that was to be told in this one's message; the next planning joins them anew."""
+    book.session.exec(
+        update(Notification)
+        .where(col(Notification.lead_id) == lead_id)
+        .values(lead_id=None)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def of_lead(session: Session, lead_id: int) -> list[Notification]:
+    """The notifications that are told in this one's message, oldest first."""
+    wanted = select(Notification).where(Notification.lead_id == lead_id)
+    ordered = wanted.order_by(col(Notification.notification_id)).execution_options(populate_existing=True)
+    return list(session.exec(ordered).all())
+
+
+def companions(session: Session, tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> list[str]:
+    """These invoices and those whose notifications are told together with theirs."""
+    asked = select(Notification.notification_id, Notification.lead_id).where(
+        Notification.tenant_id == tenant_id,
+        Notification.kind == kind,
+        col(Notification.invoice_id).in_(invoice_ids),
+    )
+    leads = {lead or own for own, lead in session.exec(asked).all()}
+    together = select(Notification.invoice_id).where(
+        col(Notification.lead_id).in_(leads) | col(Notification.notification_id).in_(leads)
+    )
+    return list(dict.fromkeys([*invoice_ids, *sorted(session.exec(together).all())]))
+
+
+def claimed_with(book: Writing, lead_id: int, owner: str, token: int, until: datetime) -> list[str]:
+    """Claim what is told in a lead's message, with the lead's own claim; returns its invoices."""
+    taken = book.session.exec(
+        update(Notification)
+        .where(col(Notification.lead_id) == lead_id, col(Notification.state).in_(CLAIMABLE))
+        .values(
+            state=S.CLAIMED.value,
+            lease_owner=owner,
+            lease_token=token,
+            lease_until=until,
+            updated_at=book.now,
+            flow_run_id=owner,
+        )
+        .returning(col(Notification.invoice_id))
+    )
+    return sorted(taken.scalars())
+
+
+def follow(book: Writing, lead_id: int, before: NotificationState, *, actor: str) -> None:
+    """Take the step that the lead took from ``before``: its state, its reason, its times, its lease."""
+    book.session.flush()
+    lead = book.session.get_one(Notification, lead_id, populate_existing=True)
+    moved = book.session.exec(
+        update(Notification)
+        .where(col(Notification.lead_id) == lead_id, col(Notification.state) == before.value)
+        .values(
+            state=lead.state,
+            reason=lead.reason,
+            not_before=lead.not_before,
+            dispatch_at=lead.dispatch_at,
+            lease_owner=lead.lease_owner,
+            lease_token=lead.lease_token,
+            lease_until=lead.lease_until,
+            updated_at=book.now,
+        )
+        .returning(col(Notification.key))
+        .execution_options(synchronize_session="fetch")
+    )
+    for key in moved.scalars():
+        action, details = f"notification {lead.state}", {"reason": lead.reason, "lead": lead.key}
+        book.audit(Entry(actor, action, "notification", key, lead.tenant_id, details=details))
+
+
+def leave(
+    book: Writing,
+    row: Notification,
+    state: NotificationState,
+    reason: str,
+    *,
+    not_before: datetime | None,
+    dispatch_at: datetime | None,
+) -> None:
+    """Take a claimed notification out of its lead's message: it goes a way of its own."""
+    row.lead_id, row.lease_until = None, None
+    row.state, row.reason = state.value, reason
+    row.not_before, row.dispatch_at, row.updated_at = not_before, dispatch_at, book.now
+    book.session.add(row)
+    book.session.flush()
+    details = {"reason": reason}
+    book.audit(
+        Entry("send", f"notification {state.value}", "notification", row.key, row.tenant_id, details=details)
+    )

@@ -1,0 +1,58 @@
+"""The last look before speaking: is it still true, for each thing that the message would say?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from duebell.deciding import Rules, decide_again
+from duebell.known import Known
+from duebell.ledger import groups
+from duebell.ledger.notifications import Claim
+from duebell.ledger.tables import Notification
+from duebell.ledger.writing import Writing
+from duebell.policy import Hold, Send, Skip, Verdict
+from duebell.states import NotificationState
+
+S = NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class StillTrue:
+    """The message may go out, to this address."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """The message must not go out, or not yet; ``later`` is when it may."""
+
+    state: NotificationState
+    reason: str
+    later: datetime | None
+
+
+def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: Rules) -> StillTrue | NotNow:
+    """Decide anew on a claimed notification and on those told in its message.
+
+    One that must not be said any more leaves the message; where that is the one that leads, the others go
+    back and are told without it.
+    """
+    lead = book.session.get_one(Notification, claim.notification_id, populate_existing=True)
+    verdict = decide_again(lead, known[lead.invoice_id], rules, book.now)
+    for row in groups.of_lead(book.session, claim.notification_id):
+        theirs = decide_again(row, known[row.invoice_id], rules, book.now)
+        if theirs != verdict:
+            way = _way_of(theirs, book.now)
+            groups.leave(book, row, way.state, way.reason, not_before=way.later, dispatch_at=way.later)
+    return StillTrue(verdict.address) if isinstance(verdict, Send) else _way_of(verdict, book.now)
+
+
+def _way_of(verdict: Verdict, now: datetime) -> NotNow:
+    match verdict:
+        case Skip(reason=reason, detail=detail):
+            return NotNow(S.SKIPPED, f"{reason.value}:{detail}" if detail else reason.value, None)
+        case Hold(reason=reason, not_before=later):
+            return NotNow(S.HELD, reason.value, later)
+        case Send():
+            return NotNow(S.PLANNED, "", now)

@@ -1,0 +1,34 @@
+"""A payment arrived: confirm it to the customer, once."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from tasks._prefect import FEW_AT_ONCE
+from tasks.ledger import check_dedup, record_status
+from tasks.messages import render, send
+from tasks.xero import fetch_invoices, refresh_token
+
+KIND = "payment_received"
+
+
+@flow(name="payment-received", task_runner=FEW_AT_ONCE, persist_result=False)
+def payment_received(tenant_id: str, invoice_ids: list[str]) -> State[None]:
+    """Confirm the payments of these invoices to the customers, each payment once.
+
+    Safe to run by hand, again, or twice at once: what was told is not told again, and what stopped being
+    true is not told at all.
+
+    Args:
+        tenant_id: the Xero organisation.
+        invoice_ids: Xero's ids of the invoices that were paid, wholly or in part.
+    """
+    refresh_token(tenant_id)
+    fetch_invoices(tenant_id, invoice_ids)
+    claims = check_dedup(tenant_id, KIND, invoice_ids)
+    ready = render(claims)
+    sent = send.map(ready)
+    sent.wait()
+    ending = record_status(tenant_id, KIND, invoice_ids)
+    sound = ending.sound and all(one.state.is_completed() for one in sent)
+    return (Completed if sound else Failed)(name=ending.name, message=ending.message)
