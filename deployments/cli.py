@@ -15,6 +15,7 @@ from deployments import up as up_command
 from deployments.live import show_before_live
 from deployments.terminal import complain, make_console
 from duebell.errors import ConfigurationError, DuebellError
+from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import tenants, trail
 from duebell.ledger.tables import Tenant
 from duebell.reporting import in_words
@@ -78,11 +79,19 @@ def doctor() -> None:
 
 
 @app.command()
-def connect() -> None:
-    """Connect the organisations of the Xero app in .env (a custom connection). `up` does it by itself."""
-    from deployments.connect import main as connect_main
+def connect(
+    every: Annotated[
+        bool, typer.Option("--all", help="every organisation that the consent opens, without asking")
+    ] = False,
+    tenant: Annotated[
+        list[str] | None, typer.Option("--tenant", metavar="ID", help="this one; may be said several times")
+    ] = None,
+) -> None:
+    """Connect organisations of Xero: agree in the browser, and choose. It is also the mend for a lost consent."""
+    from deployments.connect_command import main as connect_main
+    from deployments.connect_consent import Choice
 
-    exits(connect_main)
+    exits(lambda: connect_main(make_console(), Choice(every, tuple(tenant or ()))))
 
 
 @app.command("go-live")
@@ -165,11 +174,13 @@ def send_test(to: Annotated[str, typer.Option("--to", help="your own number, suc
 def resend(
     invoice: Annotated[str, typer.Argument(help="the invoice's number or its id in Xero")],
     why: Annotated[str, typer.Option("--why", help="for the audit trail")],
+    kind: Annotated[str, typer.Option("--kind", help="invoice_issued or payment_received")] = INVOICE_ISSUED,
+    payment: Annotated[str | None, typer.Option("--payment", help="which payment, by its id")] = None,
 ) -> None:
-    """Send the message about an invoice once more, because you want it."""
+    """Send the message about an invoice, or a payment of it, once more, because you want it."""
     with opened() as resources:
         read_first(resources, invoice)
-        planned = plan_resend(resources, invoice, by=by_whom(), why=why)
+        planned = plan_resend(resources, invoice, by=by_whom(), why=why, kind=kind, payment_id=payment)
         if planned.state == "planned":
             say(f"It is planned as {planned.key} and goes out within seconds while `duebell up` runs.")
         else:

@@ -11,7 +11,9 @@ from rich.text import Text
 from sqlmodel import func, select
 
 from duebell.access import XeroAccess, unpaced
+from duebell.calls import Purpose
 from duebell.errors import ConfigurationError, DuebellError
+from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.ledger import tenants, trail
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
@@ -125,10 +127,14 @@ def _ledger(resources: Resources) -> list[Finding]:
 
 
 def _policy(resources: Resources) -> list[Finding]:
-    issued = resources.policy.invoice_issued
-    resources.templates.check_sms("invoice_issued")
-    said = f"invoice issued is {'on' if issued.enabled else 'off'}, and its template can be said"
-    return [Finding("policy", said)]
+    policy = resources.policy
+    kinds = {INVOICE_ISSUED: policy.invoice_issued, PAYMENT_RECEIVED: policy.payment_received}
+    for kind in kinds:
+        resources.templates.check_sms(kind)
+    said = [
+        f"{kind.replace('_', ' ')} is {'on' if rules.enabled else 'off'}" for kind, rules in kinds.items()
+    ]
+    return [Finding("policy", f"{', '.join(said)}; every template can be said")]
 
 
 def _prefect(resources: Resources) -> list[Finding]:
@@ -164,7 +170,7 @@ def _xero(resources: Resources) -> list[Finding]:
         return [Finding("Xero", "no organisation is connected: `duebell up` connects it", sound=False)]
     findings: list[Finding] = []
     for tenant in connected:
-        access = XeroAccess(resources, tenant.tenant_id, unpaced, "doctor")
+        access = XeroAccess(resources, tenant.tenant_id, unpaced, "doctor", Purpose.DOCTOR)
         organisation = access.ask(access.client.organisation)
         left = tenants.get(resources.engine, tenant.tenant_id).day_remaining
         review = ": `duebell go-live` lets it send" if tenant.sending == "review" else ""

@@ -7,6 +7,7 @@ from sqlmodel import col, or_, select
 from duebell.access import XeroAccess, unpaced
 from duebell.audit import Entry
 from duebell.calls import Purpose
+from duebell.deciding import RULES
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED
 from duebell.known import known_of
@@ -51,6 +52,8 @@ def resend(
     known, where number or kind name several things, or where a message about it is on its way or still
     waits: a second one beside it would tell the person twice.
     """
+    if kind not in RULES:
+        raise Permanent(f"there is no kind of message {kind!r}: there are {', '.join(RULES)}")
     now = resources.clock()
     with writing(resources.engine, now) as book:
         snapshot = _find(book, wanted)

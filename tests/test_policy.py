@@ -10,12 +10,31 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from duebell.model import Contact, ContactStatus, Invoice, InvoiceStatus, InvoiceType, Phone, PhoneType
-from duebell.policy import IN_WORDS, Circumstances, Hold, Reason, Send, Skip, Verdict, on_invoice_issued
+from duebell.model import (
+    Contact,
+    ContactStatus,
+    Invoice,
+    InvoicePayment,
+    InvoiceStatus,
+    InvoiceType,
+    Phone,
+    PhoneType,
+)
+from duebell.policy import (
+    IN_WORDS,
+    Circumstances,
+    Hold,
+    Reason,
+    Send,
+    Skip,
+    Verdict,
+    on_invoice_issued,
+    on_payment_received,
+)
 from duebell.policy_file import InvoiceIssuedPolicy, Policy, SendingPolicy
 from duebell.states import Sending
 from duebell.window import zones_of_number
-from tests.support_facts import MOBILE, a_contact, an_invoice, circumstances, policy
+from tests.support_facts import MOBILE, NOW, a_contact, an_invoice, circumstances, policy
 
 
 def verdict(
@@ -191,3 +210,68 @@ def test_a_decision_says_nothing_of_the_person_but_the_address(
     if isinstance(decided, Skip):
         assert decided.reason is not Reason.NONE
         assert decided.detail == "" or decided.detail.replace("_", "").isalpha()
+
+
+PAYMENT = InvoicePayment("p1", Decimal("20.00"), date(2026, 11, 20))
+
+
+def on_payment(
+    payment: InvoicePayment | None = PAYMENT, about: Circumstances | None = None, **invoice: Any
+) -> Verdict:
+    return on_payment_received(an_invoice(**invoice), payment, a_contact(), about or circumstances())
+
+
+def test_a_payment_is_confirmed_whether_something_is_still_owing_or_not() -> None:
+    assert on_payment() == Send(MOBILE)
+    assert on_payment(status=InvoiceStatus.PAID, amount_due=Decimal(0)) == Send(MOBILE)
+
+
+@pytest.mark.parametrize(
+    ("payment", "invoice", "reason"),
+    [
+        (None, {}, Reason.PAYMENT_REMOVED),
+        (PAYMENT, {"type": InvoiceType.BILL}, Reason.NOT_A_SALE),
+        (PAYMENT, {"status": InvoiceStatus.VOIDED}, Reason.NO_LONGER_VALID),
+        (PAYMENT, {"status": InvoiceStatus.DRAFT}, Reason.NO_LONGER_VALID),
+        (PAYMENT, {"amount_due": None}, Reason.AMOUNT_UNKNOWN),
+        (replace(PAYMENT, amount=Decimal(0)), {}, Reason.NOT_A_PAYMENT),
+        (replace(PAYMENT, amount=Decimal(-5)), {}, Reason.NOT_A_PAYMENT),
+        (replace(PAYMENT, paid_on=date(2026, 11, 5)), {}, Reason.TOO_OLD),
+    ],
+)
+def test_a_payment_that_nobody_is_told_of(
+    payment: InvoicePayment | None, invoice: dict[str, Any], reason: Reason
+) -> None:
+    assert on_payment(payment, **invoice) == Skip(reason)
+
+
+def test_a_switched_off_confirmation_is_not_told() -> None:
+    off = circumstances(policy=policy(payment_received={"enabled": False}))
+    assert on_payment(about=off) == Skip(Reason.KIND_OFF)
+
+
+@pytest.mark.parametrize("days", [1, 3, 40])
+def test_a_payment_dated_ahead_waits_for_its_day_in_the_organisation(days: int) -> None:
+    ahead = replace(PAYMENT, paid_on=date(2026, 11, 20) + timedelta(days=days))
+    found = on_payment(ahead)
+    assert isinstance(found, Hold)
+    assert (found.reason, found.address) == (Reason.DATED_AHEAD, MOBILE)
+    on_its_day = circumstances(now=found.not_before)
+    assert on_payment(ahead, on_its_day) == Send(MOBILE)
+    just_before = circumstances(now=(found.not_before or NOW) - timedelta(seconds=1))
+    assert isinstance(on_payment(ahead, just_before), Hold)
+
+
+def test_a_payment_dated_ahead_of_somebody_who_opted_out_is_not_even_held() -> None:
+    ahead = replace(PAYMENT, paid_on=date(2026, 12, 1))
+    assert on_payment(ahead, circumstances(refusals={MOBILE: "opted_out"})) == Skip(Reason.OPTED_OUT)
+
+
+def test_a_contact_whose_status_is_not_known_to_be_active_is_not_written_to() -> None:
+    assert verdict(contact=a_contact(status=ContactStatus.UNKNOWN)) == Skip(Reason.CONTACT_CLOSED)
+
+
+def test_what_a_person_wants_said_is_never_too_old() -> None:
+    forced = circumstances(forced=True)
+    assert verdict(an_invoice(issued_on=date(2020, 1, 1)), about=forced) == Send(MOBILE)
+    assert on_payment(replace(PAYMENT, paid_on=date(2020, 1, 1)), forced) == Send(MOBILE)
