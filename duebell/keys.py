@@ -16,6 +16,11 @@ def contact_recipient(contact_id: str) -> str:
     return f"contact:{contact_id}"
 
 
+def is_contact(recipient: str) -> bool:
+    """Whether the recipient part is a customer's; an empty one is from before there were others."""
+    return not recipient or recipient.startswith("contact:")
+
+
 def team_recipient(name: str) -> str:
     """The recipient part for a team of the business itself."""
     return f"team:{name}"

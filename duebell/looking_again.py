@@ -6,7 +6,7 @@ from datetime import datetime
 
 from duebell.deciding import Rules, decide_again
 from duebell.known import Known
-from duebell.ledger import groups
+from duebell.ledger import groups, legs
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
@@ -18,8 +18,9 @@ S = NotificationState
 
 @dataclass(frozen=True, slots=True)
 class StillTrue:
-    """The message may go out, to this address."""
+    """The message may go out, by this channel to this address."""
 
+    channel: str
     address: str
 
 
@@ -39,13 +40,16 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     back and are told without it.
     """
     lead = book.session.get_one(Notification, claim.notification_id, populate_existing=True)
-    verdict = decide_again(lead, known[lead.invoice_id], rules, book.now)
+    failed = legs.failed_channels(book.session, lead)
+    verdict = decide_again(lead, known[lead.invoice_id], rules, book.now, failed)
     for row in groups.of_lead(book.session, claim.notification_id):
-        theirs = decide_again(row, known[row.invoice_id], rules, book.now)
+        theirs = decide_again(row, known[row.invoice_id], rules, book.now, failed)
         if theirs != verdict:
             way = _way_of(theirs, book.now)
             groups.leave(book, row, way.state, way.reason, not_before=way.later, dispatch_at=way.later)
-    return StillTrue(verdict.address) if isinstance(verdict, Send) else _way_of(verdict, book.now)
+    if not isinstance(verdict, Send):
+        return _way_of(verdict, book.now)
+    return StillTrue(verdict.channel, verdict.address)
 
 
 def _way_of(verdict: Verdict, now: datetime) -> NotNow:

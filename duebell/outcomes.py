@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from duebell.ledger.evidence import MEANS, Conclusion
+from duebell.ledger.conclusions import Conclusion
+from duebell.ledger.evidence import MEANS
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.codes import Action
 from duebell.twilio.outcome import Accepted, NotProcessed, Refused, SendOutcome, Unknown
@@ -51,7 +52,9 @@ def _again(
     state: AttemptState, cause: str, tries: int, wait: timedelta, now: datetime, code: int | None = None
 ) -> Conclusion:
     if tries >= MOST_TRIES:
-        return Conclusion(state, S.GIVEN_UP, reason="tried_too_often", cause=cause, error_code=code)
+        return Conclusion(
+            state, S.GIVEN_UP, reason="tried_too_often", cause=cause, error_code=code, falls_back=True
+        )
     return Conclusion(
         state, S.PLANNED, reason="tried_again_later", cause=cause, error_code=code, not_before=now + wait
     )
@@ -83,4 +86,5 @@ def _refused(refused: Refused, tries: int, now: datetime) -> Conclusion:
         error_code=refused.code,
         cause=cause,
         answer=refused.answer,
+        falls_back=ruling.fall_back,
     )

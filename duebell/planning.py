@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from duebell.deciding import Rules, Subject, decide, decide_again, subjects_of
+from duebell.deciding import Rules, Subject, decide, decide_again, subject_of, subjects_of
 from duebell.grouping import groups_of
 from duebell.keys import contact_recipient, dedup_key
 from duebell.known import Known, known_of
-from duebell.ledger import groups, notifications, snapshots
+from duebell.ledger import groups, legs, notifications, snapshots
 from duebell.ledger.notifications import Owed
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
@@ -36,7 +36,7 @@ def plan_kind(
     rows = [
         row
         for invoice_id in sorted(known)
-        for subject in subjects_of(kind, known[invoice_id])
+        for subject in subjects_of(kind, known[invoice_id], rules, book.now)
         if (row := planner.first(subject, known[invoice_id])) is not None
     ]
     rows += [planner.again(row, known[row.invoice_id]) for row in standing if _is_waiting_resend(row)]
@@ -63,26 +63,30 @@ class _Planner:
         self._rules = rules
         self._actor = actor
         self._flow_run_id = flow_run_id
-        self._resent = {row.subject_id for row in standing if row.generation > 0}
-        self._firsts = {row.subject_id: row for row in reversed(standing) if row.generation == 0}
+        self._resent = {subject_of(row) for row in standing if row.generation > 0}
+        self._firsts = {subject_of(row): row for row in reversed(standing) if row.generation == 0}
 
     def first(self, subject: Subject, known: Known) -> Notification | None:
         """The notification of this subject; none where a person has taken over with a re-send.
 
         The first one must not come back beside theirs.
         """
-        if subject.subject_id in self._resent:
+        if subject in self._resent:
             return None
-        row = self._firsts.get(subject.subject_id)
+        row = self._firsts.get(subject)
         # One that was left out is seen anew: what was news when a contact had no phone need not be now.
         seen_at = row.planned_at if row and NotificationState(row.state) in WAITING else self._book.now
-        verdict = decide(subject, known, self._rules, seen_at=seen_at, forced=False, now=self._book.now)
+        failed = legs.failed_channels(self._book.session, row)
+        verdict = decide(
+            subject, known, self._rules, seen_at=seen_at, forced=False, now=self._book.now, failed=failed
+        )
         owed = owed_for(self._tenant_id, subject, known, row)
         return notifications.plan(self._book, owed, verdict, actor=self._actor, flow_run_id=self._flow_run_id)
 
     def again(self, row: Notification, known: Known) -> Notification:
         """A re-send that waits, decided anew."""
-        verdict = decide_again(row, known, self._rules, self._book.now)
+        failed = legs.failed_channels(self._book.session, row)
+        verdict = decide_again(row, known, self._rules, self._book.now, failed)
         return notifications.plan(
             self._book, owed_again(row), verdict, actor=self._actor, flow_run_id=self._flow_run_id
         )
@@ -94,11 +98,19 @@ def _is_waiting_resend(row: Notification) -> bool:
 
 def owed_for(tenant_id: str, subject: Subject, known: Known, standing: Notification | None = None) -> Owed:
     """Who is owed a piece of news: the invoice's contact, once, under the key that may stand already."""
-    contact_id = known.contact_id
-    recipient = standing.recipient if standing else contact_recipient(contact_id or "none")
-    key = standing.key if standing else dedup_key(tenant_id, subject.kind, subject.subject_id, recipient)
-    invoice_id = known.read.invoice.invoice_id
-    return Owed(key, tenant_id, subject.kind, subject.subject_id, invoice_id, recipient, contact_id)
+    recipient = subject.team or contact_recipient(known.contact_id or "none")
+    recipient = standing.recipient if standing else recipient
+    key = dedup_key(tenant_id, subject.kind, subject.subject_id, recipient, step=subject.step)
+    return Owed(
+        standing.key if standing else key,
+        tenant_id,
+        subject.kind,
+        subject.subject_id,
+        known.read.invoice.invoice_id,
+        recipient,
+        known.contact_id,
+        subject.step,
+    )
 
 
 def owed_again(row: Notification) -> Owed:
@@ -136,6 +148,5 @@ def plan_resend(
         by,
         why,
     )
-    subject = Subject(original.kind, original.subject_id)
-    verdict = decide(subject, known, rules, seen_at=book.now, forced=True, now=book.now)
+    verdict = decide(subject_of(original), known, rules, seen_at=book.now, forced=True, now=book.now)
     return notifications.plan(book, owed, verdict, actor=by, flow_run_id=None)

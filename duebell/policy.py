@@ -4,93 +4,20 @@ The same decision is made when a notification is planned, when it is claimed, an
 is sent, so that nobody is told something that stopped being true in between.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from duebell.model import Contact, ContactStatus, Invoice, InvoicePayment, InvoiceStatus, InvoiceType
-from duebell.phone import NoPhone, PhoneFound, best_mobile
 from duebell.policy_file import Policy
 from duebell.policy_sections import KindPolicy, MessagePolicy, WindowPolicy
+from duebell.reaching import SMS, Closed, Way, ways_to
+from duebell.reasons import IN_WORDS, Reason
 from duebell.states import Sending
 from duebell.working_days import next_open_instant, place_of
 
-
-class Reason(StrEnum):
-    """Why somebody is not told, or not yet."""
-
-    NONE = ""
-    KIND_OFF = "kind_off"
-    NOT_A_SALE = "not_a_sale"
-    NOT_APPROVED = "not_approved"
-    NO_LONGER_VALID = "no_longer_valid"
-    ALREADY_PAID = "already_paid"
-    KNOWN_BEFORE_CONNECTING = "known_before_connecting"
-    TOO_OLD = "too_old"
-    AMOUNT_UNKNOWN = "amount_unknown"
-    PAYMENT_REMOVED = "payment_removed"
-    NOT_A_PAYMENT = "not_a_payment"
-    DATED_AHEAD = "dated_ahead"
-    NO_CONTACT = "no_contact"
-    CONTACT_CLOSED = "contact_closed"
-    NO_PHONE = "no_phone"
-    OPTED_OUT = "opted_out"
-    NUMBER_INVALID = "number_invalid"
-    IN_REVIEW = "in_review"
-    NOT_ON_ALLOWLIST = "not_on_allowlist"
-    OUTSIDE_WINDOW = "outside_window"
-    NO_DUE_DATE = "no_due_date"
-    DUE_DATE_MOVED = "due_date_moved"
-    STAGE_PASSED = "stage_passed"
-    NOT_TOLD_OF_STAGE = "not_told_of_stage"
-    BELOW_MINIMUM = "below_minimum"
-    GROUP_NEVER_CHASED = "group_never_chased"
-    SILENCED_BY_RULE = "silenced_by_rule"
-    DISPUTED = "disputed"
-    PROMISED = "promised"
-    IN_CREDIT = "in_credit"
-    TOO_SOON = "too_soon"
-    TOO_MANY = "too_many"
-    DIGEST = "digest"
-
-
-IN_WORDS: dict[Reason, str] = {
-    Reason.NONE: "",
-    Reason.KIND_OFF: "this kind of message is switched off in the policy",
-    Reason.NOT_A_SALE: "it is not a sales invoice",
-    Reason.NOT_APPROVED: "the invoice is not approved",
-    Reason.NO_LONGER_VALID: "the invoice was voided or deleted",
-    Reason.ALREADY_PAID: "nothing is owed on the invoice any more",
-    Reason.KNOWN_BEFORE_CONNECTING: "the invoice stood in Xero before Duebell was connected",
-    Reason.TOO_OLD: "it lay further back than the policy's oldest_days when it was first seen",
-    Reason.AMOUNT_UNKNOWN: "Xero did not say what is still owed on the invoice",
-    Reason.PAYMENT_REMOVED: "the payment was removed again in Xero",
-    Reason.NOT_A_PAYMENT: "its amount is not one that somebody paid",
-    Reason.DATED_AHEAD: "the payment is dated ahead and is confirmed on its day",
-    Reason.NO_CONTACT: "the invoice has no contact",
-    Reason.CONTACT_CLOSED: "the contact is not active in Xero: archived, or asked to be forgotten",
-    Reason.NO_PHONE: "the contact has no usable mobile number",
-    Reason.OPTED_OUT: "the person asked for no more messages",
-    Reason.NUMBER_INVALID: "the number turned out to be unusable; change it in Xero",
-    Reason.IN_REVIEW: "the organisation is in review and sends nothing: run `duebell go-live`",
-    Reason.NOT_ON_ALLOWLIST: "the number is not on the policy's allow-list",
-    Reason.OUTSIDE_WINDOW: "it is outside the hours in which this message may go out",
-    Reason.NO_DUE_DATE: "the invoice has no due date",
-    Reason.DUE_DATE_MOVED: "the due date was moved, and the stages are counted from the new one",
-    Reason.STAGE_PASSED: "the stage's days are over, a later stage has come, or the policy has it no more",
-    Reason.NOT_TOLD_OF_STAGE: "the policy's tell does not name this recipient at this stage",
-    Reason.BELOW_MINIMUM: "less is owed on the invoice than the policy's minimum for its currency",
-    Reason.GROUP_NEVER_CHASED: "the customer is in a contact group of the policy's never_groups",
-    Reason.SILENCED_BY_RULE: "a rule of the policy leaves this message unsaid",
-    Reason.DISPUTED: "the invoice is disputed, and waits until a person has settled that",
-    Reason.PROMISED: "Xero has an expected payment date that has not passed yet",
-    Reason.IN_CREDIT: "the customer has credit in Xero that is not allocated to an invoice yet",
-    Reason.TOO_SOON: "the customer was reminded fewer days ago than the policy's gap_days",
-    Reason.TOO_MANY: "this address has had as many reminders as the policy's limits allow",
-    Reason.DIGEST: "it waits for the team's daily message",
-}
+__all__ = ["IN_WORDS", "Circumstances", "Hold", "Reason", "Send", "Skip", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +25,8 @@ class Circumstances:
     """What a decision rests on beside the invoice and its contact.
 
     ``seen_at`` is when it was first seen; ``forced`` is for what a person wants said, however old it is;
-    ``refusals`` maps an address to why it must not be written to (``opted_out`` or ``invalid``).
+    ``refusals`` maps an address to why it must not be written to (``opted_out`` or ``invalid``);
+    ``channels`` are those that can be used now, ``None`` for all of them.
     """
 
     policy: Policy
@@ -110,14 +38,16 @@ class Circumstances:
     known_before_connecting: bool = False
     forced: bool = False
     refusals: Mapping[str, str] | None = None
+    channels: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The person is told now."""
+    """The person is told now; ``others`` are the ways that are left should this one fail."""
 
     address: str
-    channel: str = "sms"
+    channel: str = SMS
+    others: tuple[Way, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +57,8 @@ class Hold:
     reason: Reason
     address: str
     not_before: datetime | None = None
-    channel: str = "sms"
+    channel: str = SMS
+    others: tuple[Way, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,20 +97,30 @@ def on_payment_received(
     if isinstance(verdict, Skip) or ahead is None or ahead <= about.now:
         return verdict
     later = max(ahead, verdict.not_before or ahead) if isinstance(verdict, Hold) else ahead
-    return Hold(Reason.DATED_AHEAD, verdict.address, later, verdict.channel)
+    return Hold(Reason.DATED_AHEAD, verdict.address, later, verdict.channel, verdict.others)
 
 
 def to_customer(contact: Contact | None, rules: MessagePolicy, about: Circumstances) -> Verdict:
-    """Whether this customer may be written to about something that is true, and when."""
+    """Whether this customer may be written to about something that is true, when and by which ways."""
     if contact is None:
         return Skip(Reason.NO_CONTACT)
     if contact.status is not ContactStatus.ACTIVE:
         return Skip(Reason.CONTACT_CLOSED)
-    match best_mobile(contact.phones, contact.country, about.country):
-        case NoPhone(reason=why):
-            return Skip(Reason.NO_PHONE, why.value)
-        case PhoneFound(e164=number):
-            return to_number(number, rules, about)
+    channels = [one.value for one in rules.channels if about.channels is None or one.value in about.channels]
+    ways = ways_to(contact, channels, about.country, about.refusals or {})
+    if not ways.open:
+        why, detail = ways.closed[0] if ways.closed else (Closed.NO_WAY, "")
+        return Skip(CLOSED[why], detail)
+    return to_way(ways.open, rules, about, contact.country)
+
+
+CLOSED: dict[Closed, Reason] = {
+    Closed.NO_WAY: Reason.NO_WAY,
+    Closed.NO_PHONE: Reason.NO_PHONE,
+    Closed.NO_EMAIL: Reason.NO_EMAIL,
+    Closed.OPTED_OUT: Reason.OPTED_OUT,
+    Closed.INVALID: Reason.NUMBER_INVALID,
+}
 
 
 def _why_no_news(invoice: Invoice, rules: KindPolicy, about: Circumstances) -> Reason:
@@ -229,16 +170,28 @@ def _start_of(day: date | None, about: Circumstances) -> datetime | None:
     return datetime.combine(day, time(), ZoneInfo(about.timezone)).astimezone(UTC)
 
 
-def to_number(number: str, rules: WindowPolicy, about: Circumstances) -> Verdict:
-    """Whether this number (E.164) may be written to, and when."""
-    refusal = (about.refusals or {}).get(number)
+def to_address(way: Way, rules: WindowPolicy, about: Circumstances) -> Verdict:
+    """Whether this one address may be written to, and when."""
+    refusal = (about.refusals or {}).get(way.address)
     if refusal is not None:
-        return Skip(Reason.OPTED_OUT if refusal == "opted_out" else Reason.NUMBER_INVALID)
+        return Skip(CLOSED[Closed(refusal)])
+    return to_way((way,), rules, about)
+
+
+def to_way(ways: tuple[Way, ...], rules: WindowPolicy, about: Circumstances, country: str = "") -> Verdict:
+    """When a person may be written to by the first of these ways; the others follow should it fail.
+
+    ``country`` is what is typed at the contact.
+    """
+    first, *others = ways
     if about.sending is Sending.REVIEW:
-        return Hold(Reason.IN_REVIEW, number)
-    if about.sending is Sending.ALLOWLIST and number not in about.policy.sending.allowlist:
-        return Hold(Reason.NOT_ON_ALLOWLIST, number)
-    opening = next_open_instant(about.now, rules, place_of(rules, number, "", about.country, about.timezone))
+        return Hold(Reason.IN_REVIEW, first.address, None, first.channel, tuple(others))
+    if about.sending is Sending.ALLOWLIST and first.address not in about.policy.sending.allowlist:
+        return Hold(Reason.NOT_ON_ALLOWLIST, first.address, None, first.channel, tuple(others))
+    number = first.address if first.channel == SMS else ""
+    opening = next_open_instant(
+        about.now, rules, place_of(rules, number, country, about.country, about.timezone)
+    )
     if opening > about.now:
-        return Hold(Reason.OUTSIDE_WINDOW, number, opening)
-    return Send(number)
+        return Hold(Reason.OUTSIDE_WINDOW, first.address, opening, first.channel, tuple(others))
+    return Send(first.address, first.channel, tuple(others))

@@ -24,8 +24,9 @@ from duebell.template_rules import refuse_breaches
 __all__ = ["Link", "Templates"]
 
 LARGEST_TEMPLATE = 8 * 1024
-LARGEST_OUTPUT = 4 * 1024
+LARGEST_OUTPUT = 12 * 1024
 LONGEST_SMS = 1600  # twilio.com/docs/api/errors/21617
+BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 KIND = re.compile(r"[a-z]+(_[a-z]+)*")
 
 
@@ -35,7 +36,7 @@ class Templates:
     def __init__(self, folder: Path) -> None:
         """Nothing is read yet."""
         self._folder = folder
-        self._environment = _Environment()
+        self._plain, self._html = _Environment(), _Environment(html=True)
 
     def render_sms(self, kind: str, values: Mapping[str, object]) -> str:
         """One line of text. ``values["locale"]`` chooses how amounts and days are written, ``en`` without it.
@@ -51,9 +52,25 @@ class Templates:
             raise TemplateProblem(f"{name} became longer than the {LONGEST_SMS} characters of an SMS")
         return text
 
-    def check_sms(self, kind: str) -> None:
+    def render_part(self, kind: str, part: str, values: Mapping[str, object]) -> str:
+        """A part of an email: ``subject.txt``, ``body.txt`` or ``body.html``, where values are escaped.
+
+        An empty line begins a paragraph, any other line break is a blank. Raises as ``render_sms`` does.
+        """
+        name = f"{kind}/{part}"
+        paragraphs = BETWEEN_PARAGRAPHS.split(self._render(kind, name, values))
+        text = "\n\n".join(" ".join(one.split()) for one in paragraphs if one.strip())
+        if not text:
+            raise TemplateProblem(f"{name} says nothing")
+        return text
+
+    def has_part(self, kind: str, part: str) -> bool:
+        """Whether the folder has this part of an email."""
+        return (self._folder / kind / part).is_file()
+
+    def check(self, kind: str, part: str = "sms.txt") -> None:
         """Raise ``TemplateProblem`` for a template that would be refused whatever the values are."""
-        self._compile(kind, f"{kind}/sms.txt")
+        self._compile(kind, f"{kind}/{part}")
 
     def _render(self, kind: str, name: str, values: Mapping[str, object]) -> str:
         template = self._compile(kind, name)
@@ -75,17 +92,18 @@ class Templates:
 
     def _compile(self, kind: str, name: str) -> Template:
         source = self._read(kind, name)
+        environment = self._html if name.endswith(".html") else self._plain
         try:
-            tree = self._environment.parse(source, name, name)
+            tree = environment.parse(source, name, name)
             refuse_breaches(tree)
-            code = self._environment.compile(tree, name, name)
+            code = environment.compile(tree, name, name)
         except TemplateProblem as problem:
             raise TemplateProblem(f"{name} {problem}") from None
         except TemplateSyntaxError as problem:
             raise TemplateProblem(f"{name} line {problem.lineno}: {problem.message}") from None
         except (RecursionError, SyntaxError, ValueError, MemoryError, OverflowError):
             raise TemplateProblem(f"{name}: nested or written in a way that cannot be read") from None
-        return Template.from_code(self._environment, code, {})
+        return Template.from_code(environment, code, {})
 
     def _read(self, kind: str, name: str) -> str:
         if not KIND.fullmatch(kind):
@@ -108,8 +126,8 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
     intercepted_unops = frozenset(ImmutableSandboxedEnvironment.default_unop_table)
 
-    def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, finalize=_never_blank, optimized=False)
+    def __init__(self, *, html: bool = False) -> None:
+        super().__init__(undefined=StrictUndefined, autoescape=html, finalize=_never_blank, optimized=False)
         self.globals.clear()
         self.tests.clear()
         self.filters.clear()

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from duebell.ledger import receipts, unsettled
+from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
-from duebell.ledger.evidence import Conclusion, conclude
+from duebell.ledger.evidence import conclude
 from duebell.ledger.unsettled import Unconfirmed, Unsettled
 from duebell.ledger.writing import writing
 from duebell.policy_file import Policy
+from duebell.reaching import EMAIL
 from duebell.resources import Resources
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.messages import MessageState
@@ -54,7 +56,7 @@ class Settled:
 
 def settle(resources: Resources, attempt: Unsettled) -> Settled:
     """Look once for the outcome of an attempt. Raises what reading Twilio raises."""
-    message = _look(resources, attempt)
+    message = _look_for_email(resources, attempt) if attempt.channel == EMAIL else _look(resources, attempt)
     now = resources.clock()
     with writing(resources.engine, now) as book:
         if message is not None:
@@ -83,6 +85,21 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
     return Settled(attempt.attempt_id, outcome, state.value)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A message as its provider has it."""
+
+    sid: str
+    raw_status: str
+    error_code: int | None = None
+
+
+def _look_for_email(resources: Resources, attempt: Unsettled) -> Found | None:
+    """The one email that carries our attempt's id; several would be a doubt that a person has to clear."""
+    listed = resources.email().find(attempt.attempt_id)
+    return Found(listed[0].sid, listed[0].raw_status) if len(listed) == 1 else None
+
+
 def _look(resources: Resources, attempt: Unsettled) -> MessageState | None:
     twilio = resources.twilio()
     if attempt.sid is not None:
@@ -102,10 +119,19 @@ def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | N
 
 
 def confirm(resources: Resources, message: Unconfirmed) -> Settled:
-    """Ask Twilio for the status of a message whose receipts did not come. Raises as reading Twilio does."""
-    found = resources.twilio().fetch(message.sid)
+    """Ask for the status of a message whose receipts did not come. Raises as reading the provider does."""
+    found = (
+        _email_of(resources, message) if message.channel == EMAIL else resources.twilio().fetch(message.sid)
+    )
+    if found is None:
+        return Settled(message.attempt_id, "told by events alone")
     with writing(resources.engine, resources.clock()) as book:
         receipts.apply(
             book, message.attempt_id, found.sid, found.raw_status, found.error_code, "twilio's record"
         )
     return Settled(message.attempt_id, "asked", found.raw_status)
+
+
+def _email_of(resources: Resources, message: Unconfirmed) -> Found | None:
+    state = resources.email().fetch(message.sid)
+    return None if state is None else Found(message.sid, state.raw_status)

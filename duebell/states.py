@@ -83,6 +83,12 @@ TRANSITIONS: dict[NotificationState, frozenset[NotificationState]] = {
     S.SKIPPED: frozenset({S.PLANNED, S.HELD}) | _FROM_PROVIDER,
 }
 
+NEXT_LEG_FROM = frozenset({S.SENDING, S.UNKNOWN, S.ACCEPTED, S.SENT})
+"""States from which a leg that failed is followed by the next: the only way back from what was taken.
+
+A message that a person was asked about (parked) is theirs to decide; what was delivered is told.
+"""
+
 TOLD = frozenset({S.ACCEPTED, S.SENT, S.DELIVERED})
 """The provider has taken the message: the person is told, or about to be."""
 

@@ -12,23 +12,24 @@ from sqlmodel import col, select
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from duebell.deciding import Rules
-from duebell.errors import TemplateProblem
+from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
 from duebell.known import known_of
-from duebell.ledger import attempts, dispatch, notifications, receipts
+from duebell.ledger import attempts, dispatch, legs, notifications, receipts
 from duebell.ledger.attempts import Intent
+from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
-from duebell.ledger.evidence import Conclusion, conclude
+from duebell.ledger.evidence import conclude
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.looking_again import StillTrue, look_again
-from duebell.message_text import leg_of, write_text
+from duebell.message_text import forget_text, write_text
 from duebell.outcomes import conclusion_of
+from duebell.posting import Poster
+from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
 from duebell.states import NotificationState, Sending
-from duebell.twilio.callbacks import callback_url
-from duebell.twilio.messages import SmsRequest
 
 FRESH = timedelta(seconds=60)
 """How old the read of an invoice may be at the moment at which somebody is told about it."""
@@ -53,7 +54,9 @@ class Said:
 
 def rules_of(resources: Resources) -> Rules:
     """What the operator decided, as the files stand now."""
-    return Rules(resources.policy, Sending(resources.settings.sending.value))
+    settings = resources.settings
+    channels = frozenset({SMS, EMAIL} if settings.sends_email else {SMS})
+    return Rules(resources.policy, Sending(settings.sending.value), channels)
 
 
 def render(resources: Resources, claim: Claim) -> Said | None:
@@ -64,8 +67,7 @@ def render(resources: Resources, claim: Claim) -> Said | None:
     """
     with writing(resources.engine, resources.clock()) as book:
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
-        # Anew each time: a text that waited for its hour may have been made from an older template.
-        leg_of(book.session, claim.notification_id).rendered_from = ""
+        forget_text(book, claim.notification_id)
         try:
             write_text(book, resources.templates, claim.notification_id, known)
         except TemplateProblem as problem:
@@ -73,7 +75,7 @@ def render(resources: Resources, claim: Claim) -> Said | None:
     return None
 
 
-def _hold_for_template(book: Writing, claim: Claim, problem: TemplateProblem) -> Said:
+def _hold_for_template(book: Writing, claim: Claim, problem: Permanent) -> Said:
     later = book.now + TEMPLATE_WAIT
     return _let_go(book, claim, S.HELD, f"template:{problem}", not_before=book.now, dispatch_at=later)
 
@@ -111,13 +113,13 @@ def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_
     """
     _have_fresh(resources, claim, read_again)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
-    twilio, look = resources.twilio(), first_look(resources)
+    poster, look = Poster(resources), first_look(resources)
     tries = _tries(resources.engine, claim) + 1
-    intent = _intend(resources, claim, flow_run_id)
+    intent = _intend(resources, poster, claim, flow_run_id)
     if isinstance(intent, Said):
         return intent
     fail_point("after-intent")
-    outcome = twilio.send(_request(resources, intent))
+    outcome = poster.post(intent)
     fail_point("after-post")
     return _record(resources, intent, conclusion_of(
         outcome,
@@ -137,7 +139,7 @@ def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> No
         read_again(claim.tenant_id, stale, since)
 
 
-def _intend(resources: Resources, claim: Claim, flow_run_id: str | None) -> Intent | Said:
+def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str | None) -> Intent | Said:
     """Decide once more on the fresh read, and write the attempt down in the same transaction."""
     now = resources.clock()
     with writing(resources.engine, now) as book:
@@ -149,12 +151,13 @@ def _intend(resources: Resources, claim: Claim, flow_run_id: str | None) -> Inte
             return _let_go(
                 book, claim, found.state, found.reason, not_before=found.later, dispatch_at=found.later
             )
-        leg = leg_of(book.session, claim.notification_id)
-        if leg.address != found.address:
-            leg.address, leg.rendered_from = found.address, ""
+        row = book.session.get_one(Notification, claim.notification_id)
+        if not legs.tell_by(book.session, row, found.channel, found.address):
+            return _put_back(book, claim, "another_way")
         try:
             text = write_text(book, resources.templates, claim.notification_id, known)
-        except TemplateProblem as problem:
+            poster.check(legs.current(book.session, row))
+        except Permanent as problem:
             return _hold_for_template(book, claim, problem)
         read_at = min(known[one].read.read_at for one in claim.invoice_ids)
         intent = attempts.begin(
@@ -167,20 +170,6 @@ def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
     row = book.session.get_one(Notification, claim.notification_id)
     later = book.now + dispatch.wait_after(row.dispatches)
     return _let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
-
-
-def _request(resources: Resources, intent: Intent) -> SmsRequest:
-    settings = resources.settings
-    on_this_machine = settings.twilio_api_url.startswith(("http://127.0.0.1", "http://localhost"))
-    return SmsRequest(
-        to=intent.address,
-        body=intent.text,
-        messaging_service_sid=settings.twilio_messaging_service_sid or None,
-        from_=settings.twilio_from or None,
-        # Twilio would list another text than was sent, and a lost answer could not be found again by it.
-        smart_encoded=False,
-        status_callback=callback_url(settings.public_url, intent.attempt_id, allow_loopback=on_this_machine),
-    )
 
 
 def _tries(engine: Engine, claim: Claim) -> int:

@@ -39,7 +39,7 @@ from tests.support_facts import (
 )
 
 S = NotificationState
-LOST = Unsettled("a1", "t1", MOBILE, "a text", None, NOW, 0)
+LOST = Unsettled("a1", "t1", "sms", MOBILE, "a text", None, NOW, 0)
 LISTED = MessageState(
     sid(), MessageStatus.SENT, "sent", None, "outbound-api", None, 1, NOW, NOW, NOW, to=MOBILE, body="a text"
 )

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, exists, update
 from sqlmodel import col, select
 
 from duebell.audit import Entry
-from duebell.ledger import groups
+from duebell.ledger import groups, legs
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
 from duebell.ledger.preferences import is_refused
@@ -26,8 +26,11 @@ class Intent:
     attempt_id: str
     notification_id: int
     lease_token: int
+    channel: str
     address: str
     text: str
+    email_subject: str = ""
+    html: str = ""
 
 
 def begin(
@@ -38,8 +41,7 @@ def begin(
     What can stand against it, all looked at in the same statement: the claim lapsed or was lost, the brake
     is on, the address must not be written to. The caller commits before any byte leaves.
     """
-    wanted = select(Leg).where(Leg.notification_id == claimed.notification_id, Leg.position == 0)
-    leg = book.session.exec(wanted).one()
+    leg = legs.current(book.session, book.session.get_one(Notification, claimed.notification_id))
     key = _pass_gate(book, claimed, leg)
     if key is None:
         return None
@@ -59,7 +61,16 @@ def begin(
     )
     begun = {"attempt": attempt_id}
     book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
-    return Intent(attempt_id, claimed.notification_id, claimed.lease_token, leg.address, text)
+    return Intent(
+        attempt_id,
+        claimed.notification_id,
+        claimed.lease_token,
+        leg.channel,
+        leg.address,
+        text,
+        leg.email_subject,
+        leg.html,
+    )
 
 
 def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> str | None:

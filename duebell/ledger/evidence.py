@@ -1,18 +1,21 @@
 """Evidence: what is known of an attempt, from whatever source, and what follows for its notification."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
-from duebell.ledger import groups
+from duebell.ledger import groups, legs
+from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.notifications import move
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import TOLD, WAITING, AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus, message_status, rank
+
+__all__ = ["Conclusion", "conclude"]
 
 S = NotificationState
 
@@ -32,24 +35,6 @@ MEANS: dict[MessageStatus, NotificationState] = {
 """What each of Twilio's words means for the notification. A word that is missing proves acceptance alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """What is now known of an attempt, and what follows for its notification."""
-
-    attempt: AttemptState
-    notification: NotificationState
-    reason: str = ""
-    sid: str | None = None
-    provider_status: str = ""
-    http_status: int | None = None
-    error_code: int | None = None
-    cause: str = ""
-    answer: str = ""
-    settled_by: str = "answer"
-    not_before: datetime | None = None
-    settle_at: datetime | None = None
-
-
 def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationState:
     """Write what is known of an attempt, and move its notification where that says something new.
 
@@ -60,13 +45,16 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     current = S(notification.state)
     if not _is_news(attempt, known):
         return current
-    moves = _moves(attempt, notification, known)
+    moves = _moves(book.session, attempt, notification, known)
     _write(attempt, known, book.now)
     if not moves:
         return current
     if known.notification not in PROGRESS:
         known = _as_told_before(book.session, attempt, known)
-    move(current, known.notification)
+    next_leg = legs.fall_back(book, attempt, notification, known)
+    if next_leg is None:
+        move(current, known.notification)
+    known = next_leg or known
     _move_on(book, attempt, notification, known)
     groups.follow(book, notification.notification_id or 0, current, actor=known.settled_by)
     if current is S.PARKED and known.notification in TOLD:
@@ -153,11 +141,18 @@ def _as_told_before(session: Session, attempt: Attempt, known: Conclusion) -> Co
             Attempt.state == AttemptState.ACCEPTED.value,
         )
     ).all()
+    # What failed on a leg that another took over from is not the message that this is about.
+    arrived = [row for row in arrived if was_delivered(row) or not legs.is_over(session, row)]
     if not arrived:
         return known
     furthest = max(arrived, key=lambda row: rank(message_status(row.provider_status)))
     state = MEANS.get(message_status(furthest.provider_status), S.ACCEPTED)
     return replace(known, notification=state, reason=reason_of(state, furthest.error_code), not_before=None)
+
+
+def was_delivered(row: Attempt) -> bool:
+    """Whether its provider said that the message of this attempt was delivered."""
+    return MEANS.get(message_status(row.provider_status)) is S.DELIVERED
 
 
 def reason_of(state: NotificationState, error_code: int | None) -> str:
@@ -178,13 +173,16 @@ def _is_news(attempt: Attempt, known: Conclusion) -> bool:
     )
 
 
-def _moves(attempt: Attempt, notification: Notification, known: Conclusion) -> bool:
+def _moves(session: Session, attempt: Attempt, notification: Notification, known: Conclusion) -> bool:
     """Whether the notification follows its attempt.
 
     A newer attempt that is under way speaks for the notification; an older one that turns out to have
-    arrived disarms one that still waits.
+    arrived disarms one that still waits. Of a leg that another took over from, only proof that it was
+    delivered counts.
     """
     current = S(notification.state)
+    if legs.is_over(session, attempt) and known.notification is not S.DELIVERED:
+        return False
     if known.notification not in PROGRESS:
         return attempt.lease_token == notification.lease_token and current in {S.SENDING, S.UNKNOWN}
     if current in PROGRESS:

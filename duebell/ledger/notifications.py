@@ -10,8 +10,8 @@ from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.errors import DuebellError
-from duebell.ledger import groups
-from duebell.ledger.tables import Leg, Notification
+from duebell.ledger import groups, legs
+from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send, Skip, Verdict
 from duebell.states import WAITING, NotificationState, may_follow
@@ -56,7 +56,15 @@ class InvariantBroken(DuebellError):
     """The ledger was about to say something that cannot be true. Nothing was written."""
 
 
-def plan(book: Writing, owed: Owed, verdict: Verdict, *, actor: str, flow_run_id: str | None) -> Notification:
+def plan(
+    book: Writing,
+    owed: Owed,
+    verdict: Verdict,
+    *,
+    actor: str,
+    flow_run_id: str | None,
+    takes_over: str = legs.NEXT_DAY,
+) -> Notification:
     """Write down what is owed and what was decided about it; the key makes it one row for ever.
 
     A row that waits, or was skipped, takes the new verdict; one that is being sent or was sent stays as it
@@ -72,7 +80,7 @@ def plan(book: Writing, owed: Owed, verdict: Verdict, *, actor: str, flow_run_id
     _apply(row, verdict, book.now)
     book.session.flush()
     if isinstance(verdict, Send | Hold):
-        _set_leg(book.session, row, verdict)
+        legs.set_ways(book.session, row, verdict, takes_over)
     if is_new or (row.state, row.reason, row.not_before) != before:
         book.audit(_entry(row, actor, verdict))
     return row
@@ -127,17 +135,6 @@ def _apply(row: Notification, verdict: Verdict, now: datetime) -> None:
         case Skip(reason=reason, detail=detail):
             row.state, row.reason = S.SKIPPED.value, f"{reason.value}:{detail}" if detail else reason.value
             row.not_before, row.dispatch_at = None, None
-
-
-def _set_leg(session: Session, row: Notification, verdict: Send | Hold) -> None:
-    leg = session.exec(
-        select(Leg).where(Leg.notification_id == row.notification_id, Leg.position == 0)
-    ).first()
-    if leg is None:
-        leg = Leg(notification_id=row.notification_id or 0, channel=verdict.channel, address=verdict.address)
-    elif leg.address != verdict.address:
-        leg.address, leg.rendered_from = verdict.address, ""
-    session.add(leg)
 
 
 def _entry(row: Notification, actor: str, verdict: Verdict) -> Entry:

@@ -1,5 +1,6 @@
-"""Receipts: every status callback kept as it came, and bound to the attempt that it speaks of."""
+"""Receipts: every callback and event kept as it came, and bound to the attempt that it speaks of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,26 +9,35 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
+from duebell.email.rulings import ruling_of
+from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
 from duebell.ledger.preferences import INVALID, OPTED_OUT, refuse_address
 from duebell.ledger.tables import Attempt, Receipt
 from duebell.ledger.writing import Writing, writing
 from duebell.states import AttemptState, NotificationState
-from duebell.twilio.codes import action_for
+from duebell.twilio.codes import Ruling, action_for
 from duebell.twilio.statuses import message_status, rank
 
 S = NotificationState
 
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class NewReceipt:
-    """A status callback whose signature was checked. ``attempt_id`` is what its address carried."""
+    """A status callback, or an event of an email, whose signature was checked.
+
+    ``attempt_id`` is what its address or the email carried; ``provider`` says who signed it, ``twilio`` or
+    ``sendgrid``.
+    """
 
     sid: str
     status: str
     error_code: int | None
     attempt_id: str | None
     form: str
+    provider: str = "twilio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +61,30 @@ def keep_receipt(engine: Engine, receipt: NewReceipt, *, now: datetime) -> Bound
     return Bound(new, attempt.attempt_id if attempt else None)
 
 
+def not_kept_yet(engine: Engine, receipts: Sequence[NewReceipt]) -> list[NewReceipt]:
+    """Those of the receipts that are new: a large batch that comes again has to get further than before."""
+    kept: set[tuple[str, str, int]] = set()
+    with reading(engine) as session:
+        for start in range(0, len(receipts), _AT_ONCE):
+            sids = [receipt.sid for receipt in receipts[start : start + _AT_ONCE]]
+            wanted = select(Receipt.sid, Receipt.status, Receipt.error_code).where(col(Receipt.sid).in_(sids))
+            kept.update(session.exec(wanted).all())
+    return [one for one in receipts if (one.sid, one.status, one.error_code or 0) not in kept]
+
+
 def _attempt_of(session: Session, receipt: NewReceipt) -> Attempt | None:
-    """The attempt named in the callback's signed address, unless its SID says that it is another's."""
+    """The attempt named in the callback's signed address, unless its SID says that it is another's.
+
+    An email's events carry what we wrote into that one email, whatever id they come under: a bounce that
+    comes late may have one of its own.
+    """
     by_sid = session.exec(select(Attempt).where(Attempt.sid == receipt.sid)).first()
     if by_sid is not None or not receipt.attempt_id:
         return by_sid
     named = session.get(Attempt, receipt.attempt_id)
-    return named if named is not None and named.sid in {None, receipt.sid} else None
+    if named is None or receipt.provider == "sendgrid":
+        return named
+    return named if named.sid in {None, receipt.sid} else None
 
 
 def _insert(book: Writing, receipt: NewReceipt, attempt_id: str | None) -> bool:
@@ -79,7 +106,7 @@ def _insert(book: Writing, receipt: NewReceipt, attempt_id: str | None) -> bool:
         return False
     book.audit(
         Entry(
-            actor="twilio",
+            actor=receipt.provider,
             action="receipt kept",
             subject_type="message",
             subject_id=receipt.sid,
@@ -92,32 +119,42 @@ def _insert(book: Writing, receipt: NewReceipt, attempt_id: str | None) -> bool:
 def apply(
     book: Writing, attempt_id: str, sid: str, raw_status: str, error_code: int | None, settled_by: str
 ) -> None:
-    """Conclude an attempt from what Twilio says of its message, and remember a number that cannot be used."""
+    """Conclude an attempt from what its provider says, and remember an address that cannot be used."""
     state = MEANS.get(message_status(raw_status), S.ACCEPTED)
+    of_email = ruling_of(raw_status)
+    ruling = of_email or action_for(error_code, from_callback=True)
+    undelivered = of_email is not None and state is S.UNDELIVERED
     conclude(
         book,
         attempt_id,
         Conclusion(
             AttemptState.ACCEPTED,
             state,
-            reason=reason_of(state, error_code),
+            reason=f"email:{raw_status}" if undelivered else reason_of(state, error_code),
             sid=sid,
             provider_status=raw_status,
             error_code=error_code,
             settled_by=settled_by,
+            falls_back=ruling.fall_back,
         ),
     )
     if error_code is not None and state in {S.UNDELIVERED, S.FAILED}:
         remember_number(book, attempt_id, error_code, from_callback=True)
+    if of_email is not None:
+        _refuse(book, attempt_id, "email", of_email, f"sendgrid:{raw_status}")
 
 
 def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_callback: bool) -> None:
     """Remember an address that opted out, or that can never be reached, by what Twilio said of it."""
     ruling = action_for(error_code, from_callback=from_callback)
+    _refuse(book, attempt_id, "sms", ruling, f"twilio:{error_code}")
+
+
+def _refuse(book: Writing, attempt_id: str, channel: str, ruling: Ruling, said: str) -> None:
     attempt = book.session.get_one(Attempt, attempt_id)
     if ruling.marks_opted_out or ruling.marks_invalid:
         refused = OPTED_OUT if ruling.marks_opted_out else INVALID
-        refuse_address(book, attempt.address, "sms", refused, f"twilio:{error_code} attempt:{attempt_id}")
+        refuse_address(book, attempt.address, channel, refused, f"{said} attempt:{attempt_id}")
 
 
 def bind_earlier(book: Writing, attempt_id: str, sid: str) -> None:

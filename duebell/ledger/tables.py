@@ -116,6 +116,13 @@ class Tenant(Row, table=True):
     day_remaining: int | None = None
     limits_at: datetime | None = maybe_moment()
     """When Xero last said what is left of its limits."""
+    day_began_with: int | None = None
+    """The most that Xero said was left since its present day began: what the day's limit is told from."""
+    paused_until: datetime | None = maybe_moment()
+    """Until when a minute's limit stops every call of the tenant."""
+    reading_by: str | None = None
+    reading_until: datetime | None = maybe_moment()
+    """Who reads what several runs wait for; empty while nobody does."""
     drain_owner: str | None = None
     drain_token: int = 0
     drain_until: datetime | None = maybe_moment()
@@ -256,6 +263,8 @@ class Notification(Row, table=True):
     step: str = later_text()
     recipient: str = later_text()
     """The key's last part: ``contact:<id>`` or ``team:<name>``."""
+    leg_position: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """The leg by which it is told now."""
     lead_id: int | None = Field(default=None, index=True)
     """The notification in whose message this one is told too; it follows that one's state."""
     contact_id: str | None = None
@@ -292,6 +301,10 @@ class Leg(Row, table=True):
     html: str = later_text()
     rendered_from: str = ""
     """The hash of the snapshot that the text was made from."""
+    takes_over: str = later_text()
+    """When it follows a leg that failed: ``at_once``, ``next_day`` or ``never``."""
+    over: str = later_text()
+    """Why this leg failed and the next one took over; empty while it did not."""
 
 
 class Attempt(Row, table=True):

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import AttemptState
 from duebell.twilio.statuses import MessageStatus, is_final
@@ -20,6 +20,7 @@ class Unsettled:
 
     attempt_id: str
     tenant_id: str
+    channel: str
     address: str
     text: str
     sid: str | None
@@ -32,8 +33,9 @@ def unsettled(
 ) -> list[Unsettled]:
     """Unknown attempts: those that are due at ``now``, or those named, or all."""
     wanted = (
-        select(Attempt, Notification.tenant_id)
+        select(Attempt, Notification.tenant_id, Leg.channel)
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
+        .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
         .where(col(Attempt.state) == AttemptState.UNKNOWN.value)
         .order_by(col(Attempt.started_at))
     )
@@ -42,8 +44,17 @@ def unsettled(
     if attempt_ids is not None:
         wanted = wanted.where(col(Attempt.attempt_id).in_(attempt_ids))
     return [
-        Unsettled(row.attempt_id, tenant_id, row.address, row.text, row.sid, row.started_at, row.settle_tries)
-        for row, tenant_id in session.exec(wanted).all()
+        Unsettled(
+            row.attempt_id,
+            tenant_id,
+            channel,
+            row.address,
+            row.text,
+            row.sid,
+            row.started_at,
+            row.settle_tries,
+        )
+        for row, tenant_id, channel in session.exec(wanted).all()
     ]
 
 
@@ -79,13 +90,15 @@ class Unconfirmed:
 
     attempt_id: str
     sid: str
+    channel: str = "sms"
 
 
 def unconfirmed(session: Session, *, after: datetime, before: datetime, most: int = 200) -> list[Unconfirmed]:
     """Messages posted between these times whose last known status is not final, oldest first."""
     final = [status.value for status in MessageStatus if is_final(status)]
     rows = session.exec(
-        select(Attempt.attempt_id, Attempt.sid)
+        select(Attempt.attempt_id, Attempt.sid, Leg.channel)
+        .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
         .where(
             Attempt.state == AttemptState.ACCEPTED.value,
             col(Attempt.sid).is_not(None),
@@ -95,4 +108,4 @@ def unconfirmed(session: Session, *, after: datetime, before: datetime, most: in
         .order_by(col(Attempt.started_at))
         .limit(most)
     ).all()
-    return [Unconfirmed(attempt_id, sid) for attempt_id, sid in rows if sid]
+    return [Unconfirmed(attempt_id, sid, channel) for attempt_id, sid, channel in rows if sid]

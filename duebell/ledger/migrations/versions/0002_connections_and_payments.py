@@ -70,6 +70,8 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("email_subject", sa.Text(), server_default=sa.text("''"), nullable=False)
         )
+        batch_op.add_column(sa.Column("takes_over", sa.Text(), server_default=sa.text("''"), nullable=False))
+        batch_op.add_column(sa.Column("over", sa.Text(), server_default=sa.text("''"), nullable=False))
         batch_op.add_column(sa.Column("html", sa.Text(), server_default=sa.text("''"), nullable=False))
 
     with op.batch_alter_table("notification", schema=None) as batch_op:
@@ -78,6 +80,9 @@ def upgrade() -> None:
         )
         batch_op.add_column(sa.Column("step", sa.Text(), server_default=sa.text("''"), nullable=False))
         batch_op.add_column(sa.Column("recipient", sa.Text(), server_default=sa.text("''"), nullable=False))
+        batch_op.add_column(
+            sa.Column("leg_position", sa.Integer(), server_default=sa.text("0"), nullable=False)
+        )
         batch_op.add_column(sa.Column("lead_id", sa.Integer(), nullable=True))
         batch_op.create_index(batch_op.f("ix_notification_invoice_id"), ["invoice_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_notification_lead_id"), ["lead_id"], unique=False)
@@ -94,6 +99,10 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("webhooks_suspect_at", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("parked_why", sa.Text(), server_default=sa.text("''"), nullable=False))
         batch_op.add_column(sa.Column("limits_at", UtcDateTime(), nullable=True))
+        batch_op.add_column(sa.Column("day_began_with", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("paused_until", UtcDateTime(), nullable=True))
+        batch_op.add_column(sa.Column("reading_by", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("reading_until", UtcDateTime(), nullable=True))
 
     with op.batch_alter_table("token_set", schema=None) as batch_op:
         batch_op.add_column(sa.Column("scopes", sa.Text(), server_default=sa.text("''"), nullable=False))

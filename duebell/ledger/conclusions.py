@@ -1,0 +1,28 @@
+"""What is known of an attempt, from whatever source."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from duebell.states import AttemptState, NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What is now known of an attempt, and what follows for its notification.
+
+    ``falls_back``: it failed for a reason of its channel, so that another may take the message.
+    """
+
+    attempt: AttemptState
+    notification: NotificationState
+    reason: str = ""
+    sid: str | None = None
+    provider_status: str = ""
+    http_status: int | None = None
+    error_code: int | None = None
+    cause: str = ""
+    answer: str = ""
+    settled_by: str = "answer"
+    not_before: datetime | None = None
+    settle_at: datetime | None = None
+    falls_back: bool = False

@@ -1,0 +1,112 @@
+"""Legs: the channels of a notification, in the order fixed when it was planned."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlmodel import Session, col, select
+
+from duebell.ledger.conclusions import Conclusion
+from duebell.ledger.tables import Attempt, Leg, Notification
+from duebell.ledger.writing import Writing
+from duebell.policy import Hold, Send
+from duebell.reaching import Way
+from duebell.states import NEXT_LEG_FROM, AttemptState, NotificationState
+
+S = NotificationState
+
+AT_ONCE, NEXT_DAY, NEVER = "at_once", "next_day", "never"
+
+NEXT_DAY_AFTER = timedelta(hours=24)
+"""How long another channel waits where the first may have reached the person after all."""
+
+def of(session: Session, notification_id: int) -> list[Leg]:
+    """The legs of a notification in their order."""
+    wanted = select(Leg).where(Leg.notification_id == notification_id).order_by(col(Leg.position))
+    return list(session.exec(wanted).all())
+
+
+def current(session: Session, row: Notification) -> Leg:
+    """The leg by which a notification is told now."""
+    wanted = select(Leg).where(Leg.notification_id == row.notification_id, Leg.position == row.leg_position)
+    return session.exec(wanted).one()
+
+
+def failed_channels(session: Session, row: Notification | None) -> frozenset[str]:
+    """The channels by which this notification has failed; they are not tried again."""
+    if row is None:
+        return frozenset()
+    return frozenset(leg.channel for leg in of(session, row.notification_id or 0) if leg.over)
+
+
+def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_over: str) -> None:
+    """Have a leg for each way of the verdict, and the first of them be the one that is told by.
+
+    The order of those that are there stays; an address that changed is used from now on.
+    """
+    legs = {leg.channel: leg for leg in of(session, row.notification_id or 0)}
+    for way in (Way(verdict.channel, verdict.address), *verdict.others):
+        leg = legs.get(way.channel)
+        if leg is None:
+            leg = legs[way.channel] = Leg(
+                notification_id=row.notification_id or 0,
+                position=len(legs),
+                channel=way.channel,
+                address=way.address,
+                takes_over=takes_over,
+            )
+        use_address(leg, way.address)
+        session.add(leg)
+    row.leg_position = legs[verdict.channel].position
+
+
+def tell_by(session: Session, row: Notification, channel: str, address: str) -> bool:
+    """Tell by this channel from now on; false where no leg of it was ever planned."""
+    leg = next((one for one in of(session, row.notification_id or 0) if one.channel == channel), None)
+    if leg is None:
+        return False
+    use_address(leg, address)
+    row.leg_position = leg.position
+    session.add_all([leg, row])
+    session.flush()
+    return True
+
+
+def use_address(leg: Leg, address: str) -> None:
+    """Tell by this address from now on; a text that was made for another is made anew."""
+    if leg.address != address:
+        leg.address, leg.rendered_from = address, ""
+
+
+def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclusion) -> Conclusion | None:
+    """That the next leg takes over, where this one failed for a reason of its own; else nothing.
+
+    A refusal proves that no message exists, so the next leg follows at once. One that was taken and came
+    back may have been read all the same: the next leg follows it on another day, if the policy lets it.
+    """
+    failed_for_good = known.notification in {S.GIVEN_UP, S.UNDELIVERED, S.FAILED}
+    if not known.falls_back or not failed_for_good or S(row.state) not in NEXT_LEG_FROM:
+        return None
+    legs = of(book.session, row.notification_id or 0)
+    failed = next(leg for leg in legs if leg.leg_id == attempt.leg_id)
+    following = _following(legs, failed)
+    if following is None:
+        return None
+    failed.over = known.reason or "failed"
+    row.leg_position = following.position
+    at_once = following.takes_over == AT_ONCE or known.attempt is AttemptState.REFUSED
+    not_before = book.now if at_once else book.now + NEXT_DAY_AFTER
+    return replace(
+        known, notification=S.PLANNED, reason=f"next_channel:{known.reason}", not_before=not_before
+    )
+
+
+def _following(legs: Sequence[Leg], failed: Leg) -> Leg | None:
+    later = (leg for leg in legs if leg.position > failed.position and not leg.over)
+    found = next(later, None)
+    return None if found is None or found.takes_over == NEVER else found
+
+
+def is_over(session: Session, attempt: Attempt) -> bool:
+    """Whether the leg of this attempt has failed and another has taken over."""
+    return bool(session.get_one(Leg, attempt.leg_id).over)

@@ -1,0 +1,66 @@
+"""One POST to the provider of the channel that an attempt goes by."""
+
+from duebell.email.addresses import mailbox
+from duebell.email.client import EmailClient
+from duebell.email.messages import EmailRequest
+from duebell.errors import ConfigurationError
+from duebell.ledger.attempts import Intent
+from duebell.ledger.tables import Leg
+from duebell.reaching import EMAIL
+from duebell.resources import Resources
+from duebell.settings import Settings
+from duebell.twilio.callbacks import callback_url
+from duebell.twilio.messages import SmsRequest
+from duebell.twilio.outcome import SendOutcome
+
+
+class Poster:
+    """Posts what is to be said, each by its channel. Made before an attempt stands, so that it can fail."""
+
+    def __init__(self, resources: Resources) -> None:
+        """Raises ``ConfigurationError`` where a channel lacks its credentials."""
+        self._settings = resources.settings
+        self._twilio = resources.twilio()
+        self._email = resources.email() if resources.settings.sends_email else None
+
+    def check(self, leg: Leg) -> None:
+        """Raise ``Permanent`` or ``ConfigurationError`` for what no provider would be asked to send."""
+        self._request("check", leg.channel, leg.address, leg.text, leg.email_subject, leg.html)
+
+    def post(self, intent: Intent) -> SendOutcome:
+        """POST once; what came of it is the outcome, never an error."""
+        request = self._request(
+            intent.attempt_id, intent.channel, intent.address, intent.text, intent.email_subject, intent.html
+        )
+        if isinstance(request, SmsRequest):
+            return self._twilio.send(request)
+        return self._the_email().send(request)
+
+    def _the_email(self) -> EmailClient:
+        if self._email is None:  # a leg of email is chosen only where email can be sent
+            raise ConfigurationError("EMAIL_FROM is not set, so no email can be sent")
+        return self._email
+
+    def _request(
+        self, tag: str, channel: str, address: str, text: str, subject: str, html: str
+    ) -> SmsRequest | EmailRequest:
+        if channel != EMAIL:
+            return _sms(self._settings, tag, address, text)
+        self._the_email()
+        sender = mailbox(self._settings.email_from)
+        if sender is None:
+            raise ConfigurationError("EMAIL_FROM must be an address, or Name <address>, on one line")
+        return EmailRequest(to=address, from_=sender, subject=subject, text=text, html=html, tag=tag)
+
+
+def _sms(settings: Settings, attempt_id: str, address: str, text: str) -> SmsRequest:
+    on_this_machine = settings.twilio_api_url.startswith(("http://127.0.0.1", "http://localhost"))
+    return SmsRequest(
+        to=address,
+        body=text,
+        messaging_service_sid=settings.twilio_messaging_service_sid or None,
+        from_=settings.twilio_from or None,
+        # Twilio would list another text than was sent, and a lost answer could not be found again by it.
+        smart_encoded=False,
+        status_callback=callback_url(settings.public_url, attempt_id, allow_loopback=on_this_machine),
+    )

@@ -1,0 +1,82 @@
+"""Why somebody is not told, or not yet: the words that are kept, and the sentences that are shown."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why somebody is not told, or not yet."""
+
+    NONE = ""
+    KIND_OFF = "kind_off"
+    NOT_A_SALE = "not_a_sale"
+    NOT_APPROVED = "not_approved"
+    NO_LONGER_VALID = "no_longer_valid"
+    ALREADY_PAID = "already_paid"
+    KNOWN_BEFORE_CONNECTING = "known_before_connecting"
+    TOO_OLD = "too_old"
+    AMOUNT_UNKNOWN = "amount_unknown"
+    PAYMENT_REMOVED = "payment_removed"
+    NOT_A_PAYMENT = "not_a_payment"
+    DATED_AHEAD = "dated_ahead"
+    NO_CONTACT = "no_contact"
+    CONTACT_CLOSED = "contact_closed"
+    NO_PHONE = "no_phone"
+    NO_EMAIL = "no_email"
+    NO_WAY = "no_way"
+    OPTED_OUT = "opted_out"
+    NUMBER_INVALID = "number_invalid"
+    IN_REVIEW = "in_review"
+    NOT_ON_ALLOWLIST = "not_on_allowlist"
+    OUTSIDE_WINDOW = "outside_window"
+    NO_DUE_DATE = "no_due_date"
+    DUE_DATE_MOVED = "due_date_moved"
+    STAGE_PASSED = "stage_passed"
+    NOT_TOLD_OF_STAGE = "not_told_of_stage"
+    BELOW_MINIMUM = "below_minimum"
+    GROUP_NEVER_CHASED = "group_never_chased"
+    SILENCED_BY_RULE = "silenced_by_rule"
+    DISPUTED = "disputed"
+    PROMISED = "promised"
+    IN_CREDIT = "in_credit"
+    TOO_SOON = "too_soon"
+    TOO_MANY = "too_many"
+    DIGEST = "digest"
+
+
+IN_WORDS: dict[Reason, str] = {
+    Reason.NONE: "",
+    Reason.KIND_OFF: "this kind of message is switched off in the policy",
+    Reason.NOT_A_SALE: "it is not a sales invoice",
+    Reason.NOT_APPROVED: "the invoice is not approved",
+    Reason.NO_LONGER_VALID: "the invoice was voided or deleted",
+    Reason.ALREADY_PAID: "nothing is owed on the invoice any more",
+    Reason.KNOWN_BEFORE_CONNECTING: "the invoice stood in Xero before Duebell was connected",
+    Reason.TOO_OLD: "it lay further back than the policy's oldest_days when it was first seen",
+    Reason.AMOUNT_UNKNOWN: "Xero did not say what is still owed on the invoice",
+    Reason.PAYMENT_REMOVED: "the payment was removed again in Xero",
+    Reason.NOT_A_PAYMENT: "its amount is not one that somebody paid",
+    Reason.DATED_AHEAD: "the payment is dated ahead and is confirmed on its day",
+    Reason.NO_CONTACT: "the invoice has no contact",
+    Reason.CONTACT_CLOSED: "the contact is not active in Xero: archived, or asked to be forgotten",
+    Reason.NO_PHONE: "the contact has no usable mobile number",
+    Reason.NO_EMAIL: "the contact has no usable email address",
+    Reason.NO_WAY: "none of the policy's channels can be used; for email, EMAIL_FROM must be set",
+    Reason.OPTED_OUT: "the person asked for no more messages",
+    Reason.NUMBER_INVALID: "the number or address turned out to be unusable; change it in Xero",
+    Reason.IN_REVIEW: "the organisation is in review and sends nothing: run `duebell go-live`",
+    Reason.NOT_ON_ALLOWLIST: "the number is not on the policy's allow-list",
+    Reason.OUTSIDE_WINDOW: "it is outside the hours in which this message may go out",
+    Reason.NO_DUE_DATE: "the invoice has no due date",
+    Reason.DUE_DATE_MOVED: "the due date was moved, and the stages are counted from the new one",
+    Reason.STAGE_PASSED: "the stage's days are over, a later stage has come, or the policy has it no more",
+    Reason.NOT_TOLD_OF_STAGE: "the policy's tell does not name this recipient at this stage",
+    Reason.BELOW_MINIMUM: "less is owed on the invoice than the policy's minimum for its currency",
+    Reason.GROUP_NEVER_CHASED: "the customer is in a contact group of the policy's never_groups",
+    Reason.SILENCED_BY_RULE: "a rule of the policy leaves this message unsaid",
+    Reason.DISPUTED: "the invoice is disputed, and waits until a person has settled that",
+    Reason.PROMISED: "Xero has an expected payment date that has not passed yet",
+    Reason.IN_CREDIT: "the customer has credit in Xero that is not allocated to an invoice yet",
+    Reason.TOO_SOON: "the customer was reminded fewer days ago than the policy's gap_days",
+    Reason.TOO_MANY: "this address has had as many reminders as the policy's limits allow",
+    Reason.DIGEST: "it waits for the team's daily message",
+}

@@ -1,0 +1,90 @@
+"""What an email says: one line of subject, paragraphs of text, and a page in which no value is markup."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from duebell.email_text import check_email, render_email
+from duebell.errors import TemplateProblem
+from duebell.render import Templates
+
+SHIPPED = Path(__file__).resolve().parents[1] / "deployments" / "templates"
+INVOICE = {
+    "number": "INV-1",
+    "reference": "<b>bold</b>",
+    "currency": "NZD",
+    "total": Decimal(115),
+    "amount_due": Decimal("95.00"),
+    "issued_on": date(2026, 11, 20),
+    "due_on": date(2026, 12, 20),
+}
+VALUES: dict[str, object] = {
+    "locale": "en_NZ",
+    "organisation": "Kauri & Co",
+    "contact_name": "Rimu",
+    "contact_first_name": "",
+    "link": "",
+    "invoice": INVOICE,
+    "invoices": [INVOICE, INVOICE | {"number": "INV-2", "amount_due": Decimal(0)}],
+    "invoice_numbers": "INV-1, INV-2",
+    "other_invoices": 1,
+    "unnamed_invoices": 0,
+    "payment": {"amount": Decimal(20), "currency": "NZD", "paid_on": date(2026, 11, 20)},
+    "still_owing": Decimal("95.00"),
+}
+
+
+def written(folder: Path, subject: str = "About {{ invoice.number }}", **parts: str) -> Templates:
+    (folder / "kind").mkdir(exist_ok=True)
+    (folder / "kind" / "subject.txt").write_text(subject)
+    for name, text in parts.items():
+        (folder / "kind" / name.replace("_", ".")).write_text(text)
+    return Templates(folder)
+
+
+@pytest.mark.parametrize("kind", ["invoice_issued", "payment_received"])
+def test_the_shipped_emails_can_be_said_and_read_like_letters(kind: str) -> None:
+    shipped = Templates(SHIPPED)
+    check_email(shipped, kind)
+    email = render_email(shipped, kind, VALUES)
+    assert "Kauri & Co" in email.subject
+    assert "\n" not in email.subject
+    assert email.text.startswith("Hello,\n\n")
+    assert " ." not in email.text
+    assert "INV-1" in email.text
+    assert "<b>" not in email.html
+    assert "Kauri &amp; Co" in email.html
+
+
+def test_an_empty_line_begins_a_paragraph_and_a_line_break_is_a_blank(tmp_path: Path) -> None:
+    email = render_email(written(tmp_path, body_txt="one\n two\n\n \n\nthree"), "kind", VALUES)
+    assert email.text == "one two\n\nthree"
+    assert email.html == "<p>one two</p>\n<p>three</p>\n"
+
+
+def test_a_page_of_its_own_escapes_every_value_and_keeps_its_own_markup(tmp_path: Path) -> None:
+    page = "<p>{{ invoice.reference }}</p>"
+    email = render_email(written(tmp_path, body_txt="x", body_html=page), "kind", VALUES)
+    assert email.html == "<p>&lt;b&gt;bold&lt;/b&gt;</p>"
+
+
+def test_a_subject_over_several_lines_becomes_one(tmp_path: Path) -> None:
+    email = render_email(written(tmp_path, subject="a\n\nb\r\nBcc: c", body_txt="x"), "kind", VALUES)
+    assert email.subject == "a b Bcc: c"
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"subject": "", "body_txt": "x"}, "kind/subject.txt says nothing"),
+        ({"subject": "x" * 201, "body_txt": "x"}, "longer than 200"),
+        ({"body_txt": "{{ nope }}"}, "kind/body.txt line 1: 'nope' is undefined"),
+        ({"body_txt": "x", "body_html": "{{ nope }}"}, "kind/body.html line 1"),
+        ({}, "kind/body.txt is not in the folder"),
+    ],
+)
+def test_what_cannot_be_said_names_the_part(tmp_path: Path, parts: dict[str, str], said: str) -> None:
+    with pytest.raises(TemplateProblem, match=said):
+        render_email(written(tmp_path, **parts), "kind", VALUES)

@@ -1,0 +1,244 @@
+"""The channels of one message: one after the other, under one key, and never a second copy by itself."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from duebell.deciding import Rules
+from duebell.keys import INVOICE_ISSUED
+from duebell.ledger import legs, preferences
+from duebell.ledger.conclusions import Conclusion
+from duebell.ledger.engine import reading
+from duebell.ledger.invariants import broken
+from duebell.ledger.receipts import keep_receipt
+from duebell.ledger.tables import Leg, Notification
+from duebell.ledger.writing import writing
+from duebell.planning import plan_kind
+from duebell.policy import Reason
+from duebell.states import AttemptState, NotificationState, Sending
+from tests.support_facts import (
+    INVOICE,
+    MINUTE,
+    MOBILE,
+    NOW,
+    TENANT,
+    UNKNOWN,
+    accepted,
+    begin,
+    claim,
+    conclude,
+    keep_contact,
+    keep_invoice,
+    open_tenant,
+    policy,
+    receipt,
+)
+
+S = NotificationState
+EMAIL = "rimu@example.com"
+BOTH = Rules(policy(channels=["sms", "email"]), Sending.LIVE)
+DAY = timedelta(hours=24)
+
+NO_SUCH_NUMBER = Conclusion(
+    AttemptState.REFUSED, S.GIVEN_UP, reason="twilio:21211", error_code=21211, falls_back=True
+)
+
+
+@pytest.fixture
+def books(ledger: Engine) -> Engine:
+    """An issued invoice of a customer with a mobile and an email address."""
+    open_tenant(ledger)
+    keep_invoice(ledger)
+    keep_contact(ledger, EmailAddress=EMAIL)
+    return ledger
+
+
+def planned(engine: Engine, rules: Rules = BOTH, *, minute: int = 0) -> Notification:
+    with writing(engine, NOW + minute * MINUTE) as book:
+        [row] = plan_kind(book, TENANT, INVOICE_ISSUED, [INVOICE], rules, actor="test", flow_run_id=None)
+        book.session.flush()
+        book.session.expunge(row)
+        return row
+
+
+def the_notification(engine: Engine) -> Notification:
+    with reading(engine) as session:
+        return session.get_one(Notification, 1)
+
+
+def ways(engine: Engine) -> list[tuple[str, str, str]]:
+    with reading(engine) as session:
+        return [(leg.channel, leg.address, leg.over) for leg in legs.of(session, 1)]
+
+
+def now_by(engine: Engine) -> str:
+    with reading(engine) as session:
+        return legs.current(session, session.get_one(Notification, 1)).channel
+
+
+def sending(engine: Engine, attempt_id: str = "a1", *, at: timedelta = timedelta(0)) -> Any:
+    taken = claim(engine, 1, now=NOW + at)
+    assert taken is not None
+    intent = begin(engine, taken, attempt_id, now=NOW + at)
+    assert intent is not None
+    return intent
+
+
+def came_back(engine: Engine, status: str = "undelivered", code: int = 30005) -> None:
+    keep_receipt(engine, receipt(status, attempt_id="a1", code=code), now=NOW)
+
+
+def state(engine: Engine) -> tuple[str, str]:
+    row = the_notification(engine)
+    return row.state, row.reason
+
+
+def test_the_order_of_the_policy_is_the_order_of_the_legs(books: Engine) -> None:
+    planned(books)
+    assert ways(books) == [("sms", MOBILE, ""), ("email", EMAIL, "")]
+    assert now_by(books) == "sms"
+
+
+def test_a_customer_without_a_mobile_is_told_by_email_at_once(books: Engine) -> None:
+    keep_contact(books, EmailAddress=EMAIL, Phones=[], read_at=NOW + MINUTE)
+    planned(books)
+    assert ways(books) == [("email", EMAIL, "")]
+    assert sending(books).channel == "email"
+
+
+def test_a_customer_who_can_be_reached_by_nothing_is_told_why_of_the_first_channel(books: Engine) -> None:
+    keep_contact(books, EmailAddress="two@a.example, three@b.example", Phones=[], read_at=NOW + MINUTE)
+    assert planned(books).reason.startswith(Reason.NO_PHONE)
+
+
+def test_email_is_left_out_where_none_can_be_sent(books: Engine) -> None:
+    planned(books, Rules(BOTH.policy, Sending.LIVE, frozenset({"sms"})))
+    assert ways(books) == [("sms", MOBILE, "")]
+
+
+def test_a_refused_number_is_followed_by_email_at_once(books: Engine) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, NO_SUCH_NUMBER)
+    assert state(books) == (S.PLANNED, "next_channel:twilio:21211")
+    assert ways(books)[0] == ("sms", MOBILE, "twilio:21211")
+    assert the_notification(books).not_before == NOW
+    assert sending(books, "a2").channel == "email"
+    assert broken(books) == []
+
+
+def test_what_came_back_is_followed_by_email_on_another_day(books: Engine) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, accepted())
+    came_back(books)
+    assert state(books) == (S.PLANNED, "next_channel:twilio:30005")
+    assert the_notification(books).not_before == NOW + DAY
+    assert claim(books, 1, now=NOW + DAY - MINUTE) is None
+    planned(books, minute=24 * 60)
+    assert now_by(books) == "email"
+    assert sending(books, "a2", at=DAY).channel == "email"
+    assert broken(books) == []
+
+
+def test_a_message_that_arrived_after_all_disarms_the_email(books: Engine) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, accepted())
+    came_back(books)
+    keep_receipt(books, receipt("delivered", attempt_id="a1"), now=NOW + MINUTE)
+    assert state(books) == (S.DELIVERED, "")
+    assert claim(books, 1, now=NOW + 2 * DAY) is None
+    assert broken(books) == []
+
+
+@pytest.mark.parametrize("status", ["queued", "sent", "undelivered", "failed"])
+def test_other_news_of_the_failed_leg_changes_nothing(books: Engine, status: str) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, accepted())
+    came_back(books)
+    code = 30006 if status in {"undelivered", "failed"} else None
+    keep_receipt(books, receipt(status, attempt_id="a1", code=code), now=NOW + MINUTE)
+    assert the_notification(books).state == S.PLANNED
+    assert broken(books) == []
+
+
+def test_when_the_last_leg_fails_too_it_is_over(books: Engine) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, NO_SUCH_NUMBER)
+    sending(books, "a2")
+    conclude(books, NO_SUCH_NUMBER, "a2")
+    assert state(books) == (S.GIVEN_UP, "twilio:21211")
+    assert broken(books) == []
+
+
+def test_an_outcome_that_nobody_knows_is_never_followed_by_another_channel(books: Engine) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, UNKNOWN)
+    assert the_notification(books).state == S.UNKNOWN
+    assert now_by(books) == "sms"
+
+
+def test_a_fault_of_ours_is_never_followed_by_another_channel(books: Engine) -> None:
+    planned(books)
+    sending(books)
+    ours = Conclusion(AttemptState.REFUSED, S.HELD, reason="twilio:20003", not_before=NOW + MINUTE)
+    conclude(books, ours)
+    assert now_by(books) == "sms"
+
+
+def test_a_person_who_opted_out_on_one_channel_is_told_by_the_other(books: Engine) -> None:
+    with writing(books, NOW) as book:
+        preferences.refuse_address(book, MOBILE, "sms", preferences.OPTED_OUT, "STOP")
+    planned(books)
+    assert now_by(books) == "email"
+
+
+def test_a_channel_that_failed_is_not_tried_again_however_often_it_is_planned(books: Engine) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, NO_SUCH_NUMBER)
+    for minute in range(1, 4):
+        assert planned(books, minute=minute).state == S.PLANNED
+    assert now_by(books) == "email"
+    assert ways(books) == [("sms", MOBILE, "twilio:21211"), ("email", EMAIL, "")]
+
+
+def test_never_means_that_no_channel_takes_over(books: Engine) -> None:
+    planned(books)
+    with writing(books, NOW) as book:
+        for leg in book.session.exec(select(Leg)).all():
+            leg.takes_over = legs.NEVER
+    sending(books)
+    conclude(books, NO_SUCH_NUMBER)
+    assert state(books) == (S.GIVEN_UP, "twilio:21211")
+
+
+def test_at_once_means_that_it_follows_what_came_back_without_waiting(books: Engine) -> None:
+    planned(books)
+    with writing(books, NOW) as book:
+        for leg in book.session.exec(select(Leg)).all():
+            leg.takes_over = legs.AT_ONCE
+    sending(books)
+    conclude(books, accepted())
+    came_back(books)
+    assert the_notification(books).not_before == NOW
+
+
+def test_the_email_that_took_over_speaks_for_the_notification(books: Engine) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, accepted())
+    came_back(books)
+    sending(books, "a2", at=DAY)
+    conclude(books, accepted(2), "a2", now=NOW + DAY)
+    assert the_notification(books).state == S.ACCEPTED
+    keep_receipt(books, receipt("failed", attempt_id="a1", code=30008), now=NOW + DAY)
+    assert the_notification(books).state == S.ACCEPTED
+    assert broken(books) == []

@@ -1,0 +1,236 @@
+"""What goes out by which way: an email through its provider, and a message that tells several things."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
+from duebell.ledger import legs
+from duebell.ledger.engine import reading
+from duebell.ledger.invariants import broken
+from duebell.ledger.notifications import Claim, claim_all
+from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.writing import writing
+from duebell.planning import plan_kind
+from duebell.resources import Resources
+from duebell.states import NotificationState
+from duebell.telling import Said, render, rules_of, tell
+from tests.support_facts import (
+    INVOICE,
+    NOW,
+    TENANT,
+    Hand,
+    invoice_body,
+    keep_contact,
+    keep_invoice,
+    numbered,
+    open_tenant,
+    resources_over,
+    sid,
+)
+
+S = NotificationState
+EMAIL = "rimu@example.com"
+DAY = date(2026, 11, 20)
+OPERATION = "comms_operation_01h9krwprkeee8fzqspvwy6nq8"
+POLICY = """
+[invoice_issued]
+channels = ["email", "sms"]
+opens = "00:00"
+closes = "00:00"
+[payment_received]
+opens = "00:00"
+closes = "00:00"
+"""
+
+
+class Provider:
+    """Takes what it is asked to send, and remembers it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append((request.url.path, request.content.decode()))
+        if request.url.path == "/v1/Emails":
+            return httpx.Response(202, json={"operationId": OPERATION, "operationLocation": "x"})
+        body = {"sid": sid(len(self.asked)), "status": "queued", "num_segments": "1", "account_sid": ACCOUNT}
+        return httpx.Response(201, json=body)
+
+
+ACCOUNT = "AC" + "0" * 32
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.fixture
+def office(sqlite_ledger: Engine, provider: Provider, tmp_path: Path) -> Resources:
+    """A tenant with a customer who has an email address and a mobile."""
+    open_tenant(sqlite_ledger)
+    keep_contact(sqlite_ledger, EmailAddress=EMAIL)
+    (tmp_path / "policy.toml").write_text(POLICY)
+    return resources_over(
+        sqlite_ledger,
+        Hand(),
+        twilio=provider,
+        DUEBELL_POLICY=str(tmp_path / "policy.toml"),
+        EMAIL_FROM="Kauri <accounts@kauri.example>",
+    )
+
+
+def claimed(office: Resources, kind: str, *invoice_ids: str) -> list[Claim]:
+    with writing(office.engine, NOW) as book:
+        ids = list(invoice_ids or [INVOICE])
+        rows = plan_kind(book, TENANT, kind, ids, rules_of(office), actor="test", flow_run_id="run 1")
+        return claim_all(book, rows, "run 1")
+
+
+def fresh(_tenant: str, _invoices: Sequence[str], _since: datetime) -> None:
+    raise AssertionError("the invoices were read a moment ago")
+
+
+def said(office: Resources, claim: Claim) -> Said:
+    assert render(office, claim) is None
+    return tell(office, claim, fresh, flow_run_id="run 1")
+
+
+def states(office: Resources) -> list[str]:
+    with reading(office.engine) as session:
+        rows = session.exec(select(Notification).order_by("notification_id")).all()
+    return [row.state for row in rows]
+
+
+def pays(office: Resources, *numbers: int, gone: Sequence[int] = (), minute: int = 0) -> None:
+    from duebell import draining
+    from duebell.ledger import inbox
+    from duebell.ledger.inbox import NewEvent
+    from duebell.reading import Reading
+
+    at = NOW + timedelta(minutes=minute)
+    for number in numbers:
+        listed: list[dict[str, Any]] = [] if number in gone else [_payment(number)]
+        body = invoice_body(
+            numbered(number),
+            updated_at=at,
+            AmountPaid=20 if listed else 0,
+            AmountDue=95 if listed else 115,
+            Payments=listed,
+        )
+        keep_invoice(office.engine, body, read_at=at)
+        new = NewEvent(TENANT, "INVOICE", numbered(number), "UPDATE", f"{minute}", at)
+        inbox.keep(office.engine, [new], [], now=at)
+    taken = inbox.claim(office.engine, TENANT, now=at, most=50)
+    with writing(office.engine, at) as book:
+        draining.record_changes(book, TENANT, taken, Reading(0, 1), rules_of(office), flow_run_id=None)
+
+
+def _payment(number: int) -> dict[str, Any]:
+    day = (DAY - date(1970, 1, 1)).days * 86_400_000
+    return {"PaymentID": numbered(900 + number), "Amount": 20, "Date": f"/Date({day}+0000)/"}
+
+
+def test_an_email_goes_out_through_its_provider_with_its_subject_and_the_attempt_as_its_tag(
+    office: Resources, provider: Provider
+) -> None:
+    keep_invoice(office.engine)
+    [claim] = claimed(office, INVOICE_ISSUED)
+    assert said(office, claim).state == S.ACCEPTED
+    [(path, raw)] = provider.asked
+    with reading(office.engine) as session:
+        attempt = session.exec(select(Attempt)).one()
+    assert path == "/v1/Emails"
+    assert attempt.attempt_id in raw
+    assert EMAIL in raw
+    assert "INV-21845" in json.dumps(json.loads(raw))
+    assert attempt.sid == OPERATION
+    assert broken(office.engine) == []
+
+
+def test_a_subject_that_no_provider_would_take_holds_the_message_before_anything_is_posted(
+    office: Resources, provider: Provider, tmp_path: Path
+) -> None:
+    keep_invoice(office.engine)
+    folder = tmp_path / "templates" / "invoice_issued"
+    folder.mkdir(parents=True)
+    (folder / "subject.txt").write_text("a\u202eb")
+    (folder / "body.txt").write_text("x")
+    office = resources_over(
+        office.engine,
+        Hand(),
+        twilio=provider,
+        DUEBELL_POLICY=str(tmp_path / "policy.toml"),
+        DUEBELL_TEMPLATES=str(tmp_path / "templates"),
+        EMAIL_FROM="accounts@kauri.example",
+    )
+    [claim] = claimed(office, INVOICE_ISSUED)
+    assert said(office, claim).state == S.HELD
+    assert provider.asked == []
+    assert broken(office.engine) == []
+
+
+def test_one_message_tells_what_was_paid_on_several_invoices(office: Resources, provider: Provider) -> None:
+    pays(office, 1, 2, 3)
+    [claim] = claimed(office, PAYMENT_RECEIVED, *(numbered(n) for n in (1, 2, 3)))
+    assert said(office, claim).state == S.ACCEPTED
+    [(_, raw)] = provider.asked
+    assert "60.00" in raw
+    assert all(number in raw for number in ("INV-0001", "INV-0002", "INV-0003"))
+    assert states(office)[-3:] == [S.ACCEPTED] * 3
+    assert broken(office.engine) == []
+
+
+def test_a_payment_removed_at_the_last_moment_is_left_out_of_the_message(
+    office: Resources, provider: Provider
+) -> None:
+    pays(office, 1, 2, 3)
+    [claim] = claimed(office, PAYMENT_RECEIVED, *(numbered(n) for n in (1, 2, 3)))
+    keep_invoice(
+        office.engine,
+        invoice_body(numbered(2), updated_at=NOW + timedelta(seconds=1), AmountPaid=0, Payments=[]),
+        read_at=NOW + timedelta(seconds=1),
+    )
+    assert said(office, claim).state == S.ACCEPTED
+    [(_, raw)] = provider.asked
+    assert "40.00" in raw
+    assert "INV-0002" not in raw
+    assert states(office)[-3:] == [S.ACCEPTED, S.SKIPPED, S.ACCEPTED]
+    assert broken(office.engine) == []
+
+
+def test_where_the_one_that_leads_is_no_longer_true_the_others_are_told_by_the_next_run(
+    office: Resources, provider: Provider
+) -> None:
+    pays(office, 1, 2, 3)
+    [claim] = claimed(office, PAYMENT_RECEIVED, *(numbered(n) for n in (1, 2, 3)))
+    keep_invoice(
+        office.engine,
+        invoice_body(numbered(1), updated_at=NOW + timedelta(seconds=1), AmountPaid=0, Payments=[]),
+        read_at=NOW + timedelta(seconds=1),
+    )
+    assert said(office, claim).state == S.SKIPPED
+    assert provider.asked == []
+    assert states(office)[-3:] == [S.SKIPPED, S.PLANNED, S.PLANNED]
+    [again] = claimed(office, PAYMENT_RECEIVED, numbered(2), numbered(3))
+    assert said(office, again).state == S.ACCEPTED
+    assert "40.00" in provider.asked[0][1]
+    assert broken(office.engine) == []
+
+
+def test_the_leg_that_is_told_by_is_the_one_that_the_last_look_chose(office: Resources) -> None:
+    keep_invoice(office.engine)
+    [claim] = claimed(office, INVOICE_ISSUED)
+    keep_contact(office.engine, EmailAddress="", read_at=NOW + timedelta(seconds=1))
+    assert said(office, claim).state == S.ACCEPTED
+    with reading(office.engine) as session:
+        leg = legs.current(session, session.get_one(Notification, claim.notification_id))
+    assert leg.channel == "sms"
