@@ -40,6 +40,24 @@ class ContactStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class PaymentType(StrEnum):
+    """Which way the money went, and for what."""
+
+    SALE = "sale"
+    BILL = "bill"
+    REFUND_TO_CUSTOMER = "refund_to_customer"
+    REFUND_FROM_SUPPLIER = "refund_from_supplier"
+    UNKNOWN = "unknown"
+
+
+class PaymentStatus(StrEnum):
+    """Whether a payment stands. Xero never edits one: a change is a removal and a new payment."""
+
+    AUTHORISED = "authorised"
+    DELETED = "deleted"
+    UNKNOWN = "unknown"
+
+
 class PhoneType(StrEnum):
     """Which of a contact's phone fields a number was typed into."""
 
@@ -85,6 +103,7 @@ class Contact:
     persons: tuple[ContactPerson, ...] = ()
     groups: tuple[str, ...] = ()
     country: str = ""
+    region: str = ""
     merged_to: str | None = None
     updated_at: datetime | None = None
 
@@ -97,6 +116,24 @@ class InvoicePayment:
     amount: Decimal
     paid_on: date | None
     reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment of its own, as Xero's list of payments tells it.
+
+    ``invoice_id`` is that of the document which was paid: for a refund that is a credit note's, an over- or a
+    prepayment's, so look at ``type`` first.
+    """
+
+    payment_id: str
+    type: PaymentType
+    status: PaymentStatus
+    invoice_id: str | None = None
+    amount: Decimal | None = None
+    paid_on: date | None = None
+    batch_payment_id: str | None = None
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +189,13 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One organisation that a consent opened. ``connection_id`` is not the tenant's id."""
+    """One organisation that a consent opened. ``connection_id`` is not the tenant's id.
+
+    ``auth_event_id`` names the consent that added it, ``""`` where Xero does not say.
+    """
 
     connection_id: str
     tenant_id: str
     tenant_type: str
     tenant_name: str = ""
+    auth_event_id: str = ""

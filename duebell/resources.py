@@ -7,19 +7,23 @@ two runs could share by accident. A process that runs a single flow makes its ow
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import httpx
 from sqlalchemy import Engine
 
 from duebell.clock import Clock, system_clock
+from duebell.email.client import EmailClient
+from duebell.email.sendgrid import SendGrid
+from duebell.email.twilio_email import TwilioEmail
 from duebell.errors import ConfigurationError
 from duebell.ledger.engine import migrate, open_ledger
-from duebell.policy_file import Policy, load_policy
+from duebell.policy_file import Policy
+from duebell.policy_keeper import PolicyKeeper
 from duebell.render import Templates
 from duebell.setting_needs import Use
-from duebell.settings import Settings, load
+from duebell.settings import EmailProvider, Settings, load
 from duebell.twilio.client import TwilioClient
 from duebell.twilio.transport import twilio_http_client
 from duebell.vault import Vault, load_or_create_keys
@@ -37,11 +41,12 @@ class Resources:
     xero_http: httpx.Client
     twilio_http: httpx.Client
     clock: Clock = system_clock
+    policies: PolicyKeeper = field(default_factory=PolicyKeeper)
 
     @property
     def policy(self) -> Policy:
-        """The policy as the file stands now."""
-        return load_policy(self.settings.policy)
+        """The policy as the file stands now, or as it last was without mistakes."""
+        return self.policies.look(self.settings.policy).policy
 
     @property
     def templates(self) -> Templates:
@@ -72,6 +77,23 @@ class Resources:
             settings.twilio_api_key if with_key else settings.twilio_account_sid,
             settings.twilio_api_secret if with_key else settings.twilio_auth_token,
             settings.twilio_api_url,
+        )
+
+    def email(self) -> EmailClient:
+        """The email provider that was chosen. Email is off where ``settings.sends_email`` is false.
+
+        Twilio's Email API takes the API key where one is set, and the auth token otherwise.
+        """
+        settings = self.settings
+        settings.require(Use.EMAIL)
+        if settings.email_provider is EmailProvider.SENDGRID:
+            return SendGrid(self.twilio_http, settings.sendgrid_api_key, settings.sendgrid_api_url)
+        with_key = bool(settings.twilio_api_key)
+        return TwilioEmail(
+            self.twilio_http,
+            settings.twilio_api_key if with_key else settings.twilio_account_sid,
+            settings.twilio_api_secret if with_key else settings.twilio_auth_token,
+            settings.twilio_comms_url,
         )
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """When a person may be written to: the next instant inside a daily window of their own time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,28 +10,41 @@ import phonenumbers
 from phonenumbers.timezone import time_zones_for_number
 
 DAYS_AHEAD = 3
+"""Every day is alike but for the changes of the clocks: what does not open in three days never opens."""
+
+CLOSED_DAYS_AHEAD = (DAYS_AHEAD, 12, 60)
+"""The looks ahead where days are left out: past a weekend, past a week, past any run of holidays."""
+
 WIDEST_SPREAD = timedelta(hours=8)
 """A number whose owner may be in zones further apart says too little of the hour there."""
 
 
-def next_open(now: datetime, zones: tuple[str, ...], opens: time, closes: time) -> datetime:
+def next_open(
+    now: datetime,
+    zones: tuple[str, ...],
+    opens: time,
+    closes: time,
+    is_open_day: Callable[[date], bool] | None = None,
+) -> datetime:
     """The first instant from ``now`` on (aware UTC) at which every zone's clock is within [opens, closes).
 
     ``zones`` are IANA names that exist on this machine. The window may cross midnight; equal times mean
-    always open. Where the zones share no open minute within three days, the first zone decides alone.
-    Raises ``ValueError`` without any zone.
+    always open. ``is_open_day`` leaves days out: at that instant it must be an open day by every zone's
+    calendar. Where the zones share no open minute within the looks ahead, the first zone decides alone.
+    Raises ``ValueError`` without any zone, and where no day is open.
     """
     if not zones:
         raise ValueError("a window needs at least one zone")
-    if opens == closes:
-        return now.astimezone(UTC)
+    start = now.astimezone(UTC)
     clocks = [ZoneInfo(zone) for zone in zones]
+    window = _Window(opens, closes, is_open_day)
     for chosen in (clocks, clocks[:1]):
-        for instant in _candidates(now.astimezone(UTC), chosen, opens):
-            if all(_is_open(instant.astimezone(clock).time(), opens, closes) for clock in chosen):
-                return instant
+        for days_ahead in (DAYS_AHEAD,) if is_open_day is None else CLOSED_DAYS_AHEAD:
+            for instant in window.candidates(start, chosen, days_ahead):
+                if all(window.is_open(instant.astimezone(clock)) for clock in chosen):
+                    return instant
     # a window shorter than a skipped hour may miss its day, but not three in a row
-    raise ValueError("a clock that never reads an hour of its own day")
+    raise ValueError("a clock that never reads an hour of its own day, or a calendar without an open day")
 
 
 def zones_of_number(e164: str, fallback_zone: str) -> tuple[str, ...]:
@@ -60,37 +74,51 @@ def _exists(zone: str) -> bool:
     return True
 
 
-def _is_open(clock: time, opens: time, closes: time) -> bool:
-    if opens < closes:
-        return opens <= clock < closes
-    return clock >= opens or clock < closes
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The hours of a day, and the days that count."""
+
+    opens: time
+    closes: time
+    is_open_day: Callable[[date], bool] | None
+
+    def is_open(self, there: datetime) -> bool:
+        """Whether it is open by this clock and calendar."""
+        clock = there.time()
+        if self.opens < self.closes:
+            in_hours = self.opens <= clock < self.closes
+        else:
+            in_hours = self.opens == self.closes or clock >= self.opens or clock < self.closes
+        return in_hours and (self.is_open_day is None or self.is_open_day(there.date()))
+
+    def candidates(self, now: datetime, clocks: list[ZoneInfo], days_ahead: int) -> Iterator[datetime]:
+        """Every instant at which it may open: now, each opening, each midnight, each change of a clock.
+
+        A clock that jumps over ``opens`` begins the window with the jump; one set back may begin it again.
+        """
+        yield now
+        found: set[datetime] = set()
+        begins = {self.opens} if self.is_open_day is None else {self.opens, time()}
+        for clock in clocks:
+            found.update(_changes(now, clock, days_ahead))
+            first = now.astimezone(clock).date()
+            for begin in begins:
+                found.update(_beginnings(first, clock, begin, days_ahead))
+        yield from sorted(instant for instant in found if instant > now)
 
 
-def _candidates(now: datetime, clocks: list[ZoneInfo], opens: time) -> list[datetime]:
-    """Every instant at which a window may begin: now, each opening, and each change of a clock.
-
-    A clock that jumps over ``opens`` begins the window with the jump; one set back may begin it again.
-    """
-    found = {now}
-    for clock in clocks:
-        found.update(_changes(now, clock))
-        first = now.astimezone(clock).date()
-        found.update(_openings(first, clock, opens))
-    return sorted(instant for instant in found if instant >= now)
-
-
-def _openings(first: date, clock: ZoneInfo, opens: time) -> Iterator[datetime]:
-    for days in range(DAYS_AHEAD + 1):
-        wall = datetime.combine(first + timedelta(days=days), opens, clock)
+def _beginnings(first: date, clock: ZoneInfo, begin: time, days_ahead: int) -> Iterator[datetime]:
+    for days in range(days_ahead + 1):
+        wall = datetime.combine(first + timedelta(days=days), begin, clock)
         yield wall.astimezone(UTC)
         yield wall.replace(fold=1).astimezone(UTC)
 
 
-def _changes(now: datetime, clock: ZoneInfo) -> Iterator[datetime]:
+def _changes(now: datetime, clock: ZoneInfo, days_ahead: int) -> Iterator[datetime]:
     """The instants, to the second, at which the clock is set forward or back."""
     hours = [
         now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=h)
-        for h in range(0, 24 * DAYS_AHEAD + 25, 6)
+        for h in range(0, 24 * days_ahead + 25, 6)
     ]
     for before, after in pairwise(hours):
         if before.astimezone(clock).utcoffset() != after.astimezone(clock).utcoffset():

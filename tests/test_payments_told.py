@@ -174,6 +174,14 @@ def test_two_equal_payments_of_one_day_are_two(books: Engine) -> None:
     assert len(rows(books)) == 2
 
 
+def test_two_equal_payments_that_are_entered_anew_stay_two(books: Engine) -> None:
+    watch = Watch(books)
+    watch.pays(payment(1), payment(2))
+    watch.pays()
+    watch.pays(payment(3), payment(4))
+    assert [state for _, state, _ in stands(books)] == [S.PLANNED, S.PLANNED]
+
+
 def test_another_amount_or_another_day_is_another_payment(books: Engine) -> None:
     watch = Watch(books)
     watch.pays(payment(1))
@@ -236,12 +244,29 @@ def test_a_payment_that_is_removed_leaves_the_message_and_the_others_are_told_wi
     watch = Watch(books)
     watch.sees(*invoices_paid_together(3))
     watch.sees(body(invoice_id=numbered(1), minute=2))
+    assert broken(books) == []
     with writing(books, NOW + 3 * MINUTE) as book:
         ids = [numbered(2), numbered(3)]
         planned = plan_kind(book, TENANT, PAYMENT_RECEIVED, ids, RULES, actor="test", flow_run_id=None)
         assert len(notifications.claim_all(book, planned, "run 2")) == 1
     assert [row.state for row in rows(books)] == [S.SKIPPED, S.CLAIMED, S.CLAIMED]
     assert broken(books) == []
+
+
+def test_what_is_told_in_anothers_message_is_not_claimed_by_itself(books: Engine) -> None:
+    Watch(books).sees(*invoices_paid_together(3))
+    lead, *others = rows(books)
+    assert all(claim(books, row.notification_id or 0, now=NOW + MINUTE) is None for row in others)
+    assert claim(books, lead.notification_id or 0, now=NOW + MINUTE) is not None
+
+
+def test_planning_one_of_them_anew_keeps_them_in_one_message(books: Engine) -> None:
+    watch = Watch(books)
+    watch.sees(*invoices_paid_together(3))
+    with writing(books, NOW + 2 * MINUTE) as book:
+        plan_kind(book, TENANT, PAYMENT_RECEIVED, [numbered(1)], RULES, actor="test", flow_run_id=None)
+    lead, *others = rows(books)
+    assert [row.lead_id for row in others] == [lead.notification_id] * 2
 
 
 def test_a_claim_names_every_invoice_of_its_message(books: Engine) -> None:

@@ -131,6 +131,13 @@ def test_the_country_is_of_the_street_address_else_of_the_post_box(
     assert parse_contact(contact(Addresses=addresses)).country == found
 
 
+def test_the_region_is_found_as_the_country_is() -> None:
+    addresses = [{"AddressType": "POBOX", "Region": "Otago"}, {"AddressType": "STREET", "Region": "Waikato"}]
+    assert parse_contact(contact(Addresses=addresses)).region == "Waikato"
+    assert parse_contact(contact(Addresses=addresses[:1])).region == "Otago"
+    assert parse_contact(contact(Addresses=[])).region == ""
+
+
 def test_a_contacts_words_persons_groups_and_merge_are_read() -> None:
     person = {"FirstName": "Sue", "EmailAddress": "sue@example.com", "IncludeInEmails": True}
     groups = [{"Name": "Key accounts", "Status": "ACTIVE"}, {"Name": "Gone", "Status": "DELETED"}]

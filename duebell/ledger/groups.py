@@ -30,16 +30,6 @@ def join(book: Writing, lead: Notification, members: Sequence[Notification]) -> 
         book.audit(Entry("plan", "told together", "notification", row.key, row.tenant_id, details=details))
 
 
-def disband(book: Writing, lead_id: int) -> None:
-    """Have each stand alone that was to be told in this one's message; the next planning joins them anew."""
-    book.session.exec(
-        update(Notification)
-        .where(col(Notification.lead_id) == lead_id)
-        .values(lead_id=None)
-        .execution_options(synchronize_session="fetch")
-    )
-
-
 def of_lead(session: Session, lead_id: int) -> list[Notification]:
     """The notifications that are told in this one's message, oldest first."""
     wanted = select(Notification).where(Notification.lead_id == lead_id)

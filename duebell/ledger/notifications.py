@@ -74,7 +74,6 @@ def plan(
     row = _locked(book.session, owed.key)
     if S(row.state) not in WAITING | {S.SKIPPED}:
         return row
-    groups.disband(book, row.notification_id or 0)
     before = (row.state, row.reason, row.not_before)
     row.flow_run_id, row.contact_id, row.lead_id = flow_run_id, owed.contact_id, None
     _apply(row, verdict, book.now)

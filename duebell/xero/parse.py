@@ -151,7 +151,8 @@ def _contact(fields: Fields) -> Contact:
         groups=tuple(
             group.text("Name") for group in fields.children("ContactGroups") if not _is_deleted(group)
         ),
-        country=_country(fields),
+        country=_of_addresses(fields, "Country"),
+        region=_of_addresses(fields, "Region"),
         merged_to=fields.uuid("MergedToContactID"),
         updated_at=fields.moment("UpdatedDateUTC"),
     )
@@ -180,10 +181,9 @@ def _person(person: Fields) -> ContactPerson:
     )
 
 
-def _country(fields: Fields) -> str:
-    addresses = fields.children("Addresses")
-    countries = {address.text("AddressType"): address.text("Country") for address in addresses}
-    return next((countries[kind] for kind in ADDRESSES_BY_WEIGHT if countries.get(kind, "").strip()), "")
+def _of_addresses(fields: Fields, name: str) -> str:
+    found = {address.text("AddressType"): address.text(name) for address in fields.children("Addresses")}
+    return next((found[kind] for kind in ADDRESSES_BY_WEIGHT if found.get(kind, "").strip()), "")
 
 
 def parse_organisation(value: object, read_at: datetime | None) -> Organisation:
@@ -215,4 +215,5 @@ def _connection(fields: Fields) -> Connection:
         tenant_id=fields.own_uuid("tenantId"),
         tenant_type=fields.text("tenantType"),
         tenant_name=fields.text("tenantName"),
+        auth_event_id=fields.text("authEventId").lower(),
     )

@@ -1,0 +1,186 @@
+"""Whether a reminder is sent, when, and why not: pure, and made again right before it goes out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from duebell.ladder import later, promise_over_on, read_step, stage_due
+from duebell.model import Contact, Invoice, InvoiceStatus, InvoiceType
+from duebell.policy import Circumstances, Hold, Send, Skip, Verdict, to_address, to_customer
+from duebell.policy_overdue import Credit, InvoiceOverduePolicy, StagePolicy
+from duebell.policy_sections import Digest, WindowPolicy
+from duebell.policy_shapes import is_listed
+from duebell.reaching import SMS, Way
+from duebell.reasons import Reason
+from duebell.rules import NO_RULE, Route
+from duebell.working_days import next_open_instant, place_of
+
+WEEK = 7
+FURTHEST = date.max - timedelta(days=366)
+"""A hold until later than this, which is a slip of the pen, is one until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chase:
+    """What a decision about one stage of one invoice rests on beside what every decision does.
+
+    ``step`` is the stage and the due date that it was planned for. ``credit`` is the customer's unallocated
+    credit in the invoice's currency. The last two say when earlier reminders went out: to this customer, and
+    to this address, whoever shares it.
+    """
+
+    step: str
+    route: Route = NO_RULE
+    credit: Decimal = Decimal(0)
+    disputed: bool = False
+    customer_reminded_at: tuple[datetime, ...] = ()
+    address_reminded_at: tuple[datetime, ...] = ()
+
+
+def on_invoice_overdue(
+    invoice: Invoice, contact: Contact | None, about: Circumstances, chase: Chase
+) -> Verdict:
+    """Whether the customer is reminded of an invoice that is overdue, or due soon."""
+    untrue = _why_untrue(invoice, about, chase) or _why_spared(invoice, contact, about, chase)
+    if untrue:
+        return Skip(untrue)
+    rules = about.policy.invoice_overdue
+    verdict = to_customer(contact, rules, about)
+    if isinstance(verdict, Skip):
+        return verdict
+    if chase.disputed:
+        return _hold(verdict, Reason.DISPUTED, None)
+    waits = list(_waits(invoice, rules, about, chase))
+    return _held_until(verdict, waits, rules, about, contact.country if contact else "")
+
+
+def on_overdue_for_team(invoice: Invoice, team: str, way: Way, about: Circumstances, chase: Chase) -> Verdict:
+    """Whether a team of the business is told of a stage at this one of its numbers or addresses.
+
+    The team hears also of what its customer is spared by a rule, a group, a promise or a dispute. With a
+    daily digest it hears once a day: ``address_reminded_at`` are the digests that went to this address.
+    """
+    untrue = _why_untrue(invoice, about, chase)
+    if untrue:
+        return Skip(untrue)
+    rules, stage = about.policy.team.get(team), _stage(invoice, about, chase)
+    if rules is None or stage is None or team not in stage.teams:
+        return Skip(Reason.NOT_TOLD_OF_STAGE)
+    verdict = to_address(way, rules, about)
+    if isinstance(verdict, Skip):
+        return verdict
+    heard = _days(chase.address_reminded_at, about) if rules.digest is Digest.DAILY else []
+    return _held_until(verdict, [(_free_again(heard, 1, 1, _today(about)), Reason.DIGEST)], rules, about)
+
+
+def _why_untrue(invoice: Invoice, about: Circumstances, chase: Chase) -> Reason:
+    """The first reason for which this stage of this invoice is nothing to speak of, to anybody."""
+    rules, owed = about.policy.invoice_overdue, invoice.amount_due
+    checks = (
+        (not rules.enabled, Reason.KIND_OFF),
+        (invoice.type is not InvoiceType.SALE, Reason.NOT_A_SALE),
+        (invoice.status in {InvoiceStatus.VOIDED, InvoiceStatus.DELETED}, Reason.NO_LONGER_VALID),
+        (invoice.status is InvoiceStatus.PAID, Reason.ALREADY_PAID),
+        (invoice.status is not InvoiceStatus.AUTHORISED, Reason.NOT_APPROVED),
+        (owed is None, Reason.AMOUNT_UNKNOWN),
+        ((owed or 0) <= 0, Reason.ALREADY_PAID),
+        (invoice.due_on is None, Reason.NO_DUE_DATE),
+        (invoice.due_on != read_step(chase.step)[1], Reason.DUE_DATE_MOVED),
+        (_stage(invoice, about, chase) is None, Reason.STAGE_PASSED),
+        ((owed or 0) < _minimum(invoice, rules), Reason.BELOW_MINIMUM),
+    )
+    return next((reason for failed, reason in checks if failed), Reason.NONE)
+
+
+def _why_spared(invoice: Invoice, contact: Contact | None, about: Circumstances, chase: Chase) -> Reason:
+    """The first reason for which the customer is never told of it, though others may be."""
+    rules, stage = about.policy.invoice_overdue, _stage(invoice, about, chase)
+    groups = contact.groups if contact else ()
+    checks = (
+        (stage is None or not stage.tells_customer, Reason.NOT_TOLD_OF_STAGE),
+        (any(is_listed(group, rules.never_groups) for group in groups), Reason.GROUP_NEVER_CHASED),
+        (chase.route.silence, Reason.SILENCED_BY_RULE),
+    )
+    return next((reason for failed, reason in checks if failed), Reason.NONE)
+
+
+def _stage(invoice: Invoice, about: Circumstances, chase: Chase) -> StagePolicy | None:
+    """The stage that was planned, where it is the one for today.
+
+    A person may want an earlier or a later one said, but not a stage before the due date once that is over.
+    """
+    name, due_on = read_step(chase.step)
+    rules, today = about.policy.invoice_overdue, _today(about)
+    if about.forced:
+        stages = [stage for stage in rules.stages if stage.days >= 0 or today <= due_on]
+        return next((stage for stage in stages if stage.name == name), None)
+    stage = stage_due(invoice, rules, today)
+    return stage if stage is not None and stage.name == name else None
+
+
+def _minimum(invoice: Invoice, rules: InvoiceOverduePolicy) -> Decimal:
+    return rules.minimum.get(invoice.currency, Decimal(0))
+
+
+def _waits(
+    invoice: Invoice, rules: InvoiceOverduePolicy, about: Circumstances, chase: Chase
+) -> Iterator[tuple[date, Reason]]:
+    """For each thing that may hold a reminder back, the first day on which it no longer does."""
+    today, limits = _today(about), about.policy.limits
+    yield promise_over_on(invoice, rules) or today, Reason.PROMISED
+    yield later(today, 1) if _is_in_credit(invoice, rules, chase) else today, Reason.IN_CREDIT
+    if about.forced:
+        return
+    customer, address = _days(chase.customer_reminded_at, about), _days(chase.address_reminded_at, about)
+    yield _free_again(customer, 1, rules.gap_days, today), Reason.TOO_SOON
+    yield _free_again(address, limits.reminders_a_day, 1, today), Reason.TOO_MANY
+    yield _free_again(address, limits.reminders_a_week, WEEK, today), Reason.TOO_MANY
+
+
+def _is_in_credit(invoice: Invoice, rules: InvoiceOverduePolicy, chase: Chase) -> bool:
+    match rules.credit:
+        case Credit.IGNORE:
+            return False
+        case Credit.HOLD:
+            return chase.credit > 0 and chase.credit >= _minimum(invoice, rules)
+        case Credit.COVERED:
+            return chase.credit >= (invoice.amount_due or 0)
+
+
+def _free_again(days: Sequence[date], most: int, span: int, today: date) -> date:
+    """The first day from today on by which fewer than ``most`` of these lie in the ``span`` days before."""
+    within = sorted(day for day in days if day > later(today, -span))
+    return later(within[-most], span) if len(within) >= most else today
+
+
+def _held_until(
+    verdict: Send | Hold,
+    waits: Sequence[tuple[date, Reason]],
+    rules: WindowPolicy,
+    about: Circumstances,
+    country: str = "",
+) -> Verdict:
+    """The verdict, or a hold until the longest of these waits is over and the hours are open."""
+    day, reason = max(waits, key=lambda wait: wait[0])
+    for_a_person = isinstance(verdict, Hold) and verdict.not_before is None
+    if for_a_person or day <= _today(about):
+        return verdict
+    number = verdict.address if verdict.channel == SMS else ""
+    place = place_of(rules, number, country, about.country, about.timezone)
+    begins = datetime.combine(min(day, FURTHEST), time(), ZoneInfo(about.timezone)).astimezone(UTC)
+    return _hold(verdict, reason, next_open_instant(max(begins, about.now), rules, place))
+
+
+def _hold(verdict: Send | Hold, reason: Reason, not_before: datetime | None) -> Hold:
+    return Hold(reason, verdict.address, not_before, verdict.channel, verdict.others)
+
+
+def _today(about: Circumstances) -> date:
+    """The day of the organisation's calendar: by it Xero itself tells what is overdue."""
+    return about.now.astimezone(ZoneInfo(about.timezone)).date()
+
+
+def _days(moments: Sequence[datetime], about: Circumstances) -> list[date]:
+    return [moment.astimezone(ZoneInfo(about.timezone)).date() for moment in moments]

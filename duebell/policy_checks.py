@@ -1,0 +1,53 @@
+"""What is sound line by line and yet cannot be meant: lines of the policy that contradict each other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from duebell.policy_overdue import InvoiceOverduePolicy
+from duebell.policy_rules import Rule, RuleWhen
+from duebell.policy_sections import TeamPolicy
+from duebell.policy_shapes import Kind
+from duebell.policy_slips import Slip
+from duebell.setting_shapes import did_you_mean
+
+
+def contradictions(
+    overdue: InvoiceOverduePolicy, teams: Mapping[str, TeamPolicy], rules: Sequence[Rule]
+) -> Iterator[Slip]:
+    """Every contradiction within one policy."""
+    yield from _of_stages(overdue)
+    for number, stage in enumerate(overdue.stages):
+        for team in stage.teams:
+            if team not in teams:
+                words = f"names the team {team!r}, which has no section. {did_you_mean(team, teams)}"
+                yield Slip(("invoice_overdue", "stage", number, "tell"), words)
+    for number, rule in enumerate(rules):
+        yield from _of_rule(("rule", number, "when"), rule.when, {stage.name for stage in overdue.stages})
+    if reached := [number for number, rule in enumerate(rules) if rule.when == RuleWhen()]:
+        for number in range(reached[0] + 1, len(rules)):
+            words = (
+                f"is never reached: rule {reached[0] + 1} has no condition and matches everything before it"
+            )
+            yield Slip(("rule", number), words)
+
+
+def _of_stages(overdue: InvoiceOverduePolicy) -> Iterator[Slip]:
+    """Names and days tell stages apart, and a ladder is read from the top down."""
+    names: set[str] = set()
+    for number, stage in enumerate(overdue.stages):
+        place = ("invoice_overdue", "stage", number)
+        if stage.name in names:
+            yield Slip((*place, "name"), "is the name of another stage too. Choose another")
+        if number and stage.days <= overdue.stages[number - 1].days:
+            yield Slip((*place, "days"), "must be more than the days of the stage before it")
+        names.add(stage.name)
+
+
+def _of_rule(place: tuple[str | int, ...], when: RuleWhen, stages: set[str]) -> Iterator[Slip]:
+    for stage in when.stage or ():
+        if stage not in stages:
+            yield Slip((*place, "stage"), f"names no stage of the ladder. {did_you_mean(stage, stages)}")
+    if when.stage and when.kind and Kind.INVOICE_OVERDUE not in when.kind:
+        yield Slip((*place, "stage"), "cannot be true of these kinds: only invoice_overdue has stages")
+    from_, below = when.amount_from, when.amount_below
+    if from_ is not None and below is not None and from_ >= below:
+        yield Slip((*place, "amount_below"), "must be more than amount_from")

@@ -1,0 +1,155 @@
+"""The policy's sections, but for the ladder and the rules, and the values that they are shipped with."""
+
+from datetime import time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, cast
+
+from pydantic import Field, StrictBool, ValidationInfo, field_validator
+
+from duebell.policy_shapes import (
+    Amount,
+    Channel,
+    Channels,
+    Clock,
+    Days,
+    Email,
+    Kind,
+    Minutes,
+    Number,
+    Section,
+    Weekday,
+    Weekdays,
+    WhoseClock,
+    said,
+)
+
+EVERY_DAY = tuple(Weekday)
+OFFICE_DAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
+
+
+class SendMode(StrEnum):
+    """What is done where the answer to a message may get lost.
+
+    ``strict``: it is posted at once, and an outcome that nothing proves is shown to a person. ``hold``: it is
+    handed over ahead of its time, so that it can still be cancelled; this needs a Messaging Service.
+    """
+
+    STRICT = "strict"
+    HOLD = "hold"
+
+
+class Digest(StrEnum):
+    """How a team hears: once a day all together, or of each as it happens."""
+
+    DAILY = "daily"
+    EACH = "each"
+
+
+class SendingPolicy(Section):
+    """``allowlist``: E.164 numbers that messages go to while the installation's ceiling is ``allowlist``."""
+
+    allowlist: tuple[Number, ...] = Field(default=(), repr=False)
+
+
+class WindowPolicy(Section):
+    """When messages may go out: ``opens`` to ``closes`` on ``days``; equal times mean at any hour."""
+
+    opens: Clock = time(8)
+    closes: Clock = time(21)
+    days: Weekdays = EVERY_DAY
+    on_holidays: StrictBool = True
+    clock: WhoseClock = WhoseClock.RECIPIENT
+
+
+class MessagePolicy(WindowPolicy):
+    """What every kind of message has."""
+
+    enabled: StrictBool = True
+    channels: Channels = (Channel.SMS,)
+    send: SendMode = SendMode.STRICT
+
+
+class KindPolicy(MessagePolicy):
+    """A kind of message that is news, and not told of what lies more than ``oldest_days`` back."""
+
+    oldest_days: Days = 7
+
+
+class InvoiceIssuedPolicy(KindPolicy):
+    """Telling of a new invoice; ``oldest_days`` counts from the invoice's date."""
+
+
+class PaymentReceivedPolicy(KindPolicy):
+    """Confirming a payment; ``oldest_days`` counts from the day on which it was paid."""
+
+    oldest_days: Days = 14
+
+
+class TeamPolicy(WindowPolicy):
+    """People of the business itself. Which stages of the ladder they hear of, the stages say."""
+
+    phones: tuple[Number, ...] = Field(default=(), repr=False)
+    emails: tuple[Email, ...] = Field(default=(), repr=False)
+    digest: Digest = Digest.DAILY
+    hears: tuple[Kind, ...] = ()
+    opens: Clock = time(9)
+    closes: Clock = time(17)
+    days: Weekdays = OFFICE_DAYS
+    on_holidays: StrictBool = False
+    clock: WhoseClock = WhoseClock.ORGANISATION
+
+    @field_validator("hears")
+    @classmethod
+    def _news_alone(cls, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+        if Kind.INVOICE_OVERDUE in kinds:
+            raise said("cannot name invoice_overdue: write the team into the tell of the stages it hears of")
+        return kinds
+
+
+class LimitsPolicy(Section):
+    """How much is sent at most, and what a person is asked about first."""
+
+    messages_an_hour: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 300
+    reminders_a_day: Annotated[int, Field(strict=True, ge=1, le=10)] = 1
+    reminders_a_week: Annotated[int, Field(strict=True, ge=1, le=50)] = 3
+    breaker: Amount = Decimal(3)
+    breaker_days: Annotated[int, Field(strict=True, ge=1, le=366)] = 30
+    breaker_from: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 50
+
+    @field_validator("breaker")
+    @classmethod
+    def _at_least_once(cls, times: Decimal) -> Decimal:
+        if times < 1:
+            raise said("must be 1 or more")
+        return times
+
+
+class PollingPolicy(Section):
+    """Asking Xero for what webhooks did not bring. ``not_for``: tenants that are not asked about."""
+
+    enabled: StrictBool = True
+    every_minutes: Minutes = 15
+    not_for: tuple[str, ...] = ()
+
+
+class SettlePolicy(Section):
+    """When an unknown send is looked for, in minutes after it, and when a person is asked."""
+
+    after_minutes: tuple[Minutes, ...] = (1, 5, 15)
+    park_after_minutes: Minutes = Field(default=20, validate_default=True)
+
+    @field_validator("after_minutes")
+    @classmethod
+    def _rising(cls, minutes: tuple[int, ...]) -> tuple[int, ...]:
+        if not minutes or list(minutes) != sorted(set(minutes)):
+            raise said("must list minutes from the smallest to the largest, at least one")
+        return minutes
+
+    @field_validator("park_after_minutes")
+    @classmethod
+    def _behind_the_last_look(cls, park: int, info: ValidationInfo) -> int:
+        looks = cast("tuple[int, ...]", info.data.get("after_minutes", ()))
+        if looks and park <= looks[-1]:
+            raise said("must be more than the last of after_minutes")
+        return park

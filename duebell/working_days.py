@@ -1,0 +1,97 @@
+"""Office hours: the next open instant on the weekdays of the policy, public holidays left out or not."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cache, lru_cache
+
+import holidays
+import phonenumbers
+
+from duebell.countries import region_of
+from duebell.policy_sections import EVERY_DAY, WindowPolicy
+from duebell.policy_shapes import Weekday, WhoseClock
+from duebell.window import next_open, zones_of_number
+
+WEEKDAYS = tuple(Weekday)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose clocks (IANA zones) and whose public holidays (ISO country, ``""`` for none) count."""
+
+    zones: tuple[str, ...]
+    country: str
+
+
+def place_of(
+    rules: WindowPolicy, e164: str, contact_country: str, organisation_country: str, organisation_zone: str
+) -> Place:
+    """Where a message arrives, for its hours: with the person written to, or with the organisation.
+
+    A person's country is that of the number, else the one typed at the contact, else the organisation's.
+    An empty ``e164`` is a person who is not written to by telephone.
+    """
+    if rules.clock is WhoseClock.ORGANISATION:
+        return Place((organisation_zone,), organisation_country)
+    country = _country_of_number(e164) or region_of(contact_country) or organisation_country
+    return Place(zones_of_number(e164, organisation_zone), country)
+
+
+def next_open_instant(now: datetime, rules: WindowPolicy, place: Place) -> datetime:
+    """The first instant from ``now`` on (aware UTC) at which a message of these rules may arrive there."""
+    return _next_open(now, rules.opens, rules.closes, rules.days, rules.on_holidays, place)
+
+
+@lru_cache(maxsize=4096)  # a sweep asks the same of thousands of invoices, with the same now
+def _next_open(
+    now: datetime,
+    opens: time,
+    closes: time,
+    days: tuple[Weekday, ...],
+    on_holidays: bool,  # noqa: FBT001 - a cached function is called by place
+    place: Place,
+) -> datetime:
+    if on_holidays and set(days) == set(EVERY_DAY):
+        return next_open(now, place.zones, opens, closes)
+
+    def is_open_day(day: date) -> bool:
+        in_week = WEEKDAYS[day.weekday()] in days
+        return in_week and (on_holidays or not is_public_holiday(place.country, day))
+
+    return next_open(now, place.zones, opens, closes, is_open_day)
+
+
+def is_public_holiday(country: str, day: date) -> bool:
+    """Whether most of a country (ISO code) keeps this day; a country that nobody knows keeps none."""
+    return day in _public_holidays(country, day.year)
+
+
+@cache
+def _public_holidays(country: str, year: int) -> frozenset[date]:
+    """What the whole country keeps, and what more than half of its states or regions keep.
+
+    Easter Monday is no holiday of all the United Kingdom, nor the King's Birthday of all Australia. In which
+    region somebody lives, a mobile number does not tell.
+    """
+    if country not in _countries():
+        return frozenset()
+    national = holidays.country_holidays(country, years=year)
+    kept = Counter[date]()
+    for region in national.subdivisions:
+        kept.update(set(holidays.country_holidays(country, subdiv=region, years=year)))
+    regional = {day for day, regions in kept.items() if 2 * regions > len(national.subdivisions)}
+    return frozenset(set(national) | regional)
+
+
+@cache
+def _countries() -> frozenset[str]:
+    return frozenset(holidays.list_supported_countries(include_aliases=False))
+
+
+def _country_of_number(e164: str) -> str | None:
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(e164))
+    except phonenumbers.NumberParseException:
+        return None
+    return region if region and region.isalpha() else None  # "001" is a number of the whole world
