@@ -4,15 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from duebell.setting_shapes import takes_a_browser_back
+
 
 class Use(StrEnum):
     """What a process is about to do. None of them is needed to look at the ledger or to run the demo."""
 
     XERO = "calls to Xero"
+    XERO_CONSENT = "the consent on Xero's page"
     XERO_WEBHOOKS = "Xero's webhooks"
     TWILIO_WEBHOOKS = "Twilio's callbacks"
     SMS = "sending SMS"
     EMAIL = "sending email"
+    EMAIL_EVENTS = "SendGrid's events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +40,19 @@ TWILIO_LOGIN: tuple[Alternatives, ...] = (
 )
 NEEDS: dict[Use, tuple[Alternatives, ...]] = {
     Use.XERO: (("XERO_CLIENT_ID",), ("XERO_CLIENT_SECRET",)),
+    Use.XERO_CONSENT: (),
     Use.XERO_WEBHOOKS: (("XERO_WEBHOOK_KEYS",),),
     # Twilio signs its callbacks with the auth token, whatever key made the call
     # (twilio.com/docs/usage/webhooks/webhooks-security).
     Use.TWILIO_WEBHOOKS: (("TWILIO_AUTH_TOKEN",),),
     Use.SMS: (*TWILIO_LOGIN, ("TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM")),
     Use.EMAIL: (("EMAIL_FROM",), *TWILIO_LOGIN),
+    Use.EMAIL_EVENTS: (),  # Twilio's Email API has none
 }
-EMAIL_BY_SENDGRID: tuple[Alternatives, ...] = (("EMAIL_FROM",), ("SENDGRID_API_KEY",))
+NEEDS_OF_SENDGRID: dict[Use, tuple[Alternatives, ...]] = {
+    Use.EMAIL: (("EMAIL_FROM",), ("SENDGRID_API_KEY",)),
+    Use.EMAIL_EVENTS: (("SENDGRID_WEBHOOK_KEYS",),),
+}
 
 WHERE_TO_FIND: dict[str, str] = {
     "XERO_CLIENT_ID": "developer.xero.com, My Apps, Configuration",
@@ -54,6 +63,7 @@ WHERE_TO_FIND: dict[str, str] = {
     "TWILIO_MESSAGING_SERVICE_SID": "console.twilio.com, Messaging, Services",
     "EMAIL_FROM": "an address of the domain that was verified with the email provider",
     "SENDGRID_API_KEY": "app.sendgrid.com, Settings, API Keys",
+    "SENDGRID_WEBHOOK_KEYS": "app.sendgrid.com, Settings, Mail Settings, Event Webhooks, Signature",
 }
 
 
@@ -72,13 +82,27 @@ def contradictions(given: Mapping[str, str]) -> list[Problem]:
     return problems
 
 
+def unfit(given: Mapping[str, str], uses: Iterable[Use]) -> list[Problem]:
+    """What is set, and sound in itself, but cannot serve these uses. ``given`` is raw text."""
+    url = given.get("DUEBELL_PUBLIC_URL")
+    by_consent = Use.XERO_CONSENT in set(uses) and given.get("XERO_GRANT") != "client_credentials"
+    if not url or not by_consent or takes_a_browser_back(url):
+        return []
+    return [
+        Problem(
+            "DUEBELL_PUBLIC_URL",
+            "is no address to which Xero sends a browser back after the consent",
+            "Write an https address, or http://localhost:8787 by that name (Xero refuses http://127.0.0.1)",
+        )
+    ]
+
+
 def missing(given: Mapping[str, str], uses: Iterable[Use]) -> list[Problem]:
     """The variables that these uses need and that hold nothing, each named once."""
     found: dict[str, Problem] = {}
-    by_sendgrid = given.get("EMAIL_PROVIDER") == "sendgrid"
+    every_need = NEEDS | (NEEDS_OF_SENDGRID if given.get("EMAIL_PROVIDER") == "sendgrid" else {})
     for use in uses:
-        needs = EMAIL_BY_SENDGRID if use is Use.EMAIL and by_sendgrid else NEEDS[use]
-        for first, *others in needs:
+        for first, *others in every_need[use]:
             if not any(given.get(name) for name in (first, *others)):
                 wrong = " ".join([*(f"(or {other})" for other in others), f"is unset and needed for {use}"])
                 found.setdefault(first, Problem(first, wrong, f"Where to find it: {WHERE_TO_FIND[first]}"))

@@ -17,9 +17,11 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
+from duebell.email.addresses import mailbox
+from duebell.email.signature import verification_key
+
 PLACEHOLDER = re.compile(r"paste-.*-here|<.*>|x{3,}|change-?me|todo|your[-_ ].*", re.IGNORECASE)
 LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
-EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+")
 SENDER = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
 NEW_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
 
@@ -37,6 +39,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def takes_a_browser_back(url: str) -> bool:
+    """Whether Xero sends a browser back to an address there: https, or this machine by its name alone.
+
+    ``http://localhost`` is allowed and ``http://127.0.0.1`` is not (developer.xero.com, OAuth 2.0 apps).
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname == "localhost")
 
 
 def is_fernet_key(text: str) -> bool:
@@ -183,9 +197,22 @@ def _sender(text: str) -> str:
     return text
 
 
-def _email_address(text: str) -> str:
-    if text and not EMAIL.fullmatch(text):
-        raise _wrong("is not an email address", "Write it like accounts@company.com")
+def _mailbox(text: str) -> str:
+    if text and mailbox(text) is None:
+        raise _wrong(
+            "is not an email address", "Write accounts@company.com, or Company <accounts@company.com>"
+        )
+    return text
+
+
+def _verification_key(text: str) -> str:
+    try:
+        verification_key(text)
+    except ValueError:
+        raise _wrong(
+            "holds something that is not a verification key",
+            "Copy the one line at app.sendgrid.com, Settings, Mail Settings, Event Webhooks, Signature",
+        ) from None
     return text
 
 
@@ -207,4 +234,7 @@ AccountSid = Annotated[str, AfterValidator(_sid("AC", "an account SID"))]
 ApiKeySid = Annotated[str, AfterValidator(_sid("SK", "the SID of an API key"))]
 ServiceSid = Annotated[str, AfterValidator(_sid("MG", "the SID of a Messaging Service"))]
 Sender = Annotated[str, AfterValidator(_sender)]
-EmailAddress = Annotated[str, AfterValidator(_email_address)]
+EmailSender = Annotated[str, AfterValidator(_mailbox)]
+VerificationKeys = Annotated[
+    tuple[Annotated[str, AfterValidator(_verification_key)], ...], BeforeValidator(_comma_separated)
+]

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from duebell import setting_shapes as shapes
 from duebell.errors import ConfigurationError
-from duebell.setting_needs import Problem, Use, contradictions, missing
+from duebell.setting_needs import Problem, Use, contradictions, missing, unfit
 from duebell.setting_sources import ENV_FILE, Sources, read_sources
 from duebell.states import Sending
 
@@ -78,9 +78,10 @@ class Settings(BaseSettings):
     )
     twilio_comms_url: shapes.ProviderUrl = Field("https://comms.twilio.com", alias="TWILIO_COMMS_URL")
     email_provider: EmailProvider = Field(EmailProvider.TWILIO, alias="EMAIL_PROVIDER")
-    email_from: shapes.EmailAddress = Field("", alias="EMAIL_FROM")
+    email_from: shapes.EmailSender = Field("", alias="EMAIL_FROM")
     sendgrid_api_key: shapes.Secret = Field(UNSET, alias="SENDGRID_API_KEY")
     sendgrid_api_url: shapes.ProviderUrl = Field("https://api.sendgrid.com", alias="SENDGRID_API_URL")
+    sendgrid_webhook_keys: shapes.VerificationKeys = Field((), alias="SENDGRID_WEBHOOK_KEYS")
 
     @classmethod
     def settings_customise_sources(
@@ -104,13 +105,18 @@ class Settings(BaseSettings):
         """The port the receiver binds; 0 lets the machine choose."""
         return int(self.listen.rpartition(":")[2])
 
+    @property
+    def sends_email(self) -> bool:
+        """Whether there is a sender to send email from."""
+        return bool(self.email_from)
+
     def missing_for(self, *uses: Use) -> list[Problem]:
-        """The variables that these uses need and that are unset."""
+        """The variables that these uses need and that are unset, or cannot serve them."""
         given = {name: str(getattr(self, attribute) or "") for name, attribute in VARIABLES.items()}
-        return missing(given, uses)
+        return missing(given, uses) + unfit(given, uses)
 
     def require(self, *uses: Use) -> None:
-        """Raise ``ConfigurationError`` naming everything that these uses need and that is unset."""
+        """Raise ``ConfigurationError`` naming everything that these uses need and do not find."""
         if problems := self.missing_for(*uses):
             raise _refusal(problems)
 
@@ -189,7 +195,7 @@ def _build(sources: Sources, uses: Iterable[Use]) -> tuple[Settings | None, list
             for error in invalid.errors(include_input=False, include_url=False)
             if error["type"] != "default_factory_not_called"  # only says that DUEBELL_HOME was wrong
         ]
-    problems += contradictions(sources.values) + missing(sources.values, uses)
+    problems += contradictions(sources.values) + missing(sources.values, uses) + unfit(sources.values, uses)
     return (None if problems else settings), problems
 
 

@@ -1,4 +1,4 @@
-"""The receiver as an ASGI application: two webhooks, two probes, and nothing else."""
+"""The receiver as an ASGI application: the webhooks, Xero's callback, two probes, and nothing else."""
 
 import threading
 from collections.abc import AsyncGenerator
@@ -18,8 +18,12 @@ from deployments.receiver.nudge import Nudges
 from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.prefect_rest import PrefectRest
 from deployments.receiver.probes import ReadyProbe, alive
+from deployments.receiver.sendgrid_events import SendGridEvents
 from deployments.receiver.twilio_status import TwilioStatus
+from deployments.receiver.xero_callback import XeroCallback
 from deployments.receiver.xero_webhook import XeroWebhook
+from duebell.consent_answer import CALLBACK_PATH
+from duebell.email.sendgrid_events import EVENTS_PATH
 from duebell.twilio.callbacks import STATUS_PATH
 
 XERO_PATH = "/webhooks/xero"
@@ -49,10 +53,25 @@ def make_app(receiver: ReceiverParts) -> Starlette:
     routes = [
         Route(XERO_PATH, XeroWebhook(receiver, ledger, nudges).answer, methods=["POST"]),
         Route(STATUS_PATH, TwilioStatus(receiver, ledger).answer, methods=["POST"]),
+        Route(EVENTS_PATH, SendGridEvents(receiver, ledger).answer, methods=["POST"]),
+        Route(CALLBACK_PATH, XeroCallback(receiver, ledger).answer, methods=["GET"]),
         Route("/healthz", alive),
         Route("/readyz", ReadyProbe(receiver.engine, prefect).answer),
     ]
     return _strict(routes, while_running)
+
+
+def make_callback_app(receiver: ReceiverParts) -> Starlette:
+    """Xero's callback alone, for as long as `duebell connect` waits and no receiver runs."""
+    ledger = LedgerThread(receiver.patience.answer_seconds)
+
+    @asynccontextmanager
+    async def while_running(_app: Starlette) -> AsyncGenerator[None]:
+        yield
+        ledger.close()
+
+    callback = Route(CALLBACK_PATH, XeroCallback(receiver, ledger).answer, methods=["GET"])
+    return _strict([callback], while_running)
 
 
 def _strict(routes: list[Route], lifespan: Lifespan[Starlette]) -> Starlette:

@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 from pydantic import SecretStr
 from sqlalchemy import Engine, event
+from starlette.applications import Starlette
 
 from deployments.receiver.app import make_app
 from deployments.receiver.connections import ImpatientProtocol
@@ -46,10 +47,10 @@ def prefect_place(settings: Settings) -> PrefectPlace:
     return PrefectPlace(settings.prefect_api_url or own, SecretStr(auth))
 
 
-def uvicorn_config(receiver: ReceiverParts) -> uvicorn.Config:
-    """How uvicorn serves the receiver."""
+def uvicorn_config(receiver: ReceiverParts, app: Starlette | None = None) -> uvicorn.Config:
+    """How uvicorn serves the receiver, or another application in its place."""
     return uvicorn.Config(
-        make_app(receiver),
+        app or make_app(receiver),
         host=receiver.settings.listen_host,
         port=receiver.settings.listen_port,
         http=ImpatientProtocol,
@@ -83,7 +84,8 @@ def main() -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    for problem in settings.missing_for(Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS):
+    events = (Use.EMAIL_EVENTS,) if settings.sends_email else ()
+    for problem in settings.missing_for(Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, *events):
         log.warning("%s Until then what it would check is refused.", problem)
     receiver = ReceiverParts(
         settings,

@@ -8,8 +8,11 @@ delivery counts against the subscription, and Xero comes again.
 import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 
+from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,7 +21,9 @@ from deployments.receiver.ledger_thread import LedgerBusy, LedgerThread
 from deployments.receiver.nudge import Nudges
 from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.reading import LARGEST_DELIVERY, only_value, read_raw
-from duebell.ledger.inbox import NewEvent, Rejected, keep
+from duebell.ledger.inbox import Kept, NewEvent, Rejected, keep_in
+from duebell.ledger.webhook_state import heard
+from duebell.ledger.writing import writing
 from duebell.xero.signature import signature_is_valid
 from duebell.xero.webhook import RejectedEvent, UnreadableDelivery, XeroEvent, read_delivery
 
@@ -27,16 +32,34 @@ REASONS_TOLD = 5
 log = logging.getLogger("duebell.receiver")
 
 
-def to_be_kept(raw: bytes) -> tuple[tuple[NewEvent, ...], tuple[Rejected, ...]]:
-    """What to keep of a signed body: its events, and the whole of it where a part is no event."""
+@dataclass(frozen=True, slots=True)
+class ToBeKept:
+    """A signed body for the ledger: its events, the whole of it where a part is no event, Xero's numbers."""
+
+    events: tuple[NewEvent, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    first: int | None = None
+    last: int | None = None
+
+
+def to_be_kept(raw: bytes) -> ToBeKept:
+    """What to keep of a signed body."""
     try:
         delivery = read_delivery(raw)
     except UnreadableDelivery as error:
-        return (), (_rejected(raw, str(error)),)
+        return ToBeKept(rejected=(_rejected(raw, str(error)),))
     # In one order everywhere: two deliveries that share events would otherwise wait for each other's rows.
     events = sorted({_event(event) for event in delivery.events}, key=_in_order)
     rejected = (_rejected(raw, _reasons(delivery.rejects)),) if delivery.rejects else ()
-    return tuple(events), rejected
+    return ToBeKept(tuple(events), rejected, delivery.first_sequence, delivery.last_sequence)
+
+
+def keep_delivery(engine: Engine, wanted: ToBeKept, *, now: datetime) -> Kept:
+    """Keep a delivery and note that it came, in one transaction that is on disk when this returns."""
+    with writing(engine, now) as book:
+        kept = keep_in(book, wanted.events, wanted.rejected, now)
+        heard(book, {event.tenant_id for event in wanted.events}, wanted.first, wanted.last)
+        return kept
 
 
 _in_order = attrgetter("tenant_id", "category", "resource_id", "type", "mark")
@@ -79,22 +102,22 @@ class XeroWebhook:
         if not signature_is_valid(raw, header, self._parts.settings.xero_webhook_keys):
             log.warning("xero delivery refused: no valid signature")
             return refusal(401)
-        events, rejected = to_be_kept(raw)
-        if not events and not rejected:
+        wanted = to_be_kept(raw)
+        if not wanted.events and not wanted.rejected:
             # The intent to receive holds nothing to keep, and must not fail because the ledger is away.
             return Response(status_code=200)
-        return await self._keep(events, rejected)
+        return await self._keep(wanted)
 
-    async def _keep(self, events: Sequence[NewEvent], rejected: Sequence[Rejected]) -> Response:
+    async def _keep(self, wanted: ToBeKept) -> Response:
         try:
             kept = await self._thread.commit(
-                lambda: keep(self._parts.engine, events, rejected, now=self._parts.clock())
+                lambda: keep_delivery(self._parts.engine, wanted, now=self._parts.clock())
             )
         except LedgerBusy as error:
             log.error("xero delivery not acknowledged: %s", error)  # noqa: TRY400 -- the text says it all
             return refusal(503)
         self._nudges.add(kept.waiting)
-        for item in rejected:
+        for item in wanted.rejected:
             log.error("xero delivery %s is signed but cannot be read: %s", item.sha256, item.reason)
         log.info(
             "xero delivery kept: %d new, %d repeated, %d of the new ignored",

@@ -13,7 +13,7 @@ from duebell.email.rulings import ruling_of
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
 from duebell.ledger.preferences import INVALID, OPTED_OUT, refuse_address
-from duebell.ledger.tables import Attempt, Receipt
+from duebell.ledger.tables import Attempt, Leg, Receipt
 from duebell.ledger.writing import Writing, writing
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.codes import Ruling, action_for
@@ -147,7 +147,8 @@ def apply(
 def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_callback: bool) -> None:
     """Remember an address that opted out, or that can never be reached, by what Twilio said of it."""
     ruling = action_for(error_code, from_callback=from_callback)
-    _refuse(book, attempt_id, "sms", ruling, f"twilio:{error_code}")
+    channel = book.session.get_one(Leg, book.session.get_one(Attempt, attempt_id).leg_id).channel
+    _refuse(book, attempt_id, channel, ruling, f"twilio:{error_code}")
 
 
 def _refuse(book: Writing, attempt_id: str, channel: str, ruling: Ruling, said: str) -> None:

@@ -152,22 +152,24 @@ class NotCancelable(Permanent):
     """The message is not scheduled any more (twilio.com/docs/api/errors/30409)."""
 
 
-def reading_error(answer: Answer) -> Exception:
-    """The error for an answer that brought nothing to read: by status and code, never with Twilio's text."""
+def reading_error(
+    answer: Answer, provider: str = "Twilio", mend: str = "check TWILIO_ACCOUNT_SID and its key"
+) -> Exception:
+    """The error for an answer that brought nothing to read: by status and code, never with its text."""
     status = answer.http_status
     if answer.code == _NOT_CANCELABLE:
-        return NotCancelable(f"Twilio does not cancel this message ({answer})")
+        return NotCancelable(f"{provider} does not cancel this message ({answer})")
     if status in (401, 403):
-        return ConfigurationError(f"Twilio refuses us ({answer}): check TWILIO_ACCOUNT_SID and its key")
+        return ConfigurationError(f"{provider} refuses us ({answer}): {mend}")
     if status == 404:
-        return RecordNotFound(f"Twilio knows no such record in this account ({answer})")
+        return RecordNotFound(f"{provider} knows no such record in this account ({answer})")
     if status == 429:
-        return RateLimited(f"Twilio's limit was reached ({answer})", retry_after=answer.retry_after)
+        return RateLimited(f"{provider}'s limit was reached ({answer})", retry_after=answer.retry_after)
     if status >= 500:
-        return Transient(f"Twilio failed ({answer})")
+        return Transient(f"{provider} failed ({answer})")
     if status >= 400:
-        return Permanent(f"Twilio refused the request ({answer})")
-    return BadAnswer(f"Twilio's answer cannot be read ({answer})")
+        return Permanent(f"{provider} refused the request ({answer})")
+    return BadAnswer(f"{provider}'s answer cannot be read ({answer})")
 
 
 _NO_ANSWER = Answer(0, {}, "")

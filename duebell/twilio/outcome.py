@@ -127,6 +127,14 @@ def classify_answer(answer: Answer, account_sid: str) -> SendOutcome:
 
     It is the status line that counts, not what the body says of itself: a body may be a gateway's.
     """
+    if 200 <= answer.http_status < 300:
+        accepted = _accepted(answer, account_sid)
+        return accepted or Unknown(f"HTTP {answer.http_status} without a SID of this account")
+    return classify_failure(answer)
+
+
+def classify_failure(answer: Answer) -> Refused | NotProcessed | Unknown:
+    """Read an answer that is no success, to the POST of a message or of an email. Never raises."""
     status, code = answer.http_status, answer.code
     if status == 429 or (400 <= status < 500 and code == _TOO_MANY):
         return NotProcessed(str(answer), answer.retry_after)
@@ -134,12 +142,10 @@ def classify_answer(answer: Answer, account_sid: str) -> SendOutcome:
         ruling = action_for(code, from_callback=False, http_status=status)
         if ruling.action is not Action.SETTLE:
             return Refused(status, code, ruling.action, answer.text)
-    if 200 <= status < 300:
-        return _accepted(answer, account_sid) or Unknown(f"HTTP {status} without a SID of this account")
     return Unknown(str(answer))
 
 
-def classify_exception(exc: Exception) -> SendOutcome:
+def classify_exception(exc: Exception) -> NotProcessed | Unknown:
     """Read the failure of a POST that brought no answer, by its class alone. Never raises."""
     cause = type(exc).__name__
     return NotProcessed(cause) if isinstance(exc, NOTHING_SENT) else Unknown(cause)

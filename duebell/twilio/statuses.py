@@ -1,4 +1,4 @@
-"""Twilio's message statuses, and how a status moves: forwards only, whatever the order of the news.
+"""The statuses of messages and emails, and how a status moves: forwards only, whatever the order of the news.
 
 Callbacks come unordered, repeated or not at all
 (twilio.com/docs/messaging/guides/track-outbound-message-status), so a status is the highest-ranking one seen.
@@ -47,11 +47,36 @@ _RANKS = {
     MessageStatus.READ: 110,
 }
 
-_BY_WORD = {status.value: status for status in MessageStatus}
+# What emails are told in beside these words; a word that messages have too means the same for both.
+_WORDS_OF_EMAIL = {
+    # twilio.com/docs/email/api/reference/mail-send-resource
+    "opened": MessageStatus.READ,
+    "inbound": MessageStatus.RECEIVED,
+    # twilio.com/docs/sendgrid/for-developers/tracking-events/event, told apart further by
+    # ``duebell.email.sendgrid_events``
+    "processed": MessageStatus.QUEUED,
+    "deferred": MessageStatus.SENDING,
+    "bounce": MessageStatus.UNDELIVERED,
+    "blocked": MessageStatus.UNDELIVERED,
+    "dropped": MessageStatus.UNDELIVERED,
+    "dropped_bounced": MessageStatus.UNDELIVERED,
+    "dropped_invalid": MessageStatus.UNDELIVERED,
+    "dropped_unsubscribed": MessageStatus.UNDELIVERED,
+    "dropped_spam_report": MessageStatus.UNDELIVERED,
+    "open": MessageStatus.READ,
+    "click": MessageStatus.READ,
+    # Only somebody who has the email can complain of it, or unsubscribe by it.
+    "spamreport": MessageStatus.DELIVERED,
+    "unsubscribe": MessageStatus.DELIVERED,
+    "group_unsubscribe": MessageStatus.DELIVERED,
+    "group_resubscribe": MessageStatus.DELIVERED,
+}
+
+_BY_WORD = {status.value: status for status in MessageStatus} | _WORDS_OF_EMAIL
 
 
 def message_status(raw: str) -> MessageStatus:
-    """Translate Twilio's word; anything else is ``UNKNOWN``. Never raises."""
+    """Translate the provider's word; anything else is ``UNKNOWN``. Never raises."""
     return _BY_WORD.get(raw.strip().lower(), MessageStatus.UNKNOWN)
 
 

@@ -35,6 +35,36 @@ def twilio_http_client(transport: httpx.BaseTransport | None = None) -> httpx.Cl
     return httpx.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=TIMEOUT)
 
 
+def exchange(
+    http: httpx.Client,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    timeout: httpx.Timeout = TIMEOUT,
+    deadline: float = DEADLINE,
+    monotonic: Callable[[], float] = time.monotonic,
+    **arguments: Any,
+) -> Answer:
+    """Make one request, and read its answer, all within ``deadline`` seconds. ``arguments`` are httpx's.
+
+    Raises httpx's exceptions; past the deadline ConnectTimeout or ReadTimeout.
+    """
+    # A kept connection that the server has closed meanwhile fails like a lost answer.
+    arguments["headers"] = {**(headers or {}), "Connection": "close"}
+    with _Deadline(deadline, monotonic) as limit:
+        arguments["extensions"] = {"trace": limit.trace}
+        try:
+            with http.stream(method, url, timeout=timeout, follow_redirects=False, **arguments) as response:
+                body = _read(response, limit)
+        except NOTHING_SENT:
+            raise
+        except httpx.TransportError:
+            limit.check()
+            raise
+    return Answer(response.status_code, response.headers, body.decode("utf-8", "replace"))
+
+
 class HttpxTransport(HttpClient):
     """What the twilio helper sends through. Made anew for each call, so that threads share nothing.
 
@@ -54,9 +84,7 @@ class HttpxTransport(HttpClient):
         super().__init__(logging.getLogger("twilio.http_client"), is_async=False)
         self._http = http
         self._base_url = base_url.rstrip("/") + "/"
-        self._timeout = timeout
-        self._deadline = deadline
-        self._monotonic = monotonic
+        self._limits: dict[str, Any] = {"timeout": timeout, "deadline": deadline, "monotonic": monotonic}
         self.answer: Answer | None = None
         self.began = False
         _keep_addresses_out_of_logs()
@@ -85,26 +113,9 @@ class HttpxTransport(HttpClient):
             "params": params or None,  # httpx takes {} as "no query" and drops the one of the URL
             "data": data or None,
             "auth": auth,
-            "timeout": self._timeout,
-            # A kept connection that the server has closed meanwhile fails like a lost answer.
-            "headers": {**(headers or {}), "Connection": "close"},
         }
-        self.answer = self._exchange(method, uri, arguments)
+        self.answer = exchange(self._http, method, uri, headers=headers, **self._limits, **arguments)
         return Response(self.answer.http_status, self.answer.text, self.answer.headers)
-
-    def _exchange(self, method: str, uri: str, arguments: dict[str, Any]) -> Answer:
-        with _Deadline(self._deadline, self._monotonic) as deadline:
-            try:
-                with self._http.stream(
-                    method, uri, follow_redirects=False, extensions={"trace": deadline.trace}, **arguments
-                ) as response:
-                    body = _read(response, deadline)
-            except NOTHING_SENT:
-                raise
-            except httpx.TransportError:
-                deadline.check()
-                raise
-        return Answer(response.status_code, response.headers, body.decode("utf-8", "replace"))
 
 
 class _Deadline:
