@@ -1,17 +1,9 @@
 """The sandbox's webhooks and status callbacks, as a listener on loopback receives them."""
 
-import base64
-import hashlib
-import hmac
-import http.server
 import json
 import socket
-import ssl
-import threading
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
 
 import httpx
 import pytest
@@ -23,10 +15,10 @@ from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_client import ControlRefusedError
 from deployments.sandbox.control_types import Event
 from deployments.sandbox.server import running_sandbox
+from tests.support_sandbox import TLS, Listener, listening, signed
 
 MESSAGES = f"/2010-04-01/Accounts/{known.TWILIO_ACCOUNT_SID}/Messages.json"
 TO = "+64211234567"
-TLS = ssl.create_default_context()  # made once, because each client would make its own, slowly
 
 
 class Validator(Protocol):
@@ -39,36 +31,6 @@ def twilios_validator() -> Validator:
     return RequestValidator(known.TWILIO_AUTH_TOKEN)
 
 
-@dataclass(frozen=True)
-class Heard:
-    """A request as the listener got it."""
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    def form(self) -> dict[str, str]:
-        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
-
-
-@dataclass
-class Listener:
-    """What came in, and what is answered: a fixed status, or what ``judge`` says of the request."""
-
-    url: str = ""
-    heard: list[Heard] = field(default_factory=list[Heard])
-    statuses: list[int] = field(default_factory=list[int])
-    check_key: str = ""
-    cookie: bool = False
-
-    def judge(self, heard: Heard) -> int:
-        self.heard.append(heard)
-        if self.check_key:
-            good = signed(heard.body, self.check_key) == heard.headers["x-xero-signature"]
-            return 200 if good else 401
-        return self.statuses.pop(0) if self.statuses else 200
-
-
 def nobodys_url() -> str:
     """An address on loopback where nothing listens."""
     with socket.socket() as taken:
@@ -76,34 +38,10 @@ def nobodys_url() -> str:
         return f"http://127.0.0.1:{taken.getsockname()[1]}/hooks"
 
 
-def signed(body: bytes, key: str) -> str:
-    return base64.b64encode(hmac.new(key.encode(), body, hashlib.sha256).digest()).decode()
-
-
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    state = Listener()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            self.send_response(state.judge(Heard(self.path, headers, body)))
-            if state.cookie:
-                self.send_header("Set-Cookie", "session=1")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing is printed."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        state.url = f"http://127.0.0.1:{server.server_port}/hooks"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with listening() as state:
         yield state
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

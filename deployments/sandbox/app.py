@@ -1,4 +1,4 @@
-"""The sandbox as one ASGI application: Xero, Twilio and the control surface on one port."""
+"""The sandbox as one ASGI application: Xero, Twilio, SendGrid and the control surface on one port."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -13,11 +13,15 @@ from starlette.types import Receive, Scope, Send
 
 from deployments.sandbox.conditions import SandboxSettings
 from deployments.sandbox.control_api import ControlApi
+from deployments.sandbox.email_api import TwilioEmailApi
+from deployments.sandbox.email_sendgrid import SendGridApi
 from deployments.sandbox.faults import CONTROL, FaultyDoor
 from deployments.sandbox.inbound import not_modelled
 from deployments.sandbox.parts import new_parts
 from deployments.sandbox.twilio_api import TwilioApi
 from deployments.sandbox.xero_api import XeroApi
+from deployments.sandbox.xero_connections import XeroConnections
+from deployments.sandbox.xero_login import XeroLogin
 
 
 class Sandbox:
@@ -45,10 +49,15 @@ class Sandbox:
 
     def _build(self) -> FaultyDoor:
         parts = self._parts
-        xero = XeroApi(parts.conditions, parts.auth, parts.limits, parts.tenants)
+        xero = XeroApi(parts.conditions, parts.auth, parts.limits, parts.tenants, parts.changed)
         twilio = TwilioApi(parts.conditions, parts.messages, parts.callbacks)
+        connections = XeroConnections(parts.conditions, parts.auth, parts.tenants)
+        login = XeroLogin(parts.conditions, parts.auth, parts.tenants)
+        email = TwilioEmailApi(parts.conditions, parts.mails, parts.mail_lives)
+        sendgrid = SendGridApi(parts.conditions, parts.mails, parts.mail_lives)
+        apis = (xero, connections, login, twilio, email, sendgrid)
         providers = Starlette(
-            routes=[*xero.routes(), *twilio.routes()],
+            routes=[route for api in apis for route in api.routes()],
             exception_handlers={HTTPException: _unknown},
         )
         _no_redirects(providers.router)

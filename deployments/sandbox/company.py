@@ -5,11 +5,13 @@ valid (Australia, United States); the others are a library's own examples, or ar
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from deployments.sandbox import cashbook, invoicing
 from deployments.sandbox.books import Books
 from deployments.sandbox.documents import PHONE_TYPES, Draft, Line, address, new_contact, new_invoice, phone
 from deployments.sandbox.wire import Json, Record, ms_date, text_of
@@ -83,6 +85,8 @@ HISTORY = (
     Past("MM-4519", "Manawatu Mills", 10, 20, 180, "9.10", "open", is_bill=True),
 )
 
+TRACKING = {"Region": ("North", "South"), "Delivery round": ("Early", "Late")}
+
 
 def contact_id_of(name: str) -> str:
     """The fixed id of one of the company's contacts."""
@@ -94,6 +98,31 @@ def invoice_id_of(number: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"invoice:{number}"))
 
 
+def theme_id_of(name: str) -> str:
+    """The fixed id of a branding theme."""
+    return str(uuid.uuid5(_NAMESPACE, f"theme:{name}"))
+
+
+def tracking_category(name: str, options: Sequence[str]) -> Record:
+    """A tracking category with its options, its ids fixed by the names."""
+    category_id = str(uuid.uuid5(_NAMESPACE, f"tracking:{name}"))
+    rows: list[Json] = [
+        {
+            "TrackingOptionID": str(uuid.uuid5(_NAMESPACE, f"tracking:{name}:{option}")),
+            "Name": option,
+            "Status": "ACTIVE",
+        }
+        for option in options
+    ]
+    return {"Name": name, "Status": "ACTIVE", "TrackingCategoryID": category_id, "Options": rows}
+
+
+def branding_theme(name: str, now: datetime) -> Record:
+    """A branding theme, its id fixed by the name."""
+    created = ms_date(now - timedelta(days=400))
+    return {"BrandingThemeID": theme_id_of(name), "Name": name, "SortOrder": 0, "CreatedDateUTC": created}
+
+
 def empty_books(tenant_id: str, name: str, now: datetime) -> Books:
     """A New Zealand organisation with nothing in its books."""
     return Books(
@@ -101,6 +130,7 @@ def empty_books(tenant_id: str, name: str, now: datetime) -> Books:
         organisation=_organisation(tenant_id, name, now),
         connection_id=str(uuid.uuid5(_NAMESPACE, f"connection:{tenant_id}")),
         connected_at=now,
+        themes={theme_id_of("Standard"): branding_theme("Standard", now)},
     )
 
 
@@ -108,6 +138,9 @@ def company_books(tenant_id: str, now: datetime) -> Books:
     """The company's books as of ``now``: its contacts, and about three months of old invoices and bills."""
     books = empty_books(tenant_id, COMPANY_NAME, now)
     entered = now - timedelta(days=100)
+    for name, options in TRACKING.items():
+        category = tracking_category(name, options)
+        books.tracking[text_of(category, "TrackingCategoryID")] = category
     for person in CONTACTS:
         books.contacts[contact_id_of(person.name)] = _contact(person, entered)
     for past in HISTORY:
@@ -145,9 +178,8 @@ def _live_through(books: Books, past: Past, now: datetime) -> None:
         is_bill=past.is_bill,
         invoice_id=invoice_id_of(past.number),
     )
-    record = new_invoice(draft, entered)
-    books.invoices[text_of(record, "InvoiceID")] = record
-    _meet_fate(books, past, text_of(record, "InvoiceID"), entered)
+    books.keep_invoice(new_invoice(draft, entered))
+    _meet_fate(books, past, draft.invoice_id, entered)
 
 
 def _meet_fate(books: Books, past: Past, invoice_id: str, entered: datetime) -> None:
@@ -155,15 +187,15 @@ def _meet_fate(books: Books, past: Past, invoice_id: str, entered: datetime) -> 
     books.forget_last_change()
     if past.fate == "draft":
         return
-    books.approve(invoice_id, entered + timedelta(minutes=5))
+    invoicing.approve(books, invoice_id, entered + timedelta(minutes=5))
     later = entered + timedelta(days=8)
     paid_on = later.astimezone(HOME_ZONE).date()
     if past.fate == "paid":
-        books.pay(invoice_id, None, paid_on, later)
+        cashbook.pay(books, invoice_id, None, paid_on, later)
     elif past.fate == "part-paid":
-        books.pay(invoice_id, Decimal("200.00"), paid_on, later)
+        cashbook.pay(books, invoice_id, Decimal("200.00"), paid_on, later)
     elif past.fate == "void":
-        books.void(invoice_id, later)
+        invoicing.void(books, invoice_id, later)
     books.forget_last_change()
 
 

@@ -5,14 +5,26 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from deployments.sandbox.control_types import Disorder
 from deployments.sandbox.credentials import XERO_WEBHOOK_KEY
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
-    """Every knob. Limits are calls; ``*_seconds`` are seconds; a webhook URL of ``None`` sends nothing."""
+    """Every knob. Limits are calls; ``*_seconds`` are seconds; a URL of ``None`` sends nothing.
+
+    ``webhook_gather_seconds``: how long events wait for others to go out with. ``webhook_delay_seconds``: the
+    longest that a delivery is on its way, so that one may overtake another. ``webhook_retries``: how often a
+    failed delivery is tried again at once. Where ``webhook_retry_seconds`` is set (Xero: 900), a failed one
+    holds all later ones back until a retry succeeds, and the subscription is disabled after
+    ``webhook_give_up_seconds`` of failing; where it is not, each delivery is tried on its own.
+    ``invoices_ring_contacts``: each event of an invoice comes with one of its contact.
+    """
 
     token_seconds: int = 1800
+    refresh_grace_seconds: float = 1800.0
+    opaque_tokens: bool = False
+    redirect_uris: tuple[str, ...] = ("http://localhost:8787/xero/callback",)
     minute_limit: int = 60
     day_limit: int = 5000
     app_minute_limit: int = 10_000
@@ -21,6 +33,13 @@ class SandboxSettings:
     webhook_key: str = XERO_WEBHOOK_KEY
     webhooks_automatic: bool = True
     webhook_retries: int = 1
+    webhook_retry_seconds: float | None = None
+    webhook_give_up_seconds: float = 86_400.0
+    webhook_gather_seconds: float = 0.0
+    webhook_delay_seconds: float = 0.0
+    webhook_disorder: Disorder = field(default_factory=Disorder)
+    invoices_ring_contacts: bool = False
+    events_url: str | None = None
     callback_step_seconds: float = 0.3
     list_lag_seconds: float = 0.0
     loopback_callbacks: bool = True

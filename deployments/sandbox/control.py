@@ -6,10 +6,13 @@ from datetime import datetime
 
 from deployments.sandbox.conditions import SandboxSettings
 from deployments.sandbox.control_accountant import Accountant
+from deployments.sandbox.control_addressbook import AddressBook
+from deployments.sandbox.control_cashier import Cashier
 from deployments.sandbox.control_types import (
     AcceptedMessage,
     CallbackPost,
     Delivery,
+    Disorder,
     Event,
     Fault,
     FaultKind,
@@ -17,11 +20,13 @@ from deployments.sandbox.control_types import (
     LifeKind,
     Probe,
     SeenRequest,
+    Subscription,
 )
 from deployments.sandbox.credentials import TENANT_ID
+from deployments.sandbox.email_control import MailControl
 
 
-class SandboxControl(Accountant):
+class SandboxControl(MailControl, Accountant, Cashier, AddressBook):
     """Does in the sandbox what an accountant, a phone network or bad luck would do."""
 
     def reset(self) -> None:
@@ -104,6 +109,18 @@ class SandboxControl(Accountant):
     def replay(self) -> int:
         """Post in order what failed its retries; returns how many deliveries that is."""
         return self._ask("replay", int)
+
+    def let_out(self, disorder: Disorder | None = None) -> int:
+        """Post what rang while ``webhooks_automatic`` was off, in a disorder; returns how many deliveries."""
+        return self._ask("let_out", int, disorder=asdict(disorder or Disorder()))
+
+    def subscription(self) -> Subscription:
+        """How Xero's portal shows the webhook."""
+        return self._ask("subscription", Subscription)
+
+    def enable_webhook(self) -> Probe:
+        """Enable a webhook that failed, by an intent to receive; what was held is then replayed in order."""
+        return self._ask("enable_webhook", Probe)
 
     def probe(self) -> Probe:
         """Ask for the intent to receive, with good and with one-character-off signatures."""

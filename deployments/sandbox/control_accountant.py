@@ -1,10 +1,14 @@
-"""The accountant's half of the control client."""
+"""The accountant's part of the control client: the books as a whole, and invoices."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
+from typing import Unpack
 
 from deployments.sandbox.control_client import ControlClient
-from deployments.sandbox.control_types import ContactSummary, InvoiceSummary
+from deployments.sandbox.control_records import InvoiceWords, NewInvoice
+from deployments.sandbox.control_types import InvoiceSummary
 from deployments.sandbox.credentials import TENANT_ID
 
 
@@ -32,43 +36,51 @@ class Accountant(ControlClient):
             tenant_id=tenant_id,
         )
 
+    def fill_books(self, invoices: int, *, seed: int = 0, tenant_id: str = TENANT_ID) -> int:
+        """Enter so many approved invoices without a word, the same for the same seed; returns how many."""
+        return self._ask("fill_books", int, invoices=invoices, seed=seed, tenant_id=tenant_id)
+
+    def add_tracking(self, name: str, options: Sequence[str], tenant_id: str = TENANT_ID) -> None:
+        """Track by a further category, or give one other options."""
+        self._do("add_tracking", name=name, options=list(options), tenant_id=tenant_id)
+
+    def add_theme(self, name: str, tenant_id: str = TENANT_ID) -> None:
+        """Add a branding theme; "Standard" is there."""
+        self._do("add_theme", name=name, tenant_id=tenant_id)
+
+    def set_reminders(self, *, enabled: bool, tenant_id: str = TENANT_ID) -> None:
+        """Turn Xero's own invoice reminders on or off."""
+        self._do("set_reminders", enabled=enabled, tenant_id=tenant_id)
+
     def invoices(self, tenant_id: str = TENANT_ID) -> tuple[InvoiceSummary, ...]:
         """Every invoice and bill of a tenant."""
         return self._ask("invoices", tuple[InvoiceSummary, ...], tenant_id=tenant_id)
 
-    def contacts(self, tenant_id: str = TENANT_ID) -> tuple[ContactSummary, ...]:
-        """Every contact of a tenant, archived ones too."""
-        return self._ask("contacts", tuple[ContactSummary, ...], tenant_id=tenant_id)
+    def invoice(self, invoice_id: str, tenant_id: str = TENANT_ID) -> InvoiceSummary:
+        """One invoice or bill."""
+        return self._ask("invoice", InvoiceSummary, invoice_id=invoice_id, tenant_id=tenant_id)
 
     def add_invoice(
         self,
         contact_id: str,
         amount: Decimal | str,
         *,
-        approved: bool = True,
-        is_bill: bool = False,
-        reference: str = "",
-        number: str = "",
-        issued_on: date | None = None,
-        due_on: date | None = None,
-        currency: str = "",
         tenant_id: str = TENANT_ID,
+        **words: Unpack[InvoiceWords],
     ) -> InvoiceSummary:
-        """Enter an invoice over ``amount`` before tax; by default approved and due 20 days after today."""
+        """Enter an invoice over ``amount`` before tax; for the further words see ``NewInvoice``."""
         return self._ask(
             "add_invoice",
             InvoiceSummary,
             contact_id=contact_id,
             amount=str(amount),
-            approved=approved,
-            is_bill=is_bill,
-            reference=reference,
-            number=number,
-            issued_on=issued_on,
-            due_on=due_on,
-            currency=currency,
+            words=asdict(NewInvoice(**words)),
             tenant_id=tenant_id,
         )
+
+    def submit(self, invoice_id: str, tenant_id: str = TENANT_ID) -> InvoiceSummary:
+        """Hand a draft in for approval."""
+        return self._ask("submit", InvoiceSummary, invoice_id=invoice_id, tenant_id=tenant_id)
 
     def approve(self, invoice_id: str, tenant_id: str = TENANT_ID) -> InvoiceSummary:
         """Approve a draft."""
@@ -80,15 +92,17 @@ class Accountant(ControlClient):
         *,
         reference: str | None = None,
         due_on: date | None = None,
+        amount: Decimal | str | None = None,
         tenant_id: str = TENANT_ID,
     ) -> InvoiceSummary:
-        """Change an invoice's reference or due date."""
+        """Change an invoice's reference, its due date, or (with nothing paid) its amount before tax."""
         return self._ask(
             "edit",
             InvoiceSummary,
             invoice_id=invoice_id,
             reference=reference,
             due_on=due_on,
+            amount=amount,
             tenant_id=tenant_id,
         )
 
@@ -98,92 +112,18 @@ class Accountant(ControlClient):
             "promise", InvoiceSummary, invoice_id=invoice_id, expected_on=expected_on, tenant_id=tenant_id
         )
 
-    def pay(
-        self,
-        invoice_id: str,
-        amount: Decimal | str | None = None,
-        *,
-        paid_on: date | None = None,
-        reference: str = "",
-        tenant_id: str = TENANT_ID,
-    ) -> InvoiceSummary:
-        """Take a payment of all that is due, or of ``amount`` in the invoice's currency."""
-        return self._ask(
-            "pay",
-            InvoiceSummary,
-            invoice_id=invoice_id,
-            amount=amount,
-            paid_on=paid_on,
-            reference=reference,
-            tenant_id=tenant_id,
-        )
-
-    def remove_payment(self, invoice_id: str, payment_id: str, tenant_id: str = TENANT_ID) -> InvoiceSummary:
-        """Take a payment back."""
-        return self._ask(
-            "remove_payment",
-            InvoiceSummary,
-            invoice_id=invoice_id,
-            payment_id=payment_id,
-            tenant_id=tenant_id,
-        )
-
-    def credit(self, invoice_id: str, amount: Decimal | str, tenant_id: str = TENANT_ID) -> InvoiceSummary:
-        """Allocate a credit note: less is due, nothing was paid."""
-        return self._ask("credit", InvoiceSummary, invoice_id=invoice_id, amount=amount, tenant_id=tenant_id)
-
     def void(self, invoice_id: str, tenant_id: str = TENANT_ID) -> InvoiceSummary:
         """Void an approved invoice that has no payment."""
         return self._ask("void", InvoiceSummary, invoice_id=invoice_id, tenant_id=tenant_id)
 
-    def add_contact(
-        self,
-        name: str,
-        *,
-        mobile: tuple[str, str, str] = ("", "", ""),
-        email: str = "",
-        country: str = "",
-        currency: str = "NZD",
-        tenant_id: str = TENANT_ID,
-    ) -> ContactSummary:
-        """Enter a contact; ``mobile`` is country code, area code and number, as typed."""
-        return self._ask(
-            "add_contact",
-            ContactSummary,
-            name=name,
-            mobile=mobile,
-            email=email,
-            country=country,
-            currency=currency,
-            tenant_id=tenant_id,
-        )
+    def mark_sent(self, invoice_id: str, tenant_id: str = TENANT_ID) -> InvoiceSummary:
+        """Mark an approved invoice as sent."""
+        return self._ask("mark_sent", InvoiceSummary, invoice_id=invoice_id, tenant_id=tenant_id)
 
-    def set_phone(
-        self,
-        contact_id: str,
-        number: str,
-        *,
-        country: str = "",
-        area: str = "",
-        kind: str = "MOBILE",
-        tenant_id: str = TENANT_ID,
-    ) -> ContactSummary:
-        """Type a number into one of a contact's four phones."""
-        return self._ask(
-            "set_phone",
-            ContactSummary,
-            contact_id=contact_id,
-            number=number,
-            country=country,
-            area=area,
-            kind=kind,
-            tenant_id=tenant_id,
-        )
+    def delete_draft(self, invoice_id: str, tenant_id: str = TENANT_ID) -> InvoiceSummary:
+        """Delete an invoice that was never approved."""
+        return self._ask("delete_draft", InvoiceSummary, invoice_id=invoice_id, tenant_id=tenant_id)
 
-    def set_email(self, contact_id: str, email: str, tenant_id: str = TENANT_ID) -> ContactSummary:
-        """Change a contact's email address."""
-        return self._ask("set_email", ContactSummary, contact_id=contact_id, email=email, tenant_id=tenant_id)
-
-    def archive_contact(self, contact_id: str, tenant_id: str = TENANT_ID) -> ContactSummary:
-        """Archive a contact."""
-        return self._ask("archive_contact", ContactSummary, contact_id=contact_id, tenant_id=tenant_id)
+    def notes(self, invoice_id: str, tenant_id: str = TENANT_ID) -> tuple[str, ...]:
+        """The history notes that were written to an invoice, oldest first."""
+        return self._ask("notes", tuple[str, ...], invoice_id=invoice_id, tenant_id=tenant_id)

@@ -13,7 +13,10 @@ from starlette.routing import Route
 
 from deployments.sandbox.books import BookkeepingError
 from deployments.sandbox.control_books import BookVerbs
+from deployments.sandbox.control_cash import CashVerbs
+from deployments.sandbox.control_contacts import ContactVerbs
 from deployments.sandbox.control_providers import ProviderVerbs
+from deployments.sandbox.email_control import MailVerbs
 from deployments.sandbox.faults import CONTROL
 from deployments.sandbox.parts import Parts
 from deployments.sandbox.wire import read_json, record_of
@@ -37,7 +40,10 @@ class ControlApi:
 
     def _verbs(self) -> dict[str, Verb]:
         parts = self.parts()
-        return BookVerbs(parts).verbs() | ProviderVerbs(parts).verbs() | {"reset": self.reset}
+        found: dict[str, Verb] = {"reset": self.reset}
+        for group in (BookVerbs, CashVerbs, ContactVerbs, ProviderVerbs, MailVerbs):
+            found |= group(parts).verbs()
+        return found
 
     async def _answer(self, request: Request) -> Response:
         verb = self._verbs().get(str(request.path_params["verb"]))

@@ -14,11 +14,13 @@ from deployments.sandbox.control_types import (
     AcceptedMessage,
     CallbackPost,
     Delivery,
+    Disorder,
     Event,
     Fault,
     Life,
     Probe,
     SeenRequest,
+    Subscription,
 )
 from deployments.sandbox.credentials import TENANT_ID
 from deployments.sandbox.parts import Parts
@@ -48,6 +50,9 @@ class ProviderVerbs:
             "redeliver": self.redeliver,
             "repeat": self.repeat,
             "replay": self.replay,
+            "let_out": self.let_out,
+            "subscription": self.subscription,
+            "enable_webhook": self.enable_webhook,
             "probe": self.probe,
             "deliveries": self.deliveries,
             "accepted_messages": self.accepted_messages,
@@ -123,13 +128,25 @@ class ProviderVerbs:
         """Post what failed its retries, in order; returns how many deliveries."""
         return self.parts.webhooks.replay()
 
+    def let_out(self, disorder: Disorder) -> int:
+        """Post what rang while deliveries were not automatic; returns how many deliveries."""
+        return self.parts.webhooks.let_out(disorder)
+
+    def subscription(self) -> Subscription:
+        """How the portal shows the webhook."""
+        return self.parts.webhooks.subscription()
+
+    async def enable_webhook(self) -> Probe:
+        """Enable a webhook that failed, by an intent to receive."""
+        return await self.parts.webhooks.enable()
+
     async def probe(self) -> Probe:
         """Ask for the intent to receive."""
-        return await self.parts.webhooks.probe()
+        return await self.parts.webhooks.poster.probe()
 
     def deliveries(self) -> list[Delivery]:
         """Every POST of a webhook so far."""
-        return self.parts.webhooks.deliveries
+        return self.parts.webhooks.poster.deliveries
 
     def accepted_messages(self) -> list[AcceptedMessage]:
         """Every message that was accepted, oldest first."""

@@ -65,13 +65,46 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as Xero writes it. ``date`` is ISO UTC with milliseconds and without a zone."""
+    """One event as Xero writes it. ``date`` is ISO UTC with milliseconds and without a zone.
+
+    ``data`` is what the newer categories tell of the record; invoices and contacts tell nothing.
+    """
 
     tenant_id: str
     category: str
     type: str
     resource_id: str
     date: str
+    data: dict[str, str] = field(default_factory=dict[str, str], hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Disorder:
+    """What happens to events on their way; ``lost`` and ``twice`` are shares from 0 to 1.
+
+    Chance follows ``seed`` alone. Lost are only events whose category and resource id match the globs; what
+    waits together goes out ``shuffled`` where that is set, at most ``batch`` events in one POST.
+    """
+
+    seed: int = 0
+    lost: float = 0.0
+    twice: float = 0.0
+    shuffled: bool = False
+    batch: int = 100
+    category: str = "*"
+    resource_id: str = "*"
+
+
+SubscriptionState = Literal["OK", "RETRY", "DISABLED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """How Xero's portal shows the webhook, and how many deliveries wait for it to be healthy again."""
+
+    state: SubscriptionState
+    held: int
+    failing_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +114,7 @@ class PaymentSummary:
     payment_id: str
     amount: Decimal
     paid_on: date
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +135,9 @@ class InvoiceSummary:
     amount_paid: Decimal
     payments: tuple[PaymentSummary, ...]
     updated_at: datetime
+    amount_credited: Decimal = Decimal(0)
+    expected_on: date | None = None
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +149,9 @@ class ContactSummary:
     status: str
     email: str
     phones: tuple[tuple[str, str, str, str], ...]
+    merged_into: str = ""
+    number: str = ""
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

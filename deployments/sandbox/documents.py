@@ -17,21 +17,28 @@ from deployments.sandbox.wire import (
 )
 
 PHONE_TYPES = ("DDI", "DEFAULT", "FAX", "MOBILE")
+HOME_CURRENCY = "NZD"
 _HOME_TAX = Decimal("0.15")  # New Zealand's GST; what leaves the country is zero-rated
+# How much of a currency one home dollar buys; invented, and one where a currency is not named.
+_RATES = {"AUD": Decimal("0.915"), "GBP": Decimal("0.47"), "USD": Decimal("0.6"), "EUR": Decimal("0.55")}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an invoice; the unit amount is without tax, in the invoice's currency."""
+    """One line of an invoice; the unit amount is without tax, in the invoice's currency.
+
+    ``tracking`` is what the line is tracked by, in Xero's form.
+    """
 
     description: str
     quantity: Decimal
     unit_amount: Decimal
+    tracking: Sequence[Record] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an accountant types into a new invoice."""
+    """What an accountant types into a new invoice, or what a repeating template types for them."""
 
     number: str
     contact: Record
@@ -43,38 +50,58 @@ class Draft:
     reference: str = ""
     status: str = "DRAFT"
     invoice_id: str = ""
+    rate: Decimal | None = None
+    theme_id: str = ""
+    repeating_id: str = ""
+    sent: bool = False
+
+
+def rate_of(currency: str, rate: Decimal | None = None) -> Decimal:
+    """How much of a currency one home dollar buys, with the six decimals that Xero writes."""
+    return (rate or _RATES.get(currency, Decimal(1))).quantize(Decimal("0.000001"))
 
 
 def new_invoice(draft: Draft, now: datetime) -> Record:
     """A fresh, unpaid invoice or bill in its listed form, with lines."""
-    at_home = draft.currency == "NZD"
-    lines = [_line(line, at_home=at_home, is_bill=draft.is_bill) for line in draft.lines]
-    before_tax = money(sum((line.quantity * line.unit_amount for line in draft.lines), Decimal(0)))
-    tax = money(before_tax * _HOME_TAX) if at_home else money(Decimal(0))
+    lists: dict[str, Json] = {name: [] for name in ("Payments", "CreditNotes", "Prepayments", "Overpayments")}
+    priced = priced_lines(draft.lines, draft.currency, is_bill=draft.is_bill)
     record: Record = {
         "Type": "ACCPAY" if draft.is_bill else "ACCREC",
         "InvoiceID": draft.invoice_id or str(uuid.uuid4()),
         "InvoiceNumber": draft.number,
         "Reference": draft.reference,
-        **dict.fromkeys(("Payments", "CreditNotes", "Prepayments", "Overpayments"), ()),
-        "AmountDue": before_tax + tax,
+        **lists,
+        "AmountDue": priced["Total"],
         "AmountPaid": money(Decimal(0)),
         "AmountCredited": money(Decimal(0)),
-        "CurrencyRate": Decimal("1.000000"),
+        "CurrencyRate": rate_of(draft.currency, draft.rate),
         "IsDiscounted": False,
         "HasAttachments": False,
         "HasErrors": False,
         "Contact": contact_stub(draft.contact),
         **dates(draft.issued_on, draft.due_on),
+        **_where_given(draft),
         "Status": draft.status,
         "LineAmountTypes": "Exclusive",
-        "LineItems": lines,
-        "SubTotal": before_tax,
-        "TotalTax": tax,
-        "Total": before_tax + tax,
+        **priced,
         "CurrencyCode": draft.currency,
     }
     return record | stamp(now)
+
+
+def _where_given(draft: Draft) -> Record:
+    given: Record = {"BrandingThemeID": draft.theme_id, "RepeatingInvoiceID": draft.repeating_id}
+    told: Record = {name: value for name, value in given.items() if value}
+    return told | {"SentToContact": True} if draft.sent else told
+
+
+def priced_lines(lines: Sequence[Line], currency: str, *, is_bill: bool) -> Record:
+    """The lines of a document and its three totals."""
+    at_home = currency == HOME_CURRENCY
+    before_tax = money(sum((line.quantity * line.unit_amount for line in lines), Decimal(0)))
+    tax = money(before_tax * _HOME_TAX) if at_home else money(Decimal(0))
+    rows: list[Json] = [_line(line, at_home=at_home, is_bill=is_bill) for line in lines]
+    return {"LineItems": rows, "SubTotal": before_tax, "TotalTax": tax, "Total": before_tax + tax}
 
 
 def _line(line: Line, *, at_home: bool, is_bill: bool) -> Record:
@@ -87,7 +114,7 @@ def _line(line: Line, *, at_home: bool, is_bill: bool) -> Record:
         "TaxAmount": money(amount * _HOME_TAX) if at_home else money(Decimal(0)),
         "LineAmount": amount,
         "AccountCode": "300" if is_bill else "200",
-        "Tracking": [],
+        "Tracking": list(line.tracking),
         "Quantity": line.quantity.quantize(Decimal("0.0001")),
         "LineItemID": str(uuid.uuid4()),
     }
@@ -108,21 +135,8 @@ def stamp(now: datetime) -> Record:
     return {"UpdatedDateUTC": ms_date(now), "UpdatedDateUTCString": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
-def new_payment(amount: Decimal, paid_on: date, reference: str) -> Record:
-    """A payment as an invoice lists it."""
-    return {
-        "PaymentID": str(uuid.uuid4()),
-        "Date": calendar_ms(paid_on),
-        "Amount": money(amount),
-        "Reference": reference,
-        "CurrencyRate": Decimal("1.000000"),
-        "HasAccount": False,
-        "HasValidationErrors": False,
-    }
-
-
 def contact_stub(contact: Record) -> Record:
-    """A contact as every list of invoices carries it: the id, the name, and empty lists."""
+    """A contact as every list of documents carries it: the id, the name, and empty lists."""
     empty: list[Json] = []
     return {
         "ContactID": text_of(contact, "ContactID"),

@@ -1,7 +1,8 @@
 """Xero's rate limits: fixed windows a tenant and for the whole app, and calls in flight a tenant.
 
 developer.xero.com/documentation/guides/oauth2/limits: 60 calls a minute, 5 at once and a daily cap for each
-organisation, 10,000 a minute for the app. A window starts with its first call and does not roll.
+organisation, 10,000 a minute for the app. Windows do not roll and follow no clock's minute or midnight: each
+organisation's begin at moments of its own, here those of its first call, and only ``Retry-After`` tells them.
 """
 
 import math
@@ -16,16 +17,18 @@ DAY = timedelta(days=1)
 
 @dataclass
 class Window:
-    """Calls counted since the window began; a new window begins with the first call after it ended."""
+    """Calls counted since the window began; window follows window without a gap."""
 
     length: timedelta
     began: datetime | None = None
     used: int = 0
 
     def roll(self, now: datetime) -> None:
-        """Begin a new window where the old one is over."""
-        if self.began is None or now >= self.began + self.length:
-            self.began, self.used = now, 0
+        """Go on to the window that ``now`` is in, where the old one is over."""
+        if self.began is None:
+            self.began = now
+        elif over := (now - self.began) // self.length:
+            self.began, self.used = self.began + over * self.length, 0
 
     def seconds_left(self, now: datetime) -> int:
         """Whole seconds until this window ends, at least one."""
@@ -72,10 +75,12 @@ class Limits:
         for problem, window, cap in (
             ("day", use.day, settings.day_limit),
             ("minute", use.minute, settings.minute_limit),
-            ("appminute", self.app, settings.app_minute_limit),
         ):
             if window.used >= cap:
                 return Refusal(problem, window.seconds_left(now))
+        if self.app.used >= settings.app_minute_limit:
+            # Xero promises Retry-After for an organisation's windows only: nobody may count on it here.
+            return Refusal("appminute", None)
         self.spend(tenant_id, 1, now)
         return None
 

@@ -1,19 +1,24 @@
 """The parts of a running sandbox, made together and forgotten together."""
 
 import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import httpx
 
-from deployments.sandbox.books import Books, Change
+from deployments.sandbox.books import CONTACT, INVOICE, Books, Change
 from deployments.sandbox.callbacks import Callbacks
 from deployments.sandbox.company import company_books
 from deployments.sandbox.conditions import Conditions, SandboxSettings
 from deployments.sandbox.credentials import TENANT_ID
+from deployments.sandbox.email_book import MailBook
+from deployments.sandbox.email_lives import MailLives
 from deployments.sandbox.faults import Faults
 from deployments.sandbox.limits import Limits
 from deployments.sandbox.twilio_messages import MessageBook
+from deployments.sandbox.webhook_post import Poster
 from deployments.sandbox.webhooks import Webhooks
+from deployments.sandbox.wire import record_of, text_of
 from deployments.sandbox.xero_auth import XeroAuth
 
 
@@ -26,6 +31,8 @@ class Parts:
     tenants: dict[str, Books]
     webhooks: Webhooks
     callbacks: Callbacks
+    mails: MailBook
+    mail_lives: MailLives
     limits: Limits = field(default_factory=Limits)
     messages: MessageBook = field(default_factory=MessageBook)
     faults: Faults = field(default_factory=Faults)
@@ -38,20 +45,31 @@ class Parts:
     def stop(self) -> None:
         """End everything that runs in the background."""
         self.callbacks.stop()
+        self.webhooks.stop()
+        self.mail_lives.stop()
         if self._poster is not None:
             self._poster.cancel()
 
-    def changed(self, *changes: Change | None) -> None:
+    def changed(self, changes: Sequence[Change]) -> None:
         """Ring about what happened in the books."""
-        self.webhooks.rang([change for change in changes if change is not None])
+        along = self.conditions.settings.invoices_ring_contacts
+        self.webhooks.rang([*changes, *(self._of_contacts(changes) if along else ())])
+
+    def _of_contacts(self, changes: Iterable[Change]) -> Iterator[Change]:
+        for change in changes:
+            if change.category == INVOICE:
+                record = self.tenants[change.tenant_id].invoice(change.resource_id)
+                contact_id = text_of(record_of(record.get("Contact")), "ContactID")
+                yield Change(change.tenant_id, CONTACT, "UPDATE", contact_id, change.at)
 
     async def settle(self, seconds: float) -> bool:
-        """Wait until no webhook and no message is on its way; ``False`` where that took too long."""
+        """Wait until no webhook, message or email is on its way; ``False`` where that took too long."""
+        busy = (self.webhooks.under_way, self.callbacks.under_way, self.mail_lives.under_way)
         try:
             async with asyncio.timeout(seconds):
-                while self.webhooks.under_way.count or self.callbacks.under_way.count:
-                    await self.webhooks.under_way.nothing()
-                    await self.callbacks.under_way.nothing()
+                while any(one.count for one in busy):
+                    for one in busy:
+                        await one.nothing()
         except TimeoutError:
             return False
         return True
@@ -59,11 +77,13 @@ class Parts:
 
 def new_parts(settings: SandboxSettings, client: httpx.AsyncClient) -> Parts:
     """A fresh sandbox: the invented company's books, no token, no message, no fault."""
-    conditions = Conditions(settings)
+    conditions, mails = Conditions(settings), MailBook()
     return Parts(
         conditions=conditions,
         auth=XeroAuth(conditions),
         tenants={TENANT_ID: company_books(TENANT_ID, conditions.now())},
-        webhooks=Webhooks(conditions, client),
+        webhooks=Webhooks(conditions, Poster(conditions, client)),
         callbacks=Callbacks(conditions, client),
+        mails=mails,
+        mail_lives=MailLives(conditions, client, mails),
     )

@@ -2,7 +2,11 @@
 
 from datetime import date
 
+from deployments.sandbox.books import Group
+from deployments.sandbox.control_records import CreditSummary, GroupSummary, MoneySummary
 from deployments.sandbox.control_types import ContactSummary, InvoiceSummary, PaymentSummary
+from deployments.sandbox.crediting import kind_of
+from deployments.sandbox.payment_records import paid_on_of
 from deployments.sandbox.wire import (
     Record,
     amount_of,
@@ -27,7 +31,9 @@ def _day(record: Record, name: str) -> date | None:
 def invoice_summary(record: Record) -> InvoiceSummary:
     """An invoice's record in the accountant's words."""
     payments = tuple(
-        PaymentSummary(text_of(p, "PaymentID"), amount_of(p, "Amount"), read_ms_date(p["Date"]).date())
+        PaymentSummary(
+            text_of(p, "PaymentID"), amount_of(p, "Amount"), paid_on_of(p), text_of(p, "Reference")
+        )
         for p in records_of(record.get("Payments"))
     )
     return InvoiceSummary(
@@ -45,7 +51,47 @@ def invoice_summary(record: Record) -> InvoiceSummary:
         amount_paid=amount_of(record, "AmountPaid"),
         payments=payments,
         updated_at=read_ms_date(record["UpdatedDateUTC"]),
+        amount_credited=amount_of(record, "AmountCredited"),
+        expected_on=_day(record, "ExpectedPaymentDate"),
+        sent=record.get("SentToContact") is True,
     )
+
+
+def money_summary(row: Record) -> MoneySummary:
+    """A payment of ``/Payments`` in the accountant's words."""
+    return MoneySummary(
+        payment_id=text_of(row, "PaymentID"),
+        type=text_of(row, "PaymentType"),
+        status=text_of(row, "Status"),
+        document_id=text_of(record_of(row["Invoice"]), "InvoiceID"),
+        batch_id=text_of(row, "BatchPaymentID"),
+        amount=amount_of(row, "Amount"),
+        paid_on=paid_on_of(row),
+        reference=text_of(row, "Reference"),
+        updated_at=read_ms_date(row["UpdatedDateUTC"]),
+    )
+
+
+def credit_summary(record: Record) -> CreditSummary:
+    """A credit note, prepayment or overpayment in the accountant's words."""
+    return CreditSummary(
+        credit_id=text_of(record, "ID"),
+        category=kind_of(record).category,
+        number=text_of(record, "CreditNoteNumber"),
+        type=text_of(record, "Type"),
+        status=text_of(record, "Status"),
+        contact_id=text_of(record_of(record["Contact"]), "ContactID"),
+        currency=text_of(record, "CurrencyCode"),
+        total=amount_of(record, "Total"),
+        remaining=amount_of(record, "RemainingCredit"),
+        reference=text_of(record, "Reference"),
+        updated_at=read_ms_date(record["UpdatedDateUTC"]),
+    )
+
+
+def group_summary(group: Group) -> GroupSummary:
+    """A contact group in the accountant's words."""
+    return GroupSummary(group.group_id, group.name, group.status, tuple(sorted(group.members)))
 
 
 def contact_summary(record: Record) -> ContactSummary:
@@ -58,4 +104,7 @@ def contact_summary(record: Record) -> ContactSummary:
         status=text_of(record, "ContactStatus"),
         email=text_of(record, "EmailAddress"),
         phones=tuple((p[0], p[1], p[2], p[3]) for p in phones),
+        merged_into=text_of(record, "MergedToContactID"),
+        number=text_of(record, "ContactNumber"),
+        updated_at=read_ms_date(record["UpdatedDateUTC"]),
     )

@@ -12,11 +12,10 @@ from deployments.sandbox.wire import Json, Record, read_ms_date, text_of
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
-_ORDERS = {"invoiceid": "InvoiceID", "updateddateutc": "UpdatedDateUTC", "date": "Date", "duedate": "DueDate"}
 
 
 class QueryRefusedError(Exception):
-    """Xero cannot read a parameter's value: 400, ``QueryParseException``."""
+    """Xero cannot read a parameter's value: 400, ``QueryParseException``, with this message."""
 
 
 class NotModelledError(Exception):
@@ -63,7 +62,7 @@ def _whole(value: str) -> int:
     try:
         return int(value)
     except ValueError:
-        raise QueryRefusedError(value) from None
+        raise QueryRefusedError(f"{value} is no whole number") from None
 
 
 def listed(query: Mapping[str, str], name: str) -> frozenset[str] | None:
@@ -75,7 +74,7 @@ def truth(query: Mapping[str, str], name: str) -> bool:
     """A boolean parameter. Raises ``QueryRefusedError`` for another word."""
     value = query.get(name, "false").lower()
     if value not in {"true", "false"}:
-        raise QueryRefusedError(value)
+        raise QueryRefusedError(f"{value} is neither true nor false")
     return value == "true"
 
 
@@ -91,7 +90,7 @@ def modified_since(request: Request) -> datetime | None:
             moment = read(value)
         except ValueError:
             continue
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return None
 
 
@@ -99,7 +98,8 @@ def changed_since(rows: Iterable[Record], since: datetime | None) -> list[Record
     """The rows changed at or after that second."""
     if since is None:
         return list(rows)
-    return [row for row in rows if read_ms_date(row["UpdatedDateUTC"]) >= since.replace(microsecond=0)]
+    second = since.replace(microsecond=0)
+    return [row for row in rows if read_ms_date(row["UpdatedDateUTC"]) >= second]
 
 
 def chosen(rows: Iterable[Record], name: str, words: frozenset[str] | None) -> list[Record]:
@@ -107,14 +107,18 @@ def chosen(rows: Iterable[Record], name: str, words: frozenset[str] | None) -> l
     return [row for row in rows if words is None or text_of(row, name).lower() in words]
 
 
-def ordered(rows: Iterable[Record], order: str | None, id_name: str) -> list[Record]:
-    """The rows in the asked order, by default ``UpdatedDateUTC ASC`` and then the id."""
+def ordered(rows: Iterable[Record], order: str | None, names: Sequence[str]) -> list[Record]:
+    """The rows in the asked order, by default ``UpdatedDateUTC ASC`` and then the id.
+
+    ``names`` are the fields that the rows may be ordered by, the id first.
+    """
     words = (order or "UpdatedDateUTC").split()
-    name = _ORDERS.get(words[0].lower()) if words else None
+    known = {name.lower(): name for name in names}
+    name = known.get(words[0].lower()) if words else None
     way = words[1].upper() if len(words) > 1 else "ASC"
     if name is None or way not in {"ASC", "DESC"} or len(words) > 2:
-        raise QueryRefusedError(order or "")
-    by_id = sorted(rows, key=lambda row: text_of(row, id_name))
+        raise QueryRefusedError(f"No such order: {order}")
+    by_id = sorted(rows, key=lambda row: text_of(row, names[0]))
     return sorted(by_id, key=lambda row: _sortable(row.get(name)), reverse=way == "DESC")
 
 
