@@ -87,7 +87,7 @@ def connect(
         list[str] | None, typer.Option("--tenant", metavar="ID", help="this one; may be said several times")
     ] = None,
 ) -> None:
-    """Connect organisations of Xero: agree in the browser, and choose. It is also the mend for a lost consent."""
+    """Connect organisations of Xero: agree in the browser, and choose. It also renews a lost consent."""
     from deployments.connect_command import main as connect_main
     from deployments.connect_consent import Choice
 

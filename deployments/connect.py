@@ -1,29 +1,24 @@
-"""Connects the organisations of a custom connection: ``python -m deployments.connect``."""
+"""What `duebell up` connects at its start, without a person: ``python -m deployments.connect``."""
 
 import sys
 from contextlib import closing
 
-from deployments.provision import ensure_tenant_limits
+from deployments.connect_pace import paced
 from duebell.access import unpaced
-from duebell.connecting import Connected, connect_custom
+from duebell.connecting import Connected, PaceOf, connect_custom, finish
 from duebell.errors import ConfigurationError, DuebellError, Transient
-from duebell.ledger import tenants
+from duebell.ledger import consents, tenants
+from duebell.ledger.tables import Tenant
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
-from duebell.settings import Grant, Settings, load
-from duebell.xero.client import Pace
-from tasks._prefect import pace_of
+from duebell.settings import Grant, load
+
+NOT_YET = "no organisation is connected yet: run `duebell connect` in another terminal"
 
 
-def paced(tenant_id: str) -> Pace:
-    """The tenant's pace through Prefect's limits, which are made here, when the tenant connects."""
-    ensure_tenant_limits(tenant_id)
-    return pace_of(tenant_id)
-
-
-def connect(resources: Resources) -> tuple[Connected, ...]:
-    """Connect what the credentials open. Raises ``ConfigurationError`` and what reading Xero raises."""
-    return connect_custom(resources, paced, unpaced)
+def connect(resources: Resources, pace_of: PaceOf) -> tuple[Connected, ...]:
+    """Connect what a custom connection opens. Raises ``ConfigurationError`` and what reading Xero raises."""
+    return connect_custom(resources, pace_of, unpaced)
 
 
 def told(connected: Connected) -> str:
@@ -34,12 +29,35 @@ def told(connected: Connected) -> str:
     return f"{connected.name}: connected; {connected.known} invoices read{news}; old ones stay untold"
 
 
-def _require_custom_connection(settings: Settings) -> None:
-    if settings.xero_grant is not Grant.CLIENT_CREDENTIALS:
-        raise ConfigurationError(
-            "XERO_GRANT is authorization_code, and connecting in the browser is not ready yet: make a custom "
-            "connection at developer.xero.com/app/manage and set XERO_GRANT=client_credentials"
-        )
+def at_start(resources: Resources) -> list[str]:
+    """Connect a custom connection, or go on with what people consented to; returns what a person is told."""
+    if resources.settings.xero_grant is Grant.AUTHORIZATION_CODE:
+        return go_on(resources, paced)
+    try:
+        return [told(one) for one in connect(resources, paced)]
+    except Transient as error:
+        return [_go_on_without(resources, error)]
+
+
+def go_on(resources: Resources, pace_of: PaceOf) -> list[str]:
+    """Have every connected tenant's limits, and end a first sync that was cut off.
+
+    Raises ``ConfigurationError`` where nothing is connected and the settings would let nothing be.
+    """
+    standing = [tenant for _, tenant in consents.standing(resources.engine)]
+    if not standing:
+        resources.settings.require(Use.XERO_CONSENT)
+        return [NOT_YET]
+    return [_gone_on(resources, tenant, pace_of) for tenant in standing]
+
+
+def _gone_on(resources: Resources, tenant: Tenant, pace_of: PaceOf) -> str:
+    if tenant.state != "connected":
+        return f"{tenant.name}: {tenant.state}, and rests until `duebell connect`"
+    try:
+        return told(finish(resources, tenant.tenant_id, pace_of(tenant.tenant_id)))
+    except DuebellError as error:
+        return f"{tenant.name}: {error}"
 
 
 def _go_on_without(resources: Resources, error: Transient) -> str:
@@ -54,13 +72,8 @@ def _go_on_without(resources: Resources, error: Transient) -> str:
 def main() -> int:
     """Connect, and say what was connected; returns the exit status."""
     try:
-        settings = load(uses=[Use.XERO])
-        _require_custom_connection(settings)
-        with closing(open_resources(settings)) as resources:
-            try:
-                lines = [told(one) for one in connect(resources)]
-            except Transient as error:
-                lines = [_go_on_without(resources, error)]
+        with closing(open_resources(load(uses=[Use.XERO]))) as resources:
+            lines = at_start(resources)
         sys.stdout.write("".join(f"{line}\n" for line in lines))
     except (ConfigurationError, DuebellError) as error:
         sys.stderr.write(f"{error}\n")

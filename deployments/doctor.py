@@ -1,7 +1,6 @@
 """``duebell doctor``: every setting, where it came from, what is wrong and the mend; one call a provider."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx
@@ -10,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 from sqlmodel import func, select
 
-from duebell.access import XeroAccess, unpaced
-from duebell.calls import Purpose
+from deployments import doctor_calls, doctor_consent, doctor_xero_feed
+from deployments.findings import Finding
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.ledger import tenants, trail
@@ -23,16 +22,7 @@ from duebell.setting_needs import Use
 from duebell.setting_shapes import is_loopback
 from duebell.settings import SettingLine, describe, load
 
-USES = (Use.XERO, Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, Use.SMS)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. ``sound`` is false where a person has something to mend."""
-
-    what: str
-    said: str
-    sound: bool = True
+USES = (Use.XERO, Use.XERO_CONSENT, Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, Use.SMS)
 
 
 def main(console: Console) -> int:
@@ -100,7 +90,10 @@ def look(resources: Resources) -> list[Finding]:
         ("Prefect", _prefect),
         ("Twilio", _twilio),
         ("Xero", _xero),
+        ("calls to Xero", doctor_calls.look),
+        ("consents", doctor_consent.look),
         ("webhooks", _webhooks),
+        ("changes", doctor_xero_feed.look),
     ]
     findings: list[Finding] = []
     for what, look_at in looks:
@@ -130,7 +123,7 @@ def _policy(resources: Resources) -> list[Finding]:
     policy = resources.policy
     kinds = {INVOICE_ISSUED: policy.invoice_issued, PAYMENT_RECEIVED: policy.payment_received}
     for kind in kinds:
-        resources.templates.check_sms(kind)
+        resources.templates.check(kind)
     said = [
         f"{kind.replace('_', ' ')} is {'on' if rules.enabled else 'off'}" for kind, rules in kinds.items()
     ]
@@ -167,16 +160,8 @@ def _xero(resources: Resources) -> list[Finding]:
         return [Finding("Xero", "was not asked, because its settings are missing", sound=False)]
     connected = tenants.connected(resources.engine)
     if not connected:
-        return [Finding("Xero", "no organisation is connected: `duebell up` connects it", sound=False)]
-    findings: list[Finding] = []
-    for tenant in connected:
-        access = XeroAccess(resources, tenant.tenant_id, unpaced, "doctor", Purpose.DOCTOR)
-        organisation = access.ask(access.client.organisation)
-        left = tenants.get(resources.engine, tenant.tenant_id).day_remaining
-        review = ": `duebell go-live` lets it send" if tenant.sending == "review" else ""
-        said = f"{organisation.name} is connected, its sending is {tenant.sending}{review}"
-        findings.append(Finding("Xero", f"{said}; {left} calls left today"))
-    return findings
+        return [Finding("Xero", "no organisation is connected: run `duebell connect`", sound=False)]
+    return [doctor_calls.asked(resources, tenant) for tenant in connected]
 
 
 def _webhooks(resources: Resources) -> list[Finding]:

@@ -156,10 +156,11 @@ class Installation:
         if server is not None and not server.running() and self._server_restarts.look(server.start):
             self._say(f"Prefect's server ended and is started again: see {server.log}")
 
-    def stay(self) -> None:
-        """Watch the processes until somebody asks to stop."""
+    def stay(self, look: Callable[[], None] = lambda: None) -> None:
+        """Watch the processes until somebody asks to stop, and ``look`` each time."""
         while not self.stop_asked.asked.wait(0.5):
             self.watch()
+            look()
 
     def stop(self) -> None:
         """End every process in less than ten seconds: what works first, then what it talks to."""

@@ -1,14 +1,17 @@
 """Connecting organisations: tokens, the tenant's row, and the first sync, which is silent."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from duebell import tokens
 from duebell.access import XeroAccess
+from duebell.calls import Purpose
+from duebell.consent import Consented
 from duebell.errors import ConfigurationError, Permanent
-from duebell.ledger import inbox, snapshots, tenants
+from duebell.ledger import consents, inbox, snapshots, tenants
+from duebell.ledger.calls import counter
 from duebell.ledger.inbox import NewEvent
 from duebell.model import Connection
 from duebell.reading import XeroReader
@@ -43,16 +46,53 @@ def connect_custom(resources: Resources, pace_of: PaceOf, no_pace: Pace) -> tupl
     token_set_id = f"{GRANT}:{resources.settings.xero_client_id}"
     answer = resources.identity().client_credentials(SCOPES)
     tokens.store(resources.engine, resources.vault, token_set_id, GRANT, answer, now=resources.clock())
-    opened = _organisations(resources, token_set_id, no_pace)
+    opened = organisations(resources, token_set_id, no_pace)
     if not opened:
         raise ConfigurationError(
             "the Xero app of XERO_CLIENT_ID opens no organisation: authorise the custom connection at "
             "developer.xero.com/app/manage"
         )
-    return tuple(_connect(resources, one, token_set_id, pace_of(one.tenant_id)) for one in opened)
+    return tuple(connect_one(resources, one, token_set_id, pace_of(one.tenant_id)) for one in opened)
 
 
-def _organisations(resources: Resources, token_set_id: str, no_pace: Pace) -> tuple[Connection, ...]:
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An organisation that a consent opens: whether it added it, and whether it is connected already."""
+
+    connection: Connection
+    added: bool
+    connected: bool
+
+
+def offers(resources: Resources, consented: Consented, no_pace: Pace) -> tuple[Offer, ...]:
+    """What the consent opens, what it added first. Tenants that are known already rest on it from now on.
+
+    Raises ``ConfigurationError`` where it opens nothing, and what the client raises.
+    """
+    opened = organisations(resources, consented.token_set_id, no_pace)
+    if not opened:
+        raise ConfigurationError(
+            "the consent opens no organisation: run `duebell connect` again and choose one on Xero's page"
+        )
+    ids = [one.tenant_id for one in opened]
+    consents.carry_over(resources.engine, consented.token_set_id, ids, now=resources.clock())
+    connected = {tenant.tenant_id for tenant in tenants.connected(resources.engine)}
+    return in_order(opened, consented.auth_event_id, connected)
+
+
+def in_order(
+    opened: Sequence[Connection], auth_event_id: str, connected: Collection[str]
+) -> tuple[Offer, ...]:
+    """The organisations as they are offered: those that the consent added first, then by name."""
+    found = [
+        Offer(one, bool(auth_event_id) and one.auth_event_id == auth_event_id, one.tenant_id in connected)
+        for one in opened
+    ]
+    return tuple(sorted(found, key=lambda one: (not one.added, one.connection.tenant_name.casefold())))
+
+
+def organisations(resources: Resources, token_set_id: str, no_pace: Pace) -> tuple[Connection, ...]:
+    """Every organisation that a token set opens. Raises what the client raises."""
     client = _client(resources, token_set_id, "", no_pace)
     return tuple(one for one in client.connections() if one.tenant_type == "ORGANISATION")
 
@@ -64,21 +104,30 @@ def _client(resources: Resources, token_set_id: str, tenant_id: str, pace: Pace)
         lambda: tokens.read(resources.engine, resources.vault, token_set_id).access,
         tenant_id,
         pace,
-        lambda _limits: None,
+        counter(resources.engine, tenant_id, Purpose.CONNECT, resources.clock),
     )
 
 
-def _connect(resources: Resources, connection: Connection, token_set_id: str, pace: Pace) -> Connected:
+def connect_one(resources: Resources, connection: Connection, token_set_id: str, pace: Pace) -> Connected:
+    """Connect one organisation and read what is there, in silence, unless that was done before.
+
+    Raises what the client raises.
+    """
     tenant_id = connection.tenant_id
     organisation = _client(resources, token_set_id, tenant_id, pace).organisation()
     tenants.connect(resources.engine, connection, token_set_id, organisation, now=resources.clock())
+    return finish(resources, tenant_id, pace)
+
+
+def finish(resources: Resources, tenant_id: str, pace: Pace) -> Connected:
+    """Do a tenant's first sync, unless that is behind it. Raises what the client raises."""
     tenant = tenants.get(resources.engine, tenant_id)
     if tenant.synced_at is not None:
-        return Connected(tenant_id, organisation.name, 0, 0)
+        return Connected(tenant_id, tenant.name, 0, 0)
     if tenant.watched_from is None:
         raise Permanent(f"tenant {tenant_id} has no time from which it is watched")
     known, news = first_sync(resources, tenant_id, tenant.watched_from, pace)
-    return Connected(tenant_id, organisation.name, known, news)
+    return Connected(tenant_id, tenant.name, known, news)
 
 
 def first_sync(resources: Resources, tenant_id: str, watched_from: datetime, pace: Pace) -> tuple[int, int]:
@@ -87,7 +136,7 @@ def first_sync(resources: Resources, tenant_id: str, watched_from: datetime, pac
     Returns how many invoices there are and how many of them are news. Nothing of the tenant is handled
     before this ends, so that no old invoice is ever announced.
     """
-    reader = XeroReader(XeroAccess(resources, tenant_id, pace, OWNER))
+    reader = XeroReader(XeroAccess(resources, tenant_id, pace, OWNER, Purpose.FIRST_SYNC))
     known = reader.first_sync(watched_from)
     news = snapshots.never_compared(resources.engine, tenant_id)
     events = [

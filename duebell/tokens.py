@@ -4,20 +4,32 @@ A refresh token rotates: two refreshers at once would leave the one that is stor
 Xero has retired. So: lease, look again, refresh, commit, and only then use.
 """
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, Engine, update
-from sqlmodel import col
+from sqlalchemy import Engine
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_random
 
 from duebell.audit import Entry
 from duebell.clock import Clock
 from duebell.errors import ConfigurationError, ReconnectNeeded, Transient
-from duebell.ledger.engine import reading
+from duebell.failpoints import fail_point
 from duebell.ledger.tables import TokenSet
+from duebell.ledger.token_sets import (
+    LEASE,
+    VALID,
+    Lease,
+    drop_lease,
+    keep_refreshed,
+    mark_refused,
+    revive,
+    still_holds,
+    take_lease,
+    usable,
+)
 from duebell.ledger.writing import writing
 from duebell.vault import Vault
 from duebell.xero.identity import TokenAnswer
@@ -25,10 +37,11 @@ from duebell.xero.identity import TokenAnswer
 EARLY = timedelta(minutes=5)
 """A token is refreshed this long before Xero ends it."""
 
-LEASE = timedelta(seconds=75)
-"""Longer than the token endpoint may take to answer, which is a minute."""
+GRACE = timedelta(minutes=30)
+"""How long a refresh token that was rotated still works (Xero's staff, community.xero.com 105714701)."""
 
 PURPOSE = "xero token set"
+log = logging.getLogger("duebell.tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +52,38 @@ class Tokens:
     refresh: SecretStr | None
     previous_refresh: SecretStr | None
     expires_at: datetime
+    refreshed_at: datetime
 
 
 def store(
-    engine: Engine, vault: Vault, token_set_id: str, grant: str, answer: TokenAnswer, *, now: datetime
+    engine: Engine,
+    vault: Vault,
+    token_set_id: str,
+    grant: str,
+    answer: TokenAnswer,
+    *,
+    now: datetime,
+    consented: bool = False,
 ) -> None:
-    """Keep a new token set, or replace one after a new consent."""
+    """Keep a new token set, or put it in the place of an older one; tenants that rested on that go on.
+
+    ``consented``: a person agreed to it just now, in the browser.
+    """
     with writing(engine, now) as book:
         row = book.session.get(TokenSet, token_set_id)
         if row is None:
             row = TokenSet(token_set_id=token_set_id, grant=grant, expires_at=now, refreshed_at=now)
-        row.grant, row.state = grant, "valid"
+        row.grant, row.state = grant, VALID
         row.sealed = _sealed(vault, token_set_id, answer, None)
+        row.scopes = " ".join(answer.scopes)
+        row.consented_at = now if consented else row.consented_at
         row.expires_at = now + timedelta(seconds=answer.expires_in)
         row.refreshed_at = now
         row.version += 1
         row.lease_until = None
         book.session.add(row)
         book.audit(Entry("connect", "tokens stored", "token_set", token_set_id, details={"grant": grant}))
+        revive(book, token_set_id)
 
 
 def _sealed(vault: Vault, token_set_id: str, answer: TokenAnswer, previous: SecretStr | None) -> str:
@@ -73,13 +100,14 @@ def read(engine: Engine, vault: Vault, token_set_id: str) -> Tokens:
 
     Raises ``ConfigurationError`` where there is none, ``ReconnectNeeded`` where Xero has refused it.
     """
-    row = _usable(engine, token_set_id)
+    row = usable(engine, token_set_id)
     data = vault.open(PURPOSE, token_set_id, row.sealed)
     return Tokens(
         SecretStr(str(data["access"])),
         _secret(data, "refresh"),
         _secret(data, "previous_refresh"),
         row.expires_at,
+        row.refreshed_at,
     )
 
 
@@ -110,7 +138,7 @@ def ensure_fresh(
     """
 
     def once() -> datetime | None:
-        row = _usable(engine, token_set_id)
+        row = usable(engine, token_set_id)
         stale = force is not None and row.refreshed_at <= force
         if not stale and row.expires_at - EARLY > clock():
             return row.expires_at
@@ -132,113 +160,47 @@ def _patience() -> Retrying:
     )
 
 
-def _usable(engine: Engine, token_set_id: str) -> TokenSet:
-    with reading(engine) as session:
-        row = session.get(TokenSet, token_set_id)
-    if row is None:
-        raise ConfigurationError(f"token set {token_set_id} is not there: run `duebell connect`")
-    if row.state != "valid":
-        raise ReconnectNeeded(f"token set {token_set_id} was refused by Xero: run `duebell connect`")
-    return row
-
-
 def _refresh(
     engine: Engine, vault: Vault, seen: TokenSet, refresher: Refresher, owner: str, clock: Clock
 ) -> datetime | None:
     """Refresh under the lease; ``None`` where another holds it, or has refreshed since we looked."""
-    lease = _take_lease(engine, seen, owner, clock())
+    lease = take_lease(engine, seen, owner, clock())
     if lease is None:
         return None
-    tokens = read(engine, vault, seen.token_set_id)
     try:
-        answer = refresher(tokens)
+        tokens = read(engine, vault, seen.token_set_id)
+        answer, spent = _asked(engine, lease, tokens, refresher, clock)
     except ReconnectNeeded:
-        if not _refused(engine, lease, clock()):
+        if not mark_refused(engine, lease, clock()):
             return None  # another has taken over since, and spent the token that we were refused for
+        why = "Xero refuses token set %s: its organisations rest until `duebell connect`"
+        log.error(why, seen.token_set_id)  # noqa: TRY400 -- the text says it all
         raise
     except (Transient, ConfigurationError):
-        _drop_lease(engine, lease, clock())
+        drop_lease(engine, lease, clock())
         raise
-    return _store_refreshed(engine, vault, seen, tokens, answer, owner, clock())
-
-
-def _store_refreshed(
-    engine: Engine,
-    vault: Vault,
-    seen: TokenSet,
-    spent: Tokens,
-    answer: TokenAnswer,
-    owner: str,
-    now: datetime,
-) -> datetime | None:
-    token_set_id, version = seen.token_set_id, seen.version
+    fail_point("tokens-answered")
+    now = clock()
     expires = now + timedelta(seconds=answer.expires_in)
-    sealed = _sealed(vault, token_set_id, answer, spent.refresh)
-    with writing(engine, now) as book:
-        stored = book.session.exec(
-            update(TokenSet)
-            .where(col(TokenSet.token_set_id) == token_set_id, col(TokenSet.version) == version)
-            .values(
-                sealed=sealed,
-                expires_at=expires,
-                refreshed_at=now,
-                version=version + 1,
-                lease_owner=None,
-                lease_until=None,
-            )
-            .returning(col(TokenSet.version))
-        ).scalar_one_or_none()
-        if stored is not None:
-            details = {"version": stored}
-            book.audit(Entry(owner, "tokens refreshed", "token_set", token_set_id, details=details))
-    return expires if stored is not None else None
+    sealed = _sealed(vault, seen.token_set_id, answer, spent.refresh)
+    scopes = " ".join(answer.scopes)
+    kept = keep_refreshed(engine, lease, sealed, scopes, owner, expires=expires, now=now)
+    return expires if kept else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Lease:
-    """The right to refresh one version of a token set. ``until`` tells it from a later one."""
+def _asked(
+    engine: Engine, lease: Lease, tokens: Tokens, refresher: Refresher, clock: Clock
+) -> tuple[TokenAnswer, Tokens]:
+    """New tokens, and the ones that were spent for them: the newest, or once the ones before.
 
-    token_set_id: str
-    version: int
-    until: datetime
-
-    def is_held(self) -> ColumnElement[bool]:
-        """The condition under which its holder may still change the set."""
-        return (
-            (col(TokenSet.token_set_id) == self.token_set_id)
-            & (col(TokenSet.version) == self.version)
-            & (col(TokenSet.lease_until) == self.until)
-        )
-
-
-def _take_lease(engine: Engine, seen: TokenSet, owner: str, now: datetime) -> _Lease | None:
-    with writing(engine, now) as book:
-        taken = book.session.exec(
-            update(TokenSet)
-            .where(
-                col(TokenSet.token_set_id) == seen.token_set_id,
-                col(TokenSet.version) == seen.version,
-                col(TokenSet.lease_until).is_(None) | (col(TokenSet.lease_until) < now),
-            )
-            .values(lease_owner=owner, lease_until=now + LEASE)
-            .returning(col(TokenSet.version))
-        ).scalar_one_or_none()
-    return None if taken is None else _Lease(seen.token_set_id, taken, now + LEASE)
-
-
-def _drop_lease(engine: Engine, lease: _Lease, now: datetime) -> None:
-    with writing(engine, now) as book:
-        book.session.exec(update(TokenSet).where(lease.is_held()).values(lease_owner=None, lease_until=None))
-
-
-def _refused(engine: Engine, lease: _Lease, now: datetime) -> bool:
-    with writing(engine, now) as book:
-        marked = book.session.exec(
-            update(TokenSet)
-            .where(lease.is_held())
-            .values(state="refused", lease_owner=None, lease_until=None)
-            .returning(col(TokenSet.version))
-        ).scalar_one_or_none()
-        if marked is not None:
-            book.audit(Entry("xero", "tokens refused", "token_set", lease.token_set_id))
-    return marked is not None
+    Xero keeps a rotated refresh token alive for 30 minutes. That helps where the newest was stored by the
+    loser of two refreshers, and is one try only. Raises ``ReconnectNeeded`` where it does not help.
+    """
+    try:
+        return refresher(tokens), tokens
+    except ReconnectNeeded:
+        in_grace = tokens.previous_refresh and clock() - tokens.refreshed_at < GRACE
+        if not in_grace or not still_holds(engine, lease):
+            raise
+        before = replace(tokens, refresh=tokens.previous_refresh, previous_refresh=None)
+        return refresher(before), before

@@ -12,6 +12,7 @@ from deployments.sandbox.company import COMPANY_NAME
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
 from duebell.access import XeroAccess, unpaced
+from duebell.calls import Purpose
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Brake, Notification
 from duebell.reading import XeroReader
@@ -55,7 +56,7 @@ def issue_recently(office: Office) -> str:
     cafe = next(one for one in office.sandbox.contacts() if one.name == "Aro Street Cafe")
     invoice = office.sandbox.add_invoice(cafe.contact_id, "99.00")
     resources = open_resources(load(office.environment, env_file=None))
-    reader = XeroReader(XeroAccess(resources, credentials.TENANT_ID, unpaced, "test"))
+    reader = XeroReader(XeroAccess(resources, credentials.TENANT_ID, unpaced, "test", Purpose.POLL))
     reader.invoices([invoice.invoice_id], since=resources.clock())
     resources.close()
     return invoice.number

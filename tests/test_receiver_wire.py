@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from deployments.receiver.parts import Patience, ReceiverParts
 from deployments.receiver.reading import LARGEST_CALLBACK, LARGEST_DELIVERY
+from duebell.consent_answer import CALLBACK_PATH
 from duebell.ledger.engine import open_ledger
 from tests.support_ledger import copied
 from tests.support_receiver import (
@@ -177,6 +178,9 @@ ELSEWHERE = [
     ("CONNECT", "evil.example:443", 404),
     *[(method, path, 405) for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "XYZ")
       for path in (XERO, TWILIO)],
+    *[(method, CALLBACK_PATH, 405) for method in ("HEAD", "POST", "PUT", "DELETE", "OPTIONS", "XYZ")],
+    ("GET", f"{CALLBACK_PATH}/", 404),
+    ("GET", "/xero/%63allback", 404),
     ("POST", "/healthz", 405),
     ("POST", "/readyz", 405),
 ]  # fmt: skip

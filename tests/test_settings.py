@@ -215,3 +215,20 @@ def test_loopback_is_this_machine_and_no_other() -> None:
     assert not any(
         is_loopback(host) for host in ("", "localhost.evil.test", "10.0.0.1", "example.test", "128.0.0.1")
     )
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8787", "http://[::1]:8787", "http://duebell.example"])
+def test_xero_sends_no_browser_back_to_a_numbered_loopback_or_an_unencrypted_host(url: str) -> None:
+    by_consent = WHOLE | {"DUEBELL_PUBLIC_URL": url}
+    text = refused(by_consent, Use.XERO_CONSENT)
+    assert "DUEBELL_PUBLIC_URL is no address to which Xero sends a browser back" in text
+    assert "http://localhost:8787" in text
+    assert load(by_consent, None, [Use.XERO, Use.XERO_WEBHOOKS]).public_url == url
+    assert load(by_consent | {"XERO_GRANT": "client_credentials"}, None, tuple(Use)).public_url == url
+    with pytest.raises(ConfigurationError, match="DUEBELL_PUBLIC_URL"):
+        load(by_consent, None).require(Use.XERO_CONSENT)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8787", "http://LOCALHOST", "https://duebell.example"])
+def test_xero_sends_a_browser_back_to_localhost_by_its_name_and_to_https(url: str) -> None:
+    assert load(WHOLE | {"DUEBELL_PUBLIC_URL": url}, None, [Use.XERO_CONSENT]).missing_for(*Use) == []

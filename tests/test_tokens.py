@@ -16,11 +16,13 @@ from sqlmodel import col
 
 from duebell import tokens
 from duebell.access import XeroAccess
+from duebell.calls import Purpose
 from duebell.clock import system_clock
 from duebell.errors import ConfigurationError, ReconnectNeeded, TokenExpired, Transient
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.tables import TokenSet
-from duebell.tokens import LEASE, Refresher, Tokens, ensure_fresh
+from duebell.ledger.token_sets import LEASE
+from duebell.tokens import Refresher, Tokens, ensure_fresh
 from duebell.vault import Vault
 from duebell.xero.identity import TokenAnswer
 from tests.support_facts import MINUTE, NOW, TENANT, Hand, at_once, open_tenant, resources_over
@@ -284,7 +286,9 @@ def test_two_calls_that_used_the_same_ended_token_refresh_it_once(sqlite_ledger:
 
         return once
 
-    first, second = (XeroAccess(resources, TENANT, nullcontext, f"run {number}") for number in (1, 2))
+    first, second = (
+        XeroAccess(resources, TENANT, nullcontext, f"run {number}", Purpose.EVENTS) for number in (1, 2)
+    )
     inner = call(second, lambda: None)
     assert first.ask(call(first, lambda: second.ask(inner))) == "new-1"
     assert (used, len(granted)) == (["old", "old", "new-1", "new-1"], 1)

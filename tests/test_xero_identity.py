@@ -21,7 +21,15 @@ from duebell.errors import (
     ReconnectNeeded,
     Transient,
 )
-from duebell.xero.identity import CONSENT_SCOPES, SCOPES, TokenAnswer, XeroIdentity
+from duebell.xero.identity import (
+    CONSENT_SCOPES,
+    SCOPES,
+    Claims,
+    TokenAnswer,
+    XeroIdentity,
+    claims_of,
+    consent_url,
+)
 
 CLIENT_ID, CLIENT_SECRET = "0123456789ABCDEF0123456789ABCDEF", "the-app-secret"
 REFRESH_TOKEN = SecretStr("the-spent-refresh-token")
@@ -63,7 +71,11 @@ def test_each_grant_sends_its_form_and_the_app_by_basic_auth() -> None:
     requests = [
         sent_by(lambda identity: identity.client_credentials(SCOPES)),
         sent_by(lambda identity: identity.refresh(SecretStr("a+b&c=d"))),
-        sent_by(lambda identity: identity.authorization_code(SecretStr("code"), "https://us.test/callback")),
+        sent_by(
+            lambda identity: identity.authorization_code(
+                SecretStr("code"), "https://us.test/callback", SecretStr("verifier")
+            )
+        ),
     ]
     assert [form_of(request) for request in requests] == [
         {
@@ -71,7 +83,12 @@ def test_each_grant_sends_its_form_and_the_app_by_basic_auth() -> None:
             "scope": "accounting.invoices.read accounting.contacts.read accounting.settings.read",
         },
         {"grant_type": "refresh_token", "refresh_token": "a+b&c=d"},
-        {"grant_type": "authorization_code", "code": "code", "redirect_uri": "https://us.test/callback"},
+        {
+            "grant_type": "authorization_code",
+            "code": "code",
+            "redirect_uri": "https://us.test/callback",
+            "code_verifier": "verifier",
+        },
     ]
     for request in requests:
         assert (request.method, str(request.url)) == ("POST", "https://identity.xero.test/connect/token")
@@ -103,7 +120,7 @@ def test_a_custom_connection_has_no_refresh_token() -> None:
 
 def test_only_a_consent_asks_for_a_refresh_token() -> None:
     assert "offline_access" not in SCOPES
-    assert {"offline_access", *SCOPES} == set(CONSENT_SCOPES)
+    assert set(CONSENT_SCOPES) == {"offline_access", *SCOPES, "accounting.payments.read"}
     assert all(scope.endswith(".read") for scope in SCOPES)
 
 
@@ -202,3 +219,45 @@ def test_no_secret_shows_in_what_is_returned_or_raised() -> None:
 def test_any_answer_is_a_token_set_or_an_error_of_ours(status: int, body: bytes) -> None:
     with pytest.raises((DuebellError, ConfigurationError)):
         answering(status, body).refresh(REFRESH_TOKEN)
+
+
+def a_jwt(claims: object) -> SecretStr:
+    parts = [{"alg": "RS256"}, claims, "signature"]
+    spelt = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    return SecretStr(".".join(spelt))
+
+
+PERSON, EVENT = "1945393b-6eb7-4143-b083-7ab26cd7690b", "d0ddcf81-f942-4f4d-b3c7-f98045204db4"
+
+
+def test_an_access_token_says_whose_it_is_and_of_which_consent() -> None:
+    told = a_jwt({"xero_userid": PERSON.upper(), "authentication_event_id": EVENT, "scope": ["x"]})
+    assert claims_of(told) == Claims(PERSON, EVENT)
+    assert claims_of(a_jwt({"xero_userid": PERSON})) == Claims(PERSON, "")
+    assert claims_of(a_jwt({"xero_userid": 7, "authentication_event_id": EVENT})) == Claims("", EVENT)
+
+
+@pytest.mark.parametrize("claims", [None, [], "text", {}, {"xero_userid": "me:user:you"}])
+def test_a_token_that_says_nothing_usable_is_nobody_s(claims: object) -> None:
+    assert claims_of(a_jwt(claims)) == Claims()
+
+
+@given(st.text(max_size=200))
+def test_no_token_whatever_its_shape_raises(text: str) -> None:
+    for token in (text, f"a.{text}.b", "..", f"{text}.{text}.{text}"):
+        assert isinstance(claims_of(SecretStr(token)), Claims)
+
+
+def test_the_page_s_address_spells_what_was_asked_so_that_it_is_read_back() -> None:
+    url = httpx.URL(consent_url("https://login.xero.test/", CLIENT_ID, "http://localhost:1/x?", "s&t", "c="))
+    assert (url.host, url.path) == ("login.xero.test", "/identity/connect/authorize")
+    assert dict(url.params) == {
+        "response_type": "code",
+        "client_id": CLIENT_ID,
+        "redirect_uri": "http://localhost:1/x?",
+        "scope": " ".join(CONSENT_SCOPES),
+        "state": "s&t",
+        "code_challenge": "c=",
+        "code_challenge_method": "S256",
+    }
+    assert "+" not in str(url)

@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import SecretStr
@@ -19,14 +19,17 @@ from duebell.errors import (
 )
 from duebell.xero.answers import limit_word, retry_after_seconds
 from duebell.xero.fields import Fields
-from duebell.xero.reader import BadField, read_json
+from duebell.xero.reader import BadField, read_json, uuid_of
 from duebell.xero.transfer import USER_AGENT, Answer, Bounds, exchange
 
 SCOPES = ("accounting.invoices.read", "accounting.contacts.read", "accounting.settings.read")
 """What Duebell reads. Granular ones: apps made since March 2026 are refused the broad ones."""
 
-CONSENT_SCOPES = ("offline_access", *SCOPES)
-"""What a person consents to; ``offline_access`` is what brings a refresh token."""
+CONSENT_SCOPES = ("offline_access", *SCOPES, "accounting.payments.read")
+"""What a person consents to: a refresh token, and the list of payments too, which polling follows if it may.
+
+A custom connection is refused altogether where it asks for more than its page at Xero lists.
+"""
 
 LONGEST_LIFE = 86_400
 """Seconds. Xero's access tokens live 1,800; more than a day is no sane answer."""
@@ -40,6 +43,49 @@ MENDS = {
     "invalid_scope": "Xero refuses the scopes: choose accounting.invoices.read, accounting.contacts.read and "
     "accounting.settings.read for the app of XERO_CLIENT_ID at developer.xero.com/app/manage",
 }
+
+
+CONSENT_PAGE = "/identity/connect/authorize"
+
+
+def consent_url(login_url: str, client_id: str, redirect_uri: str, state: str, challenge: str) -> str:
+    """The page on which a person consents. ``challenge`` is the S256 of the PKCE verifier (RFC 7636)."""
+    query = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "scope": " ".join(CONSENT_SCOPES),
+        "state": state,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    return f"{login_url.rstrip('/')}{CONSENT_PAGE}?{urlencode(query, quote_via=quote)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Who consented, and in which consent, by Xero's ids; ``""`` where the token does not say."""
+
+    user_id: str = ""
+    auth_event_id: str = ""
+
+
+def claims_of(access_token: SecretStr) -> Claims:
+    """What an access token says of itself, as far as it is a JWT.
+
+    Its signature is not checked: it came from Xero's own endpoint over TLS, and decides about no access.
+    """
+    parts = access_token.get_secret_value().split(".")
+    if len(parts) != 3:
+        return Claims()
+    try:
+        said = read_json(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = Fields.of("the access token", said).raw
+    except (ValueError, BadAnswer):
+        return Claims()
+    return Claims(
+        uuid_of(claims.get("xero_userid")) or "", uuid_of(claims.get("authentication_event_id")) or ""
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +129,13 @@ class XeroIdentity:
         """The next token set. The old refresh token works for 30 more minutes, should this answer be lost."""
         return self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token.get_secret_value()})
 
-    def authorization_code(self, code: SecretStr, redirect_uri: str) -> TokenAnswer:
-        """The first token set of a consent; ``redirect_uri`` is the one that the consent was asked with."""
+    def authorization_code(self, code: SecretStr, redirect_uri: str, verifier: SecretStr) -> TokenAnswer:
+        """The first token set of a consent; the other two are those that the consent was asked with."""
         form = {
             "grant_type": "authorization_code",
             "code": code.get_secret_value(),
             "redirect_uri": redirect_uri,
+            "code_verifier": verifier.get_secret_value(),
         }
         return self._ask(form)
 
