@@ -1,27 +1,30 @@
 """Access to one tenant's Xero: a token that lasts, limits that are waited out, and doors found closed."""
 
+import random
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import SecretStr
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from duebell import tokens
+from duebell.calls import Purpose, Standing, after_refusal, next_turn, postponed, waits_until
 from duebell.errors import RateLimited, TenantDisconnected, TokenExpired
-from duebell.ledger import tenants
+from duebell.ledger import calls, tenants
 from duebell.resources import Resources
 from duebell.tokens import Tokens
-from duebell.xero.answers import Limits
+from duebell.xero.answers import CallMade
 from duebell.xero.client import Pace, XeroClient
 from duebell.xero.identity import SCOPES, TokenAnswer
 
-DAY_PARK = timedelta(hours=1)
-"""How long a tenant is left alone where Xero does not say when its day begins anew."""
+Sleep = Callable[[float], None]
+"""Waits so many seconds."""
 
-LONGEST_MINUTE = 65.0
-"""Seconds that a minute's limit may take to pass; a longer wait is for the caller's own retry."""
+MOST_REFUSALS = 4
+"""How often in a row one call may be refused before the caller's own retry takes over."""
 
 T = TypeVar("T")
 
@@ -33,31 +36,46 @@ def unpaced() -> Generator[None]:
 
 
 class XeroAccess:
-    """The way into one tenant, for a run or a command named ``owner``."""
+    """The way into one tenant, for a run or a command named ``owner`` that calls for one ``purpose``."""
 
-    def __init__(self, resources: Resources, tenant_id: str, pace: Pace, owner: str) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        tenant_id: str,
+        pace: Pace,
+        owner: str,
+        purpose: Purpose,
+        *,
+        sleep: Sleep = time.sleep,
+    ) -> None:
         self.resources = resources
         self.tenant = tenants.get(resources.engine, tenant_id)
+        self.sleep = sleep
         self._owner = owner
+        self._purpose = purpose
+        self._pace = pace
+        self._refusals = 0
         self.client = XeroClient(
             resources.xero_http,
             resources.settings.xero_api_url,
             self._access_token,
             tenant_id,
-            pace,
-            self._note_limits,
+            self._in_turn,
+            self._note,
         )
 
     def ask(self, call: Callable[[], T]) -> T:
         """Call with a token that lasts, once more where Xero ended it early; a minute's limit is waited out.
 
-        Raises what the client raises. A closed organisation is marked disconnected, and one whose daily calls
-        are used up is parked, before the error goes on.
+        Raises what the client raises, ``TenantParked`` while the day's calls are used up and
+        ``ReservedForMessages`` while its last ones are kept for other purposes; those two before anything is
+        asked. A closed organisation is marked disconnected before the error goes on.
         """
         self.refresh()
         asked_at = self.resources.clock()
+        # The next attempt waits, or finds the tenant parked, where every call of the tenant does.
         patience = Retrying(
-            retry=retry_if_exception(_waits), wait=_as_told, stop=stop_after_attempt(4), reraise=True
+            retry=retry_if_exception_type(RateLimited), stop=stop_after_attempt(MOST_REFUSALS), reraise=True
         )
         try:
             return patience(call)
@@ -67,10 +85,6 @@ class XeroAccess:
         except TenantDisconnected as closed:
             now = self.resources.clock()
             tenants.disconnect(self.resources.engine, self.tenant.tenant_id, str(closed), now=now)
-            raise
-        except RateLimited as limit:
-            if limit.problem == "day":
-                self._park(limit)
             raise
 
     def refresh(self, *, over: datetime | None = None) -> datetime:
@@ -98,31 +112,39 @@ class XeroAccess:
     def _access_token(self) -> SecretStr:
         return tokens.read(self.resources.engine, self.resources.vault, self.tenant.token_set_id).access
 
-    def _note_limits(self, limits: Limits) -> None:
-        tenants.note_limits(
-            self.resources.engine,
-            self.tenant.tenant_id,
-            limits.minute_remaining,
-            limits.day_remaining,
-            now=self.resources.clock(),
-        )
+    @contextmanager
+    def _in_turn(self) -> Generator[None]:
+        """Every request of a tenant passes here, whichever run makes it: at pace, and not before its time."""
+        self._stop_where_postponed()
+        with self._pace():
+            self._wait()
+            yield
 
-    def _park(self, limit: RateLimited) -> None:
+    def _wait(self) -> None:
+        """Return when a request may leave: what the ledger says may change while others wait here too."""
+        while True:
+            standing, now = self._stop_where_postponed(), self.resources.clock()
+            until = waits_until(standing, now)
+            if until is not None:
+                # A little apart, so that those who wait together do not all leave at once.
+                apart = random.random()  # noqa: S311 - it spreads calls, it guards nothing
+                self.sleep((until - now).total_seconds() + apart)
+            elif next_turn(standing, now) is None or self._takes_turn(standing, now):
+                return
+
+    def _stop_where_postponed(self) -> Standing:
+        tenant_id = self.tenant.tenant_id
+        standing = calls.standing(self.resources.engine, tenant_id)
+        why = postponed(tenant_id, standing, self._purpose, self.resources.clock())
+        if why is not None:
+            raise why
+        return standing
+
+    def _takes_turn(self, standing: Standing, now: datetime) -> bool:
+        return calls.take_turn(self.resources.engine, self.tenant.tenant_id, standing, now=now)
+
+    def _note(self, call: CallMade) -> None:
         now = self.resources.clock()
-        wait = timedelta(seconds=limit.retry_after) if limit.retry_after else DAY_PARK
-        tenants.park(self.resources.engine, self.tenant.tenant_id, now + wait, str(limit), now=now)
-
-
-def _waits(error: BaseException) -> bool:
-    return (
-        isinstance(error, RateLimited)
-        and error.problem in {"minute", "concurrent", "appminute"}
-        and (error.retry_after or 0) <= LONGEST_MINUTE
-    )
-
-
-def _as_told(state: RetryCallState) -> float:
-    """Seconds to wait: Xero's own word, or a little longer each time where it said nothing."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, RateLimited) else None
-    return (asked or 2.0 * state.attempt_number) + 0.25 * state.attempt_number
+        self._refusals = self._refusals + 1 if call.refused else 0
+        then = after_refusal(call.refused, self._refusals, now) if call.refused else None
+        calls.note(self.resources.engine, self.tenant.tenant_id, self._purpose, call, then, now=now)

@@ -4,6 +4,9 @@
      ├── Transient                 the same call may succeed later
      │    ├── TokenExpired         refresh the token, then once more
      │    ├── RateLimited          Xero's or Twilio's limit; carries how long to wait
+     │    ├── Postponed            nothing was asked: it is not the time for it
+     │    │    ├── TenantParked           the day's calls are used up
+     │    │    └── ReservedForMessages    the day's last calls are kept for what leads to a message
      │    └── BadAnswer            an answer that is not what the interface promises
      └── Permanent                 the same call will fail again
           ├── ScopeMissing         consent lacks a scope: connect again
@@ -20,6 +23,8 @@ an address, an amount or a provider's body, because Prefect keeps every exceptio
 hands all its arguments to ``super().__init__`` in order, so that it survives pickling.
 """
 
+from datetime import datetime
+
 
 class ConfigurationError(Exception):
     """A setting, a file or a machine is not as it must be. The text names it and the mend."""
@@ -31,6 +36,28 @@ class DuebellError(Exception):
 
 class Transient(DuebellError):
     """The same call may succeed later."""
+
+
+class Postponed(Transient):
+    """Nothing was asked, for a reason that passes by itself; trying again at once would not help.
+
+    ``until`` is the time from which it may be tried again, ``None`` where nobody can say.
+    """
+
+    def __init__(self, text: str, until: datetime | None = None) -> None:
+        super().__init__(text, until)
+        self.until = until
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class TenantParked(Postponed):
+    """The organisation's daily calls are used up: Xero is left alone until ``until``."""
+
+
+class ReservedForMessages(Postponed):
+    """Few of the day's calls are left, and they are kept for what leads to a message."""
 
 
 class Permanent(DuebellError):

@@ -1,5 +1,6 @@
 """Reading Xero into the snapshots, with as few calls as the freshness that is asked for allows."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,10 +8,13 @@ from typing import cast
 
 from duebell.access import XeroAccess
 from duebell.errors import RecordNotFound, Transient
-from duebell.ledger import snapshots
+from duebell.known import MOST_MERGES
+from duebell.ledger import freshness, snapshots
 from duebell.model import Contact, Invoice, InvoiceType
+from duebell.xero import queries
+from duebell.xero.queries import IDS_PER_QUERY
 from duebell.xero.reader import compact_json, read_json
-from duebell.xero.records import BadRecord, Record, Records
+from duebell.xero.records import Records, T, joined
 from duebell.xero.transfer import AnswerTooLarge
 
 CONTACT_KEEPS = timedelta(hours=1)
@@ -51,40 +55,74 @@ class XeroReader:
 
         Raises what the client raises; a record that cannot be read or found is reported, not raised.
         """
-        kept = snapshots.invoices(self._engine, self._tenant_id, invoice_ids)
-        stale = [one for one in dict.fromkeys(invoice_ids) if one not in kept or kept[one].read_at < since]
-        if not stale:
-            return Reading(fresh=len(kept), read=0)
+        stale = self.stale(invoice_ids, since)
+        pieces = [(one,) for one in stale] if len(stale) <= FEW else queries.chunks(queries.record_ids(stale))
+        found = joined([self._read_invoices(piece) for piece in pieces])
+        self.read_contacts_of(record.value for record in found.good)
+        return _reading(invoice_ids, stale, found)
+
+    def stale(self, invoice_ids: Sequence[str], since: datetime) -> list[str]:
+        """Those of the invoices that were not read since."""
+        read = freshness.read_times(self._engine, self._tenant_id, invoice_ids)
+        return [one for one in dict.fromkeys(invoice_ids) if one not in read or read[one] < since]
+
+    def _read_invoices(self, ids: tuple[str, ...]) -> Records[Invoice]:
+        """One call, kept at once: what it cost is not lost where a later one fails."""
         now = self._clock()
         records = (
-            self._single(stale)
-            if len(stale) <= FEW
-            else self._access.ask(lambda: self._client.invoices(stale))
+            self._single(ids[0]) if len(ids) == 1 else self._access.ask(lambda: self._client.invoices(ids))
         )
-        self._save(records, now)
-        self._read_contacts_of(record.value for record in records.good)
-        return Reading(
-            fresh=len(set(invoice_ids)) - len(stale),
-            read=len(records.good),
-            missing=records.missing,
-            bad=tuple((bad.record_id, bad.reason) for bad in records.bad),
-        )
+        self.save_invoices(records, now)
+        return records
 
     def contacts(self, contact_ids: Sequence[str], *, since: datetime) -> Reading:
         """Have every contact as read at ``since`` or later."""
-        kept = snapshots.contacts(self._engine, self._tenant_id, contact_ids)
-        stale = [one for one in dict.fromkeys(contact_ids) if one not in kept or kept[one].read_at < since]
-        if not stale:
-            return Reading(fresh=len(kept), read=0)
+        wanted = self._stale_contacts(contact_ids, since)
+        known = freshness.contacts_known(self._engine, self._tenant_id) if len(wanted) > IDS_PER_QUERY else 0
+        if math.ceil(max(known, len(wanted)) / LARGEST_PAGE) < math.ceil(len(wanted) / IDS_PER_QUERY):
+            self._list_contacts(frozenset(wanted))
+        stale = self._stale_contacts(wanted, since)
+        found = joined([self._read_contacts(piece) for piece in queries.chunks(queries.record_ids(stale))])
+        if wanted:
+            self._read_survivors(contact_ids)
+        return _reading(contact_ids, wanted, found)
+
+    def _read_survivors(self, contact_ids: Sequence[str]) -> None:
+        """Of contacts that were merged into others, those others too, where they were never read."""
+        ids: Sequence[str] = contact_ids
+        for _ in range(MOST_MERGES):
+            kept = snapshots.contacts(self._engine, self._tenant_id, ids)
+            merged_to = {one.contact.merged_to for one in kept.values() if one.contact.merged_to}
+            ids = sorted(
+                merged_to - set(snapshots.contacts(self._engine, self._tenant_id, sorted(merged_to)))
+            )
+            if not ids:
+                return
+            for piece in queries.chunks(queries.record_ids(ids)):
+                self._read_contacts(piece)
+
+    def _stale_contacts(self, contact_ids: Sequence[str], since: datetime) -> list[str]:
+        read = freshness.contact_read_times(self._engine, self._tenant_id, contact_ids)
+        return [one for one in dict.fromkeys(contact_ids) if one not in read or read[one] < since]
+
+    def _read_contacts(self, ids: tuple[str, ...]) -> Records[Contact]:
         now = self._clock()
-        records = self._access.ask(lambda: self._client.contacts(stale))
-        self._save_contacts(records.good, now)
-        return Reading(
-            fresh=len(set(contact_ids)) - len(stale),
-            read=len(records.good),
-            missing=records.missing,
-            bad=tuple((bad.record_id, bad.reason) for bad in records.bad),
-        )
+        records = self._access.ask(lambda: self._client.contacts(ids))
+        self.save_contacts(records, now)
+        return records
+
+    def _list_contacts(self, wanted: frozenset[str]) -> None:
+        """Read the list of all contacts, as long as that takes fewer calls than the ids that are left."""
+        left, page, pages = set(wanted), 1, 1
+        while left and page <= pages and pages - page < math.ceil(len(left) / IDS_PER_QUERY):
+            now = self._clock()
+            try:
+                records = self._access.ask(lambda: self._client.contact_page(page))  # noqa: B023 - asked at once
+            except AnswerTooLarge:
+                return
+            self.save_contacts(records.only(wanted), now)
+            left -= {one.value.contact_id for one in records.good}
+            page, pages = page + 1, records.page_count or 1
 
     def first_sync(self, watched_from: datetime) -> int:
         """Read every invoice as known, but for those updated since ``watched_from``; returns how many.
@@ -122,40 +160,30 @@ class XeroReader:
     def _page(self, page: int, size: int) -> Records[Invoice]:
         return self._access.ask(lambda: self._client.invoice_page(page, size))
 
-    def _single(self, invoice_ids: Sequence[str]) -> Records[Invoice]:
-        good: list[Record[Invoice]] = []
-        bad: list[BadRecord] = []
-        missing: list[str] = []
-        for invoice_id in invoice_ids:
-            try:
-                records = self._access.ask(lambda: self._client.invoice(invoice_id))  # noqa: B023 - asked at once
-            except RecordNotFound:
-                missing.append(invoice_id)
-            else:
-                good += records.good
-                bad += records.bad
-                missing += records.missing
-        return Records(good=tuple(good), bad=tuple(bad), missing=tuple(missing))
+    def _single(self, invoice_id: str) -> Records[Invoice]:
+        try:
+            return self._access.ask(lambda: self._client.invoice(invoice_id))
+        except RecordNotFound:
+            return Records(missing=(invoice_id,))
 
-    def _save(self, records: Records[Invoice], now: datetime) -> None:
+    def save_invoices(self, records: Records[Invoice], read_at: datetime) -> None:
+        """Keep invoices, and the contacts that came whole with them, as read at ``read_at``."""
         pairs = [(record.value, record.body) for record in records.good]
-        snapshots.save_invoices(self._engine, self._tenant_id, pairs, read_at=now)
+        snapshots.save_invoices(self._engine, self._tenant_id, pairs, read_at=read_at)
         embedded = [
             (invoice.contact, compact_json(_field(body, "Contact")))
             for invoice, body in pairs
             if invoice.contact is not None
         ]
-        snapshots.save_contacts(self._engine, self._tenant_id, embedded, read_at=now)
+        snapshots.save_contacts(self._engine, self._tenant_id, embedded, read_at=read_at)
 
-    def _save_contacts(self, records: Iterable[Record[Contact]], now: datetime) -> None:
-        snapshots.save_contacts(
-            self._engine,
-            self._tenant_id,
-            ((record.value, record.body) for record in records),
-            read_at=now,
-        )
+    def save_contacts(self, records: Records[Contact], read_at: datetime) -> None:
+        """Keep contacts as read at ``read_at``."""
+        pairs = ((record.value, record.body) for record in records.good)
+        snapshots.save_contacts(self._engine, self._tenant_id, pairs, read_at=read_at)
 
-    def _read_contacts_of(self, invoices: Iterable[Invoice]) -> None:
+    def read_contacts_of(self, invoices: Iterable[Invoice]) -> None:
+        """Have the contact of every sales invoice that did not bring its own, an hour old at most."""
         wanted = {
             invoice.contact_id
             for invoice in invoices
@@ -163,6 +191,15 @@ class XeroReader:
         }
         if wanted:
             self.contacts(sorted(wanted), since=self._clock() - CONTACT_KEEPS)
+
+
+def _reading(asked: Sequence[str], stale: Sequence[str], found: Records[T]) -> Reading:
+    return Reading(
+        fresh=len(set(asked)) - len(stale),
+        read=len(stale) - len(found.missing) - len(found.bad),
+        missing=found.missing,
+        bad=tuple((bad.record_id, bad.reason) for bad in found.bad),
+    )
 
 
 def _field(body: str, name: str) -> object:

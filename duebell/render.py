@@ -6,18 +6,18 @@ pass: what a value says is never read as a template.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError, pass_context
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from duebell import money
 from duebell.errors import TemplateProblem
+from duebell.render_filters import FILTERS, refuse_blank
 from duebell.render_values import Blank, Fields, Link, cleaned
 from duebell.template_rules import refuse_breaches
 
@@ -27,7 +27,7 @@ LARGEST_TEMPLATE = 8 * 1024
 LARGEST_OUTPUT = 12 * 1024
 LONGEST_SMS = 1600  # twilio.com/docs/api/errors/21617
 BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
-KIND = re.compile(r"[a-z]+(_[a-z]+)*")
+KIND = re.compile(r"[a-z]+(_[a-z]+)*(/[a-z][a-z0-9_-]*)?")  # with the variant that a rule asks for
 
 
 class Templates:
@@ -160,7 +160,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 def _never_blank(value: object) -> object:
     """Nobody is to read "Hi ,": an empty field is printed only behind ``default`` or an ``if``."""
-    _refuse_blank(value)
+    refuse_blank(value)
     if isinstance(value, (Fields, tuple)):
         raise TemplateProblem("a whole group or list is printed where one of its fields is meant")
     if isinstance(value, (Decimal, date)):
@@ -168,11 +168,6 @@ def _never_blank(value: object) -> object:
     if value == "":
         raise TemplateProblem("a field became empty through its filters")
     return value
-
-
-def _refuse_blank(value: object) -> None:
-    if isinstance(value, Blank):
-        raise TemplateProblem(f"the field {value.place} is empty; guard it with if, or with default")
 
 
 def _collect(template: Template, fields: Fields) -> str:
@@ -194,58 +189,3 @@ def _line_of(trace: TracebackType | None, name: str) -> int:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
-
-
-@pass_context
-def _money(context: Context, amount: object, currency: object = "") -> str:
-    _refuse_blank(amount)
-    if isinstance(amount, str):  # the caller wrote it out already
-        return amount
-    if not isinstance(amount, Decimal) or not isinstance(currency, str) or not currency:
-        raise TemplateProblem("money is written like this: invoice.total | money(invoice.currency)")
-    return money.format_amount(amount, currency, _locale(context))
-
-
-@pass_context
-def _day(context: Context, day: object) -> str:
-    _refuse_blank(day)
-    if isinstance(day, str):  # the caller wrote it out already
-        return day
-    if not isinstance(day, date):
-        raise TemplateProblem("the filter day needs a date, such as invoice.due_on")
-    return money.format_day(day, _locale(context))
-
-
-def _upper(text: object) -> str:
-    return _text(text, "upper").upper()
-
-
-def _first_words(text: object, count: object = 1) -> str:
-    if type(count) is not int or not 0 < count < 100:
-        raise TemplateProblem("first_words needs a count, such as first_words(3)")
-    return " ".join(_text(text, "first_words").split()[:count])
-
-
-def _default(value: object, instead: object = "") -> object:
-    return instead if isinstance(value, Undefined) or value == "" else value
-
-
-def _text(value: object, name: str) -> str:
-    _refuse_blank(value)
-    if isinstance(value, str) and value:
-        return str(value)
-    raise TemplateProblem(f"the filter {name} needs a text that is not empty")
-
-
-def _locale(context: Context) -> str:
-    locale = context.get("locale", "en")
-    return locale if locale in money.KNOWN_LOCALES else "en"
-
-
-FILTERS: dict[str, Callable[..., object]] = {
-    "money": _money,
-    "day": _day,
-    "upper": _upper,
-    "default": _default,
-    "first_words": _first_words,
-}

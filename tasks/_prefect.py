@@ -1,8 +1,9 @@
 """What every task shares with Prefect: which failures are tried again, the pace, and its own run."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, cast
+from functools import wraps
+from typing import Any, ParamSpec, cast
 from uuid import UUID
 
 import httpx
@@ -11,22 +12,27 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.concurrency.sync import concurrency, rate_limit
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from duebell.access import XeroAccess
-from duebell.errors import Transient
+from duebell.calls import Purpose, utc
+from duebell.errors import Postponed, ReservedForMessages, TenantDisconnected, TenantParked, Transient
 from duebell.resources import resources
 from duebell.xero.client import Pace
+
+P = ParamSpec("P")
 
 
 def transient(_task: Any, _run: Any, state: State[Any]) -> bool:
     """Whether a failed task is tried again: only where the same call may succeed later.
 
     A transport error can only be Prefect's own server being away: those of Xero and Twilio are ours by then,
-    and a POST to Twilio ends in an outcome, never in an error.
+    and a POST to Twilio ends in an outcome, never in an error. What is postponed waits for longer than that.
     """
-    return isinstance(state.result(raise_on_failure=False), Transient | httpx.TransportError)
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, Transient | httpx.TransportError) and not isinstance(error, Postponed)
 
 
 RETRYING: dict[str, Any] = {
@@ -56,9 +62,31 @@ def pace_of(tenant_id: str) -> Pace:
     return pace
 
 
-def access_to(tenant_id: str) -> XeroAccess:
-    """The way into a tenant, for the run that asks."""
-    return XeroAccess(resources(), tenant_id, pace_of(tenant_id), owner=own_run_id() or "by hand")
+def access_to(tenant_id: str, purpose: Purpose) -> XeroAccess:
+    """The way into a tenant, for the run that asks, and for what its calls are counted as."""
+    return XeroAccess(resources(), tenant_id, pace_of(tenant_id), own_run_id() or "by hand", purpose)
+
+
+def ends_calmly(flow_body: Callable[P, State[None]]) -> Callable[P, State[None]]:
+    """Below ``@flow``: a run that Xero takes no calls from for now ends as that, and not as failed.
+
+    What it was about stays in the ledger; the receiver's net starts it again when its time has come. Only a
+    tenant that was found disconnected fails, for a person has to connect it.
+    """
+
+    @wraps(flow_body)
+    def body(*args: P.args, **kwargs: P.kwargs) -> State[None]:
+        try:
+            return flow_body(*args, **kwargs)
+        except TenantParked as parked:
+            until = f" until {utc(parked.until)}" if parked.until else ""
+            return Completed(name=f"Parked{until}", message=str(parked))
+        except ReservedForMessages as reserved:
+            return Completed(name="Reserved for messages", message=str(reserved))
+        except TenantDisconnected as closed:
+            return Failed(name="Not connected", message=str(closed))
+
+    return body
 
 
 def own_run_id() -> str | None:

@@ -8,7 +8,7 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from duebell import contacts_in_step, draining, reporting
+from duebell import allocations, contacts_in_step, draining, reporting
 from duebell.draining import RunToStart
 from duebell.ledger import inbox, notifications, snapshots, tenants
 from duebell.ledger.inbox import ClaimedEvent
@@ -60,6 +60,7 @@ def record_changes(tenant_id: str, events: list[ClaimedEvent], read: Reading) ->
             book, tenant_id, events, read, rules_of(resources()), flow_run_id=own_run_id()
         )
         runs += contacts_in_step.hand_over(book, tenant_id, events, read)
+        allocations.close(book, events)
     for record_id, why in read.bad:
         get_run_logger().error("record %s could not be read: %s", record_id, why)
     return runs

@@ -6,13 +6,15 @@ from datetime import datetime
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import settling, telling
+from duebell import parking, settling, telling
+from duebell.bursts import BurstReader
+from duebell.calls import Purpose
+from duebell.errors import Postponed
 from duebell.ledger import attempts, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.notifications import Claim
 from duebell.ledger.unsettled import Unconfirmed, Unsettled
 from duebell.ledger.writing import writing
-from duebell.reading import XeroReader
 from duebell.resources import resources
 from duebell.settling import Settled
 from duebell.telling import Said
@@ -41,13 +43,16 @@ def send(claim: Claim) -> Said:
     """
     if is_cancelled():
         return telling.hold_cancelled(resources(), claim)
-    said = telling.tell(resources(), claim, _read_again, flow_run_id=own_run_id())
+    try:
+        said = telling.tell(resources(), claim, _read_again, flow_run_id=own_run_id())
+    except Postponed as wait:
+        said = parking.wait_for_xero(resources(), claim, wait)
     get_run_logger().info("notification %d is %s %s", said.notification_id, said.state, said.reason)
     return said
 
 
 def _read_again(tenant_id: str, invoice_ids: Sequence[str], since: datetime) -> None:
-    XeroReader(access_to(tenant_id)).invoices(invoice_ids, since=since)
+    BurstReader(access_to(tenant_id, Purpose.LOOK_AGAIN)).look_again(invoice_ids, since=since)
 
 
 @task(cache_policy=NO_CACHE)

@@ -5,7 +5,13 @@ from datetime import datetime
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from duebell import allocations
+from duebell.bursts import BurstReader
+from duebell.calls import Purpose
+from duebell.errors import Postponed, TenantDisconnected
+from duebell.ledger import inbox
 from duebell.ledger.inbox import ClaimedEvent
+from duebell.ledger.writing import writing
 from duebell.reading import Reading, XeroReader
 from duebell.resources import resources
 from duebell.telling import FRESH
@@ -15,17 +21,18 @@ from tasks._prefect import RETRYING, access_to
 @task(**RETRYING, cache_policy=NO_CACHE)
 def refresh_token(tenant_id: str) -> datetime:
     """Leave the tenant's token set valid for a while; returns when it expires (UTC), never the token."""
-    return access_to(tenant_id).refresh()
+    return access_to(tenant_id, Purpose.EVENTS).refresh()  # costs no call
 
 
 @task(**RETRYING, cache_policy=NO_CACHE)
 def fetch_invoices(tenant_id: str, invoice_ids: list[str]) -> Reading:
     """Have these invoices and their contacts in the ledger, read at most a minute ago.
 
-    The ledger is the cache: a snapshot that is fresh enough costs no call, in this run or in any other.
+    The ledger is the cache: a snapshot that is fresh enough costs no call, in this run or in any other, and
+    one that is not is read together with those that other runs wait for.
     """
     since = resources().clock() - FRESH
-    reading = XeroReader(access_to(tenant_id)).invoices(invoice_ids, since=since)
+    reading = BurstReader(access_to(tenant_id, Purpose.LOOK_AGAIN)).look_again(invoice_ids, since=since)
     get_run_logger().info("%d invoices read from Xero, %d fresh in the ledger", reading.read, reading.fresh)
     return reading
 
@@ -34,21 +41,36 @@ def fetch_invoices(tenant_id: str, invoice_ids: list[str]) -> Reading:
 def fetch_contacts(tenant_id: str, contact_ids: list[str]) -> Reading:
     """Have these contacts in the ledger, read at most a minute ago."""
     since = resources().clock() - FRESH
-    reading = XeroReader(access_to(tenant_id)).contacts(contact_ids, since=since)
+    reading = XeroReader(access_to(tenant_id, Purpose.EVENTS)).contacts(contact_ids, since=since)
     get_run_logger().info("%d contacts read from Xero, %d fresh in the ledger", reading.read, reading.fresh)
     return reading
 
 
 @task(**RETRYING, cache_policy=NO_CACHE)
 def fetch_changed(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
-    """Read every record that the events name, unless it was read after the event came."""
-    reader = XeroReader(access_to(tenant_id))
+    """Read every record that the events name, unless it was read after the event came.
+
+    Where Xero takes no calls, the events go back as they came, and wait for their time.
+    """
+    try:
+        read = _read(tenant_id, events)
+    except (Postponed, TenantDisconnected) as closed:
+        now = resources().clock()
+        later = closed.until if isinstance(closed, Postponed) else None
+        with writing(resources().engine, now) as book:
+            inbox.give_back(book, events, "Xero takes no calls", later or now)
+        raise
+    get_run_logger().info("%d events: %d invoices and contacts read", len(events), read.read)
+    return read
+
+
+def _read(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
+    access = access_to(tenant_id, Purpose.EVENTS)
+    reader = BurstReader(access)
     latest = max(event.received_at for event in events)
-    invoices = reader.invoices(_ids(events, "INVOICE"), since=latest)
+    invoices = reader.changed(_ids(events, "INVOICE"), since=latest)
     contacts = reader.contacts(_ids(events, "CONTACT"), since=latest)
-    get_run_logger().info(
-        "%d events: %d invoices and %d contacts read", len(events), invoices.read, contacts.read
-    )
+    allocations.read_touched(access, events)
     return Reading(
         invoices.fresh + contacts.fresh,
         invoices.read + contacts.read,

@@ -181,14 +181,18 @@ class Road:
 
 
 def environment_for(home: Path, listen: str, url: str, prefect: RunningPrefect) -> dict[str, str]:
-    """What every process of the road sees."""
+    """What every process of the road sees. Nothing is polled by itself: it would call Xero at any time."""
+    policy = home / "policy.toml"
+    policy.parent.mkdir(parents=True, exist_ok=True)
+    demo = (ROOT / "deployments" / "demo_policy.toml").read_text(encoding="utf-8")
+    policy.write_text(f"{demo}\n[polling]\nenabled = false\n", encoding="utf-8")
     return {
         **prefect.server.client_environment(),
         "DUEBELL_ENV_FILE": "none",
         "DUEBELL_HOME": str(home),
         "DUEBELL_LISTEN": listen,
         "DUEBELL_PUBLIC_URL": f"http://{listen}",
-        "DUEBELL_POLICY": str(ROOT / "deployments" / "demo_policy.toml"),
+        "DUEBELL_POLICY": str(policy),
         "XERO_CLIENT_ID": credentials.XERO_CLIENT_ID,
         "XERO_CLIENT_SECRET": credentials.XERO_CLIENT_SECRET,
         "XERO_GRANT": "client_credentials",

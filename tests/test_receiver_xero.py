@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from deployments.receiver.app import make_app
 from deployments.receiver.parts import Patience
 from deployments.receiver.server import open_for_answers
-from deployments.receiver.xero_webhook import REASONS_TOLD, to_be_kept
+from deployments.receiver.xero_webhook import REASONS_TOLD, ToBeKept, to_be_kept
 from duebell.ledger.engine import open_ledger
 from duebell.ledger.inbox import NewEvent
 from tests.support_ledger import POSTGRES
@@ -43,25 +43,26 @@ BROKEN = "sqlite:////nowhere/at/all/duebell.db"
 def test_an_event_is_marked_with_its_time_in_utc_to_the_millisecond() -> None:
     at = datetime(2026, 11, 20, 1, 15, 39, 902000, UTC)
     expected = NewEvent(TENANT, "INVOICE", INVOICE, "UPDATE", "2026-11-20T01:15:39.902+00:00", at)
-    assert to_be_kept(UPDATE) == ((expected,), ())
+    assert to_be_kept(UPDATE) == ToBeKept((expected,), (), 215, 215)
 
 
 def test_a_time_without_a_fraction_and_one_in_another_zone_give_the_same_mark() -> None:
     spellings = ["2026-11-20T01:15:39", "2026-11-20T01:15:39.000Z", "2026-11-20T14:15:39+13:00"]
-    events, rejected = to_be_kept(delivery(*(xero_event(eventDateUtc=text) for text in spellings)))
-    assert [event.mark for event in events] == ["2026-11-20T01:15:39.000+00:00"]
-    assert rejected == ()
+    kept = to_be_kept(delivery(*(xero_event(eventDateUtc=text) for text in spellings)))
+    assert [event.mark for event in kept.events] == ["2026-11-20T01:15:39.000+00:00"]
+    assert kept.rejected == ()
 
 
 def test_deliveries_with_the_same_events_in_another_order_are_kept_in_one_order() -> None:
     one, other = xero_event(), xero_event(eventCategory="CONTACT")
-    assert to_be_kept(delivery(one, other))[0] == to_be_kept(delivery(other, one))[0]
+    assert to_be_kept(delivery(one, other)).events == to_be_kept(delivery(other, one)).events
 
 
 def test_the_events_beside_a_malformed_one_are_kept_and_the_whole_body_with_the_reasons() -> None:
     raw = delivery(*[xero_event(tenantId="no uuid")] * (REASONS_TOLD + 2), xero_event())
-    events, (rejected,) = to_be_kept(raw)
-    assert len(events) == 1
+    kept = to_be_kept(raw)
+    (rejected,) = kept.rejected
+    assert len(kept.events) == 1
     assert (rejected.raw, rejected.sha256) == (raw, hashlib.sha256(raw).hexdigest())
     assert rejected.reason.startswith("event 0: tenantId is not a UUID; event 1: ")
     assert rejected.reason.endswith("; 2 more")

@@ -14,9 +14,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from duebell.errors import BadAnswer, Permanent, RateLimited, RecordNotFound, TokenExpired
+from duebell.errors import BadAnswer, Permanent, RateLimited, RecordNotFound, TokenExpired, Transient
 from duebell.model import Connection
-from duebell.xero.answers import Limits
+from duebell.xero.answers import CallMade, Limits
 from duebell.xero.client import XeroClient
 from duebell.xero.queries import invoices_query
 
@@ -30,13 +30,13 @@ def an_id(number: int) -> str:
 
 @dataclass
 class Xero:
-    """A Xero that remembers what it was asked, whether at pace, and what the caller learnt of its limits."""
+    """A Xero that remembers what it was asked, whether at pace, and what its caller was told of its calls."""
 
     handler: Handler
     asked: list[httpx.Request] = field(default_factory=list[httpx.Request])
     pacing: int = 0
     unpaced: int = 0
-    limits: list[Limits] = field(default_factory=list[Limits])
+    calls: list[CallMade] = field(default_factory=list[CallMade])
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
@@ -53,7 +53,7 @@ class Xero:
         pace: Callable[[], AbstractContextManager[None]] = self.pace
         http = httpx.Client(transport=httpx.MockTransport(self.answer))
         token = SecretStr("a.test.token")
-        return XeroClient(http, "https://api.xero.test/", lambda: token, TENANT_ID, pace, self.limits.append)
+        return XeroClient(http, "https://api.xero.test/", lambda: token, TENANT_ID, pace, self.calls.append)
 
 
 def envelope(**lists: object) -> Handler:
@@ -135,7 +135,8 @@ def test_a_single_invoice_that_xero_does_not_know_is_not_found() -> None:
 
 def every_request() -> list[httpx.Request]:
     def anything(request: httpx.Request) -> httpx.Response:
-        found: dict[str, list[object]] = {"Invoices": [], "Contacts": [], "Organisations": [{"Name": "A"}]}
+        found: dict[str, list[object]] = {name: [] for name in ("Invoices", "Contacts", "Payments")}
+        found["Organisations"] = [{"Name": "A"}]
         return httpx.Response(200, json=[] if request.url.path == "/connections" else found)
 
     xero = Xero(anything)
@@ -145,10 +146,12 @@ def every_request() -> list[httpx.Request]:
     client.contacts([an_id(1)])
     client.invoice_page(1)
     client.invoice_page(2, 100, modified_since=since, statuses=("AUTHORISED", "PAID"))
+    client.invoice_page(1, statuses=("AUTHORISED",), sales_only=True)
     client.contact_page(1, modified_since=since)
+    client.payment_page(1, modified_since=since)
     client.organisation()
     client.connections()
-    assert (len(xero.asked), xero.unpaced) == (8, 0)
+    assert (len(xero.asked), xero.unpaced) == (10, 0)
     return xero.asked
 
 
@@ -182,7 +185,7 @@ def test_what_changed_since_is_asked_for_in_utc_to_the_second_and_nothing_is_an_
         xero.client().invoice_page(1)
 
 
-def test_the_remaining_calls_are_told_after_refusals_too_and_not_where_xero_names_none() -> None:
+def test_every_call_of_the_tenant_is_told_of_refused_and_failed_ones_too() -> None:
     headers = {
         "X-MinLimit-Remaining": "0",
         "X-DayLimit-Remaining": "4539",
@@ -193,10 +196,40 @@ def test_the_remaining_calls_are_told_after_refusals_too_and_not_where_xero_name
     with pytest.raises(RateLimited) as limited:
         xero.client().organisation()
     assert (limited.value.problem, limited.value.retry_after) == ("minute", 22.0)
-    assert xero.limits == [Limits(0, 4_539)]
+    (told,) = xero.calls
+    assert (told.path, told.limits) == ("/api.xro/2.0/Organisation", Limits(0, 4_539))
+    assert told.refused is limited.value or str(told.refused) == str(limited.value)
+
+    def cut(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("no answer", request=request)
+
+    lost = Xero(cut)
+    with pytest.raises(Transient):
+        lost.client().invoice_page(1)
+    assert lost.calls == [CallMade("/api.xro/2.0/Invoices")]
+
+
+def test_what_is_asked_of_no_tenant_counts_for_none() -> None:
     silent = Xero(lambda request: httpx.Response(200, json=[]))
     silent.client().connections()
-    assert silent.limits == []
+    assert silent.calls == []
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ([{"Enabled": True}], True),
+        ([{"Enabled": False}], False),
+        ([], None),
+        ([{}], None),
+        ([{"Enabled": 1}], None),
+    ],
+)
+def test_whether_xero_reminds_is_read_and_unknown_where_it_does_not_say(
+    body: list[object],
+    told: bool | None,  # noqa: FBT001 - a case of the table
+) -> None:
+    assert Xero(envelope(InvoiceReminders=body)).client().sends_reminders() is told
 
 
 def test_an_expired_token_is_said_and_not_retried() -> None:

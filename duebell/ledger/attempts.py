@@ -61,6 +61,10 @@ def begin(
     )
     begun = {"attempt": attempt_id}
     book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
+    return _intent(claimed, attempt_id, leg, text)
+
+
+def _intent(claimed: Claim, attempt_id: str, leg: Leg, text: str) -> Intent:
     return Intent(
         attempt_id,
         claimed.notification_id,

@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, func, update
+from sqlalchemy import ColumnElement, Engine, Update, func, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import RejectedDelivery, Tenant, XeroEvent
+from duebell.ledger.tenants import is_open
 from duebell.ledger.writing import Writing, insert_missing, writing
 
-HANDLED_CATEGORIES = frozenset({"INVOICE", "CONTACT"})
+ALLOCATED = frozenset({"CREDITNOTE", "PREPAYMENT", "OVERPAYMENT"})
+"""Xero's categories of what is allocated to invoices."""
+
+HANDLED_CATEGORIES = frozenset({"INVOICE", "CONTACT"}) | ALLOCATED
 CLAIM_LEASE = timedelta(minutes=2)
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -67,19 +71,24 @@ class ClaimedEvent:
 
 
 def keep(engine: Engine, events: Sequence[NewEvent], rejected: Sequence[Rejected], *, now: datetime) -> Kept:
-    """Write a delivery into the inbox, in one transaction that is on disk when this returns.
+    """Write a delivery into the inbox, in one transaction that is on disk when this returns."""
+    with writing(engine, now) as book:
+        return keep_in(book, events, rejected, now)
+
+
+def keep_in(book: Writing, events: Sequence[NewEvent], rejected: Sequence[Rejected], at: datetime) -> Kept:
+    """The same in a transaction of the caller's.
 
     An event that is there already adds nothing. Unknown tenants and categories are kept as ignored, with
     the reason, because an answer other than 200 would make Xero disable the webhook.
     """
-    with writing(engine, now) as book:
-        known = set(book.session.exec(select(Tenant.tenant_id)).all())
-        # In the order of the unique key, because two deliveries of the same events would wait for each other.
-        ordered = sorted(events, key=_unique_key)
-        new = [event for event in ordered if _insert(book, event, _why_ignored(event, known), now)]
-        for item in rejected:
-            _insert_rejected(book, item, now)
-        pending = [event for event in new if not _why_ignored(event, known)]
+    known = set(book.session.exec(select(Tenant.tenant_id)).all())
+    # In the order of the unique key, because two deliveries of the same events would wait for each other.
+    ordered = sorted(events, key=_unique_key)
+    new = [event for event in ordered if _insert(book, event, _why_ignored(event, known), at)]
+    for item in rejected:
+        _insert_rejected(book, item, at)
+    pending = [event for event in new if not _why_ignored(event, known)]
     waiting = sorted({event.tenant_id for event in pending})
     return Kept(len(new), len(events) - len(new), len(new) - len(pending), tuple(waiting))
 
@@ -169,35 +178,34 @@ def _claimed(row: XeroEvent) -> ClaimedEvent:
 
 def _may_be_claimed(tenant_id: str, now: datetime) -> ColumnElement[bool]:
     pending = (col(XeroEvent.tenant_id) == tenant_id) & (col(XeroEvent.state) == "pending")
-    return pending & (col(XeroEvent.retry_at) <= now)
+    return pending & (col(XeroEvent.retry_at) <= now) & is_open(tenant_id, now)
 
 
 def finish(book: Writing, event: ClaimedEvent, outcome: str) -> bool:
     """Say what became of an event. False where another claim has taken it since: nothing is changed then."""
-    done = book.session.exec(
-        update(XeroEvent)
-        .where(
-            col(XeroEvent.event_id) == event.event_id,
-            col(XeroEvent.claim_token) == event.claim_token,
-            col(XeroEvent.state) == "pending",
-        )
-        .values(state="handled", outcome=outcome, handled_at=book.now)
-        .returning(col(XeroEvent.event_id))
-    ).scalar_one_or_none()
-    return done is not None
+    values = {"state": "handled", "outcome": outcome, "handled_at": book.now}
+    statement = _still_claimed(event).values(**values).returning(col(XeroEvent.event_id))
+    return book.session.exec(statement).scalar_one_or_none() is not None
+
+
+def _still_claimed(event: ClaimedEvent) -> Update:
+    return update(XeroEvent).where(
+        col(XeroEvent.event_id) == event.event_id,
+        col(XeroEvent.claim_token) == event.claim_token,
+        col(XeroEvent.state) == "pending",
+    )
 
 
 def put_back(book: Writing, event: ClaimedEvent, why: str, retry_at: datetime) -> None:
     """Leave an event for a later drain, with the reason."""
-    book.session.exec(
-        update(XeroEvent)
-        .where(
-            col(XeroEvent.event_id) == event.event_id,
-            col(XeroEvent.claim_token) == event.claim_token,
-            col(XeroEvent.state) == "pending",
-        )
-        .values(outcome=why, retry_at=retry_at, attempts=event.attempts)
-    )
+    values = {"outcome": why, "retry_at": retry_at, "attempts": event.attempts}
+    book.session.exec(_still_claimed(event).values(**values))
+
+
+def give_back(book: Writing, events: Sequence[ClaimedEvent], why: str, retry_at: datetime) -> None:
+    """Leave events that could not be looked at for a later drain; that does not count as an attempt."""
+    for event in events:
+        book.session.exec(_still_claimed(event).values(outcome=why, retry_at=retry_at))
 
 
 @dataclass(frozen=True, slots=True)

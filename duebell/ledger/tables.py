@@ -320,7 +320,7 @@ class Attempt(Row, table=True):
     leg_id: int = Field(foreign_key="leg.leg_id")
     lease_token: int
     state: str
-    started_at: datetime = moment()
+    started_at: datetime = moment(index=True)
     finished_at: datetime | None = maybe_moment()
     address: str
     text: str = long_text()

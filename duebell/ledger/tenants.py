@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, update
+from sqlalchemy import ColumnElement, Engine, exists, update
 from sqlmodel import col, select
 
 from duebell.audit import Entry
@@ -85,32 +85,33 @@ def disconnect(engine: Engine, tenant_id: str, why: str, *, now: datetime) -> No
         book.audit(Entry("xero", "tenant disconnected", "tenant", tenant_id, tenant_id, details={"why": why}))
 
 
-def note_limits(
-    engine: Engine, tenant_id: str, minute_remaining: int | None, day_remaining: int | None, *, now: datetime
-) -> None:
-    """Keep what Xero said is left of its limits."""
-    with writing(engine, now) as book:
-        book.session.exec(
-            update(Tenant)
-            .where(col(Tenant.tenant_id) == tenant_id)
-            .values(minute_remaining=minute_remaining, day_remaining=day_remaining)
-        )
-
-
 def park(engine: Engine, tenant_id: str, until: datetime, why: str, *, now: datetime) -> None:
     """Leave a tenant alone until ``until``: its daily calls are used up."""
     with writing(engine, now) as book:
-        book.session.exec(update(Tenant).where(col(Tenant.tenant_id) == tenant_id).values(parked_until=until))
-        book.audit(
-            Entry(
-                "xero",
-                "tenant parked",
-                "tenant",
-                tenant_id,
-                tenant_id,
-                details={"until": until.isoformat(), "why": why},
-            )
+        park_in(book, tenant_id, until, why)
+
+
+def park_in(book: Writing, tenant_id: str, until: datetime, why: str) -> None:
+    """The same, inside a transaction of the caller's."""
+    tenant = book.session.get(Tenant, tenant_id, with_for_update=True)
+    if tenant is None:
+        return
+    before = tenant.parked_until
+    tenant.parked_until, tenant.parked_why = until, why
+    if before is None or before <= book.now:
+        # Calls that were under way together are refused together: that is one park.
+        details = {"until": until.isoformat(), "why": why}
+        book.audit(Entry("xero", "tenant parked", "tenant", tenant_id, tenant_id, details=details))
+
+
+def is_open(tenant_id: object, now: datetime) -> ColumnElement[bool]:
+    """Whether a tenant is connected and not parked; for the conditions of other statements."""
+    return ~exists(
+        select(Tenant.tenant_id).where(
+            col(Tenant.tenant_id) == tenant_id,
+            (col(Tenant.state) != "connected") | (col(Tenant.parked_until) > now),
         )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +125,17 @@ class DrainLease:
 
 
 def take_drain(engine: Engine, tenant_id: str, owner: str, *, now: datetime) -> DrainLease | None:
-    """Take the drain lease of a tenant, or nothing where another run holds a living one."""
+    """Take the drain lease of a tenant.
+
+    Nothing where another run holds a living one, and where the tenant is parked, disconnected, or not read
+    for the first time yet.
+    """
     with writing(engine, now) as book:
         token = book.session.exec(
             update(Tenant)
             .where(
                 col(Tenant.tenant_id) == tenant_id,
-                col(Tenant.synced_at).is_not(None),
+                *_may_be_drained(now),
                 col(Tenant.drain_until).is_(None)
                 | (col(Tenant.drain_until) < now)
                 | (col(Tenant.drain_owner) == owner),
@@ -141,10 +146,18 @@ def take_drain(engine: Engine, tenant_id: str, owner: str, *, now: datetime) -> 
     return None if token is None else DrainLease(tenant_id, owner, token, now)
 
 
+def _may_be_drained(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Tenant.synced_at).is_not(None),
+        col(Tenant.state) == "connected",
+        col(Tenant.parked_until).is_(None) | (col(Tenant.parked_until) <= now),
+    )
+
+
 def keep_drain(engine: Engine, lease: DrainLease, *, now: datetime) -> bool:
-    """The heartbeat of a drain. False where the lease lapsed and another run took it."""
+    """The heartbeat of a drain. False where another run took the lease, or the tenant was closed to us."""
     with writing(engine, now) as book:
-        return _set_drain(book, lease, now + DRAIN_LEASE)
+        return _set_drain(book, lease, now + DRAIN_LEASE, *_may_be_drained(now))
 
 
 def release_drain(engine: Engine, lease: DrainLease, *, now: datetime) -> bool:
@@ -153,10 +166,12 @@ def release_drain(engine: Engine, lease: DrainLease, *, now: datetime) -> bool:
         return _set_drain(book, lease, None)
 
 
-def _set_drain(book: Writing, lease: DrainLease, until: datetime | None) -> bool:
+def _set_drain(
+    book: Writing, lease: DrainLease, until: datetime | None, *conditions: ColumnElement[bool]
+) -> bool:
     row = book.session.exec(
         update(Tenant)
-        .where(col(Tenant.tenant_id) == lease.tenant_id, col(Tenant.drain_token) == lease.token)
+        .where(col(Tenant.tenant_id) == lease.tenant_id, col(Tenant.drain_token) == lease.token, *conditions)
         .values(drain_until=until)
         .returning(col(Tenant.tenant_id))
     ).scalar_one_or_none()

@@ -56,6 +56,24 @@ class Limits:
     day_remaining: int | None
 
 
+NOT_TOLD = Limits(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class CallMade:
+    """One request that was made: its path, what its answer told of the limits, and whether it was refused."""
+
+    path: str
+    limits: Limits = NOT_TOLD
+    refused: RateLimited | None = None
+
+
+def call_made(path: str, answer: Answer, sent: Sent) -> CallMade:
+    """What an answer means for the count of calls."""
+    problem = problem_of(answer, sent)
+    return CallMade(path, limits_of(answer.headers), problem if isinstance(problem, RateLimited) else None)
+
+
 def limits_of(headers: Mapping[str, str]) -> Limits:
     """The remaining calls, read off the headers of an answer (names in lower case)."""
     return Limits(_count(headers.get("x-minlimit-remaining")), _count(headers.get("x-daylimit-remaining")))
@@ -152,7 +170,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
         return _bounded(float(text))
-    until, now = _http_date(text), _http_date(headers.get("date", ""))
+    until, now = http_date(text), http_date(headers.get("date", ""))
     return _bounded((until - now) / timedelta(seconds=1)) if until and now else None
 
 
@@ -160,7 +178,8 @@ def _bounded(seconds: float) -> float:
     return min(max(seconds, 1.0), LONGEST_WAIT)
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """The moment of a ``Date`` header, in UTC; ``None`` where it cannot be read."""
     try:
         moment = parsedate_to_datetime(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

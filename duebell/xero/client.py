@@ -3,18 +3,19 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Any
 
 import httpx
 from pydantic import SecretStr
 
-from duebell.errors import BadAnswer
-from duebell.model import Connection, Contact, Invoice, Organisation
+from duebell.errors import BadAnswer, Transient
+from duebell.model import Connection, Contact, Invoice, Organisation, Payment
 from duebell.xero import queries
-from duebell.xero.answers import Limits, Sent, limits_of, problem_of
+from duebell.xero.answers import CallMade, Sent, call_made, http_date, problem_of
 from duebell.xero.fields import Fields
 from duebell.xero.parse import parse_connections, parse_organisation
 from duebell.xero.reader import read_json
-from duebell.xero.records import Records, contacts_of, invoices_of, joined, listed
+from duebell.xero.records import Records, contacts_of, invoices_of, joined, listed, payments_of
 from duebell.xero.transfer import USER_AGENT, Answer, Bounds, exchange
 
 Pace = Callable[[], AbstractContextManager[None]]
@@ -29,7 +30,8 @@ class XeroClient:
 
     ``http`` should come from ``make_http_client``: it must not trust the environment and needs timeouts of
     its own. ``access_token`` is called for each request, so a token refreshed meanwhile is used;
-    ``on_limits`` is told the calls that remain after each answer that names them, refusals too.
+    ``on_call`` is told of every request of the tenant, refused and failed ones too, while its place in the
+    pace is still held.
     Nothing is retried and no token is refreshed here: that is the caller's.
 
     Every method raises the errors of ``duebell.errors`` that ``problem_of`` lists, ``Transient`` where the
@@ -44,7 +46,7 @@ class XeroClient:
         access_token: Callable[[], SecretStr],
         tenant_id: str,
         pace: Pace,
-        on_limits: Callable[[Limits], None],
+        on_call: Callable[[CallMade], None],
         *,
         bounds: Bounds | None = None,
     ) -> None:
@@ -53,7 +55,7 @@ class XeroClient:
         self._access_token = access_token
         self._tenant_id = tenant_id
         self._pace = pace
-        self._on_limits = on_limits
+        self._on_call = on_call
         self._bounds = bounds or Bounds()
 
     def invoice(self, invoice_id: str) -> Records[Invoice]:
@@ -77,18 +79,20 @@ class XeroClient:
         *,
         modified_since: datetime | None = None,
         statuses: Sequence[str] = (),
+        sales_only: bool = False,
     ) -> Records[Invoice]:
         """One page (from 1) of all invoices and bills in the order of their ids, which no change moves.
 
-        ``statuses`` are Xero's words (``AUTHORISED``); none means all. With ``modified_since`` (aware, to the
-        second) the order is that of the last change: those rows move while pages are turned, so ask for
-        page 1 again from the last change that was read.
+        ``statuses`` are Xero's words (``AUTHORISED``); none means all; ``sales_only`` leaves bills out. With
+        ``modified_since`` (aware, to the second) the order is that of the last change: those rows move while
+        pages are turned, so ask for page 1 again from the last change that was read.
         """
         more = f"Statuses={','.join(statuses)}&" if statuses else ""
+        more += f"{queries.SALES_ONLY}&" if sales_only else ""
         order = "UpdatedDateUTC" if modified_since else "InvoiceID"
         query = queries.page_query(order, page, page_size, more)
         answer = self._ask(f"{ACCOUNTING}/Invoices", query, modified_since=modified_since)
-        return Records() if answer.status == 304 else invoices_of(read_json(answer.body))
+        return _unchanged(answer) or invoices_of(read_json(answer.body))
 
     def contact_page(
         self, page: int, page_size: int = queries.PAGE_SIZE, *, modified_since: datetime | None = None
@@ -97,7 +101,15 @@ class XeroClient:
         order = "UpdatedDateUTC" if modified_since else "ContactID"
         query = queries.page_query(order, page, page_size, "includeArchived=true&")
         answer = self._ask(f"{ACCOUNTING}/Contacts", query, modified_since=modified_since)
-        return Records() if answer.status == 304 else contacts_of(read_json(answer.body))
+        return _unchanged(answer) or contacts_of(read_json(answer.body))
+
+    def payment_page(
+        self, page: int, page_size: int = queries.PAGE_SIZE, *, modified_since: datetime
+    ) -> Records[Payment]:
+        """One page (from 1) of the payments of every kind, removed ones too, as in ``invoice_page``."""
+        query = queries.page_query("UpdatedDateUTC", page, page_size)
+        answer = self._ask(f"{ACCOUNTING}/Payments", query, modified_since=modified_since)
+        return _unchanged(answer) or payments_of(read_json(answer.body))
 
     def organisation(self) -> Organisation:
         """The organisation behind the tenant, with Xero's own time of the answer."""
@@ -106,6 +118,16 @@ class XeroClient:
         if not organisations:
             raise BadAnswer("the answer holds no organisation")
         return parse_organisation(organisations[0], envelope.moment("DateTimeUTC"))
+
+    def sends_reminders(self) -> bool | None:
+        """Whether Xero itself reminds of unpaid invoices; ``None`` where its answer does not say."""
+        envelope = Fields.of(
+            "the answer", read_json(self._ask(f"{ACCOUNTING}/InvoiceReminders/Settings").body)
+        )
+        told = [
+            Fields.of("the reminders", one).raw.get("Enabled") for one in listed(envelope, "InvoiceReminders")
+        ]
+        return told[0] if told and isinstance(told[0], bool) else None
 
     def connections(self) -> tuple[Connection, ...]:
         """What the consent behind the token opened; empty where the user disconnected us in Xero."""
@@ -130,17 +152,29 @@ class XeroClient:
     ) -> Answer:
         """One paced GET. Raises what ``problem_of`` finds."""
         url = f"{self._api_url}{path}" + (f"?{query}" if query else "")
+        sent = Sent(f"GET {path}", len(query), one_record=one_record)
         with self._pace():
             headers = self._headers(modified_since, of_tenant=of_tenant)
-            answer = exchange(self._http, httpx.Request("GET", url, headers=headers), self._bounds)
-        limits = limits_of(answer.headers)
-        if limits != Limits(None, None):
-            self._on_limits(limits)
+            answer = self._counted(
+                path, httpx.Request("GET", url, headers=headers), sent, of_tenant=of_tenant
+            )
         if answer.status == 304 and modified_since:
             return answer  # nothing changed since
-        problem = problem_of(answer, Sent(f"GET {path}", len(query), one_record=one_record))
+        problem = problem_of(answer, sent)
         if problem:
             raise problem
+        return answer
+
+    def _counted(self, path: str, request: httpx.Request, sent: Sent, *, of_tenant: bool) -> Answer:
+        """The answer to a request, made known to whoever counts. What is of no tenant counts for none."""
+        try:
+            answer = exchange(self._http, request, self._bounds)
+        except Transient:
+            if of_tenant:
+                self._on_call(CallMade(path))  # Xero may have counted it, though we saw no answer
+            raise
+        if of_tenant:
+            self._on_call(call_made(path, answer, sent))
         return answer
 
     def _headers(self, modified_since: datetime | None, *, of_tenant: bool) -> dict[str, str]:
@@ -152,3 +186,10 @@ class XeroClient:
             **({"xero-tenant-id": self._tenant_id} if of_tenant else {}),
             **(queries.if_modified_since(modified_since) if modified_since else {}),
         }
+
+
+def _unchanged(answer: Answer) -> Records[Any] | None:
+    """An empty reading where Xero says that nothing changed; its time is then the header's."""
+    if answer.status != 304:
+        return None
+    return Records(read_at=http_date(answer.headers.get("date", "")))

@@ -12,6 +12,9 @@ IDS_PER_QUERY = 50
 PAGE_SIZE = 1_000
 """Xero's largest page; it clamps what is beyond."""
 
+SALES_ONLY = "where=Type%3D%3D%22ACCREC%22"
+"""The filter ``Type=="ACCREC"``, escaped, which leaves bills out."""
+
 
 def record_ids(ids: Iterable[str]) -> tuple[str, ...]:
     """The ids in lower case, each once, in their order. Raises ``Permanent`` where one is no UUID."""

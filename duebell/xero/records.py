@@ -1,17 +1,18 @@
 """What one reading of Xero gave: records that could be read, that could not, that never came."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar, cast
 
 from duebell.errors import BadAnswer
-from duebell.model import Contact, Invoice
+from duebell.model import Contact, Invoice, Payment
 from duebell.xero.fields import Fields
 from duebell.xero.parse import parse_contact, parse_invoice
+from duebell.xero.parse_payments import parse_payment
 from duebell.xero.reader import BadField, compact_json, uuid_of
 
-T = TypeVar("T", Invoice, Contact)
+T = TypeVar("T", Invoice, Contact, Payment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,21 @@ class Records(Generic[T]):
         seen = {record_id(record.value) for record in good} | {bad.record_id for bad in self.bad}
         return replace(self, good=good, missing=tuple(asked for asked in ids if asked not in seen))
 
+    def only(self, ids: Collection[str]) -> "Records[T]":
+        """What a list holds of these, and nothing else."""
+        good = tuple(record for record in self.good if record_id(record.value) in ids)
+        return replace(self, good=good, bad=tuple(bad for bad in self.bad if bad.record_id in ids))
 
-def record_id(value: Invoice | Contact) -> str:
+
+def record_id(value: Invoice | Contact | Payment) -> str:
     """Xero's id of the record."""
-    return value.invoice_id if isinstance(value, Invoice) else value.contact_id
+    match value:
+        case Invoice():
+            return value.invoice_id
+        case Contact():
+            return value.contact_id
+        case Payment():
+            return value.payment_id
 
 
 def invoices_of(envelope: object) -> Records[Invoice]:
@@ -71,6 +83,11 @@ def invoices_of(envelope: object) -> Records[Invoice]:
 def contacts_of(envelope: object) -> Records[Contact]:
     """The contacts of an answer. Raises ``BadAnswer`` where it has no list of them."""
     return _records(envelope, "Contacts", "ContactID", parse_contact)
+
+
+def payments_of(envelope: object) -> Records[Payment]:
+    """The payments of an answer. Raises ``BadAnswer`` where it has no list of them."""
+    return _records(envelope, "Payments", "PaymentID", parse_payment)
 
 
 def _records(envelope: object, plural: str, id_key: str, parse: Callable[[object], T]) -> Records[T]:

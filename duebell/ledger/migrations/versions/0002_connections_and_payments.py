@@ -87,6 +87,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_notification_invoice_id"), ["invoice_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_notification_lead_id"), ["lead_id"], unique=False)
 
+    with op.batch_alter_table("attempt", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attempt_started_at"), ["started_at"], unique=False)
+
     with op.batch_alter_table("tenant", schema=None) as batch_op:
         batch_op.add_column(sa.Column("organisation_read_at", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("xero_reminders", sa.Boolean(), nullable=True))

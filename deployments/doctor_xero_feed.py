@@ -1,0 +1,47 @@
+"""Doctor's lines on how each organisation's changes come in: by webhook, and by polling."""
+
+from datetime import datetime, timedelta
+
+from deployments.findings import Finding
+from duebell.calls import utc
+from duebell.ledger import tenants
+from duebell.ledger.tables import Tenant
+from duebell.policy_file import PollingPolicy
+from duebell.reporting_webhooks import told_of
+from duebell.resources import Resources
+
+LATE = timedelta(minutes=15)
+"""How much later than the policy wants it polling may be: its schedule looks every five minutes."""
+
+
+def look(resources: Resources) -> list[Finding]:
+    """Two lines for each connected organisation: since when its webhooks are silent, and its last poll."""
+    polling, now = resources.policy.polling, resources.clock()
+    findings: list[Finding] = []
+    for tenant in tenants.connected(resources.engine):
+        findings += [_webhooks(resources, tenant), polled(tenant, polling, now)]
+    return findings
+
+
+def _webhooks(resources: Resources, tenant: Tenant) -> Finding:
+    what = f"webhooks of {tenant.name}"
+    if tenant.webhooks_suspect_at is not None:
+        return Finding(what, told_of(resources.engine, tenant).message, sound=False)
+    if tenant.webhook_at is None:
+        return Finding(what, "none has come yet; polling alone brings the changes")
+    return Finding(what, f"silent since {utc(tenant.webhook_at)}")
+
+
+def polled(tenant: Tenant, polling: PollingPolicy, now: datetime) -> Finding:
+    """When an organisation was last asked what changed, and up to where by Xero's own clock."""
+    what = f"polling of {tenant.name}"
+    if not polling.enabled or tenant.tenant_id in polling.not_for:
+        return Finding(what, "is off by [polling] of the policy: what webhooks do not tell stays unknown")
+    if tenant.polled_at is None:
+        return Finding(what, "has not asked yet; `duebell up` does so within five minutes")
+    read_to = f", and has read up to {utc(tenant.invoices_cursor)}" if tenant.invoices_cursor else ""
+    said = f"last asked {utc(tenant.polled_at)}{read_to}"
+    is_parked = tenant.parked_until is not None and tenant.parked_until > now
+    if is_parked or now - tenant.polled_at <= timedelta(minutes=polling.every_minutes) + LATE:
+        return Finding(what, said)
+    return Finding(what, f"{said}: look in Prefect for the runs of `poll-xero`", sound=False)

@@ -1,0 +1,44 @@
+"""Credit notes, prepayments and overpayments: nobody is told of them, but invoices change by them.
+
+Their events name the credit, not the invoices that it is allocated to. Those move their own time with what is
+owed on them, so one list of what changed finds them all, however many credits there were.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from duebell.access import XeroAccess
+from duebell.ledger import inbox
+from duebell.ledger.inbox import ALLOCATED, ClaimedEvent
+from duebell.ledger.polls import FoundBy
+from duebell.ledger.writing import Writing
+from duebell.model import Invoice
+from duebell.polling_news import PolledNews
+from duebell.polling_seek import Ask, seek
+from duebell.xero.records import Records
+
+
+def read_touched(access: XeroAccess, events: Sequence[ClaimedEvent]) -> int:
+    """Have the invoices that changed since these credits' events in the inbox; returns how many are news.
+
+    Raises what the client raises. Without an event of a credit no call is made.
+    """
+    about = [event for event in events if event.category in ALLOCATED]
+    if not about:
+        return 0
+    clock = access.resources.clock
+    news = PolledNews(access, clock())
+    for records, _ in seek(partial(_page, access), min(event.received_at for event in about)):
+        news.take_invoices(records, clock(), FoundBy.ALLOCATION)
+    return news.found
+
+
+def _page(access: XeroAccess, ask: Ask, size: int) -> Records[Invoice]:
+    return access.ask(lambda: access.client.invoice_page(ask.page, size, modified_since=ask.since))
+
+
+def close(book: Writing, events: Sequence[ClaimedEvent]) -> None:
+    """The events of credits are over once the invoices that they touch have events of their own."""
+    for event in events:
+        if event.category in ALLOCATED:
+            inbox.finish(book, event, "the invoices that it may touch were looked at")

@@ -1,0 +1,221 @@
+"""How fresh the snapshots are that somebody waits for, and who reads them anew for all."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Engine, distinct, exists, func, or_, update
+from sqlmodel import col, select
+
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification, Tenant, XeroEvent
+from duebell.ledger.writing import Writing, writing
+from duebell.model import Invoice, InvoiceType
+from duebell.states import WAITING, NotificationState
+from duebell.xero.parse import parse_invoice_body
+
+READING_LEASE = timedelta(seconds=30)
+"""Longer than a list usually takes; should it lapse, two read the same, which harms nothing."""
+
+AT_ONCE = 200
+"""Rows a transaction: on SQLite the receiver's answers to Xero wait for each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An invoice whose fresh read somebody waits for. ``known_at`` is from when on it may have changed."""
+
+    invoice_id: str
+    known_at: datetime
+
+
+def awaiting_events(engine: Engine, tenant_id: str) -> tuple[Waiting, ...]:
+    """The invoices that waiting events name and that were not read since those came, by Xero's own times."""
+    wanted = (
+        select(
+            XeroEvent.resource_id,
+            func.min(func.coalesce(XeroEvent.event_time, XeroEvent.received_at)),
+            func.max(XeroEvent.received_at),
+            func.max(InvoiceSnapshot.read_at),
+        )
+        .join(
+            InvoiceSnapshot,
+            (col(InvoiceSnapshot.tenant_id) == col(XeroEvent.tenant_id))
+            & (col(InvoiceSnapshot.invoice_id) == col(XeroEvent.resource_id)),
+            isouter=True,
+        )
+        .where(
+            XeroEvent.tenant_id == tenant_id, XeroEvent.state == "pending", XeroEvent.category == "INVOICE"
+        )
+        .group_by(col(XeroEvent.resource_id))
+    )
+    with reading(engine) as session:
+        rows = session.exec(wanted).all()
+    return tuple(
+        Waiting(invoice_id, changed_at)
+        for invoice_id, changed_at, received_at, read_at in rows
+        if not read_at or read_at < received_at  # never read: an outer join has nothing there
+    )
+
+
+def awaiting_messages(
+    engine: Engine, tenant_id: str, *, before: datetime, now: datetime
+) -> tuple[Waiting, ...]:
+    """The invoices that messages are due about and that were last read before ``before``, by our clock."""
+    wanted = (
+        select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at)
+        .join(
+            Notification,
+            (col(Notification.tenant_id) == col(InvoiceSnapshot.tenant_id))
+            & (col(Notification.invoice_id) == col(InvoiceSnapshot.invoice_id)),
+        )
+        .where(InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.read_at) < before, _is_due(now))
+        .distinct()
+    )
+    with reading(engine) as session:
+        return tuple(Waiting(*row) for row in session.exec(wanted).all())
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    waits = col(Notification.state).in_([state.value for state in WAITING])
+    return or_(
+        waits & (col(Notification.not_before) <= now),
+        col(Notification.state) == NotificationState.CLAIMED.value,
+    )
+
+
+def read_times(engine: Engine, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, datetime]:
+    """When these invoices were last read; one that never was is not among them."""
+    wanted = select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at).where(
+        InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(invoice_ids)
+    )
+    with reading(engine) as session:
+        return dict(session.exec(wanted).all())
+
+
+def contact_read_times(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> dict[str, datetime]:
+    """When these contacts were last read; one that never was is not among them."""
+    wanted = select(ContactSnapshot.contact_id, ContactSnapshot.read_at).where(
+        ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.contact_id).in_(contact_ids)
+    )
+    with reading(engine) as session:
+        return dict(session.exec(wanted).all())
+
+
+def unknown_contacts(engine: Engine, tenant_id: str, invoice_ids: Sequence[str]) -> list[str]:
+    """The contacts of these sales invoices that were never read."""
+    is_read = exists(
+        select(ContactSnapshot.contact_id).where(
+            ContactSnapshot.tenant_id == tenant_id,
+            col(ContactSnapshot.contact_id) == col(InvoiceSnapshot.contact_id),
+        )
+    )
+    wanted = (
+        select(InvoiceSnapshot.contact_id)
+        .where(
+            InvoiceSnapshot.tenant_id == tenant_id,
+            InvoiceSnapshot.type == InvoiceType.SALE.value,
+            col(InvoiceSnapshot.invoice_id).in_(invoice_ids),
+            ~is_read,
+        )
+        .distinct()
+    )
+    with reading(engine) as session:
+        return sorted(one for one in session.exec(wanted).all() if one)
+
+
+def changed_since(engine: Engine, tenant_id: str, since: datetime) -> int:
+    """How many invoices and bills are known to have changed since, by Xero's own times."""
+    wanted = (
+        select(func.count())
+        .select_from(InvoiceSnapshot)
+        .where(InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.updated_at) >= since)
+    )
+    with reading(engine) as session:
+        return session.exec(wanted).one()
+
+
+def contacts_known(engine: Engine, tenant_id: str) -> int:
+    """How many contacts the tenant has at least, as far as the ledger can tell."""
+    kept = select(func.count()).select_from(ContactSnapshot).where(ContactSnapshot.tenant_id == tenant_id)
+    named = select(func.count(distinct(col(InvoiceSnapshot.contact_id)))).where(
+        InvoiceSnapshot.tenant_id == tenant_id
+    )
+    with reading(engine) as session:
+        return max(session.exec(kept).one(), session.exec(named).one())
+
+
+def confirm(engine: Engine, tenant_id: str, seen: Mapping[str, datetime], *, read_at: datetime) -> int:
+    """Note that these snapshots, last read as ``seen``, still held at ``read_at``; returns how many.
+
+    They were not in a whole list of what changed since. That list cannot see every edit: a due date or
+    ``SentToContact`` that is changed on a part-paid document leaves ``UpdatedDateUTC`` as it was
+    (developer.xero.com/documentation/api/accounting/requests-and-responses). Payments, credits and voids do
+    move it. So part-paid ones are left out here and have to be read themselves, and so are those that
+    somebody else read meanwhile.
+    """
+    return sum(
+        _confirm(engine, tenant_id, {one: seen[one] for one in ids}, read_at) for ids in _portions(seen)
+    )
+
+
+def _confirm(engine: Engine, tenant_id: str, seen: Mapping[str, datetime], read_at: datetime) -> int:
+    wanted = select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.body).where(
+        InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(list(seen))
+    )
+    with reading(engine) as session:
+        bodies = session.exec(wanted).all()
+    whole = [one for one, body in bodies ]
+    with writing(engine, read_at) as book:
+        return sum(
+            _still_as_seen(book, tenant_id, [one for one in whole if seen[one] == moment], moment)
+            for moment in sorted(set(seen.values()))
+        )
+
+
+def _still_as_seen(book: Writing, tenant_id: str, ids: Sequence[str], seen: datetime) -> int:
+    confirmed = book.session.exec(
+        update(InvoiceSnapshot)
+        .where(
+            col(InvoiceSnapshot.tenant_id) == tenant_id,
+            col(InvoiceSnapshot.invoice_id).in_(ids),
+            col(InvoiceSnapshot.read_at) == seen,
+        )
+        .values(read_at=book.now)
+        .returning(col(InvoiceSnapshot.invoice_id))
+    ).all()
+    return len(confirmed)
+
+
+def _is_part_paid(invoice: Invoice) -> bool:
+    return bool(invoice.amount_paid) or bool(invoice.amount_credited) or bool(invoice.payments)
+
+
+def _portions(ids: Iterable[str]) -> list[Sequence[str]]:
+    ordered = sorted(ids)
+    return [ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE)]
+
+
+def take_reading(engine: Engine, tenant_id: str, who: str, *, now: datetime) -> bool:
+    """Become the one who reads what several runs of a tenant wait for; false while another does."""
+    with writing(engine, now) as book:
+        taken = book.session.exec(
+            update(Tenant)
+            .where(
+                col(Tenant.tenant_id) == tenant_id,
+                col(Tenant.reading_until).is_(None) | (col(Tenant.reading_until) < now),
+            )
+            .values(reading_by=who, reading_until=now + READING_LEASE)
+            .returning(col(Tenant.tenant_id))
+        ).scalar_one_or_none()
+    return taken is not None
+
+
+def end_reading(engine: Engine, tenant_id: str, who: str, *, now: datetime) -> None:
+    """Let the next one read."""
+    with writing(engine, now) as book:
+        book.session.exec(
+            update(Tenant)
+            .where(col(Tenant.tenant_id) == tenant_id, col(Tenant.reading_by) == who)
+            .values(reading_by=None, reading_until=None)
+        )

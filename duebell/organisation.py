@@ -1,0 +1,52 @@
+"""What Xero says of an organisation itself, kept in step once a day."""
+
+from datetime import timedelta
+
+from duebell.access import XeroAccess
+from duebell.audit import Entry
+from duebell.errors import BadAnswer, Permanent, RecordNotFound, ScopeMissing, TenantDisconnected
+from duebell.ledger.tables import Tenant
+from duebell.ledger.tenants import describe
+from duebell.ledger.writing import writing
+
+KEEPS = timedelta(days=1)
+"""How long what Xero said serves. The Organisation endpoint costs no egress, but it counts as a call."""
+
+DESCRIBED = ("name", "legal_name", "short_code", "base_currency", "country", "timezone", "xero_reminders")
+
+
+def refresh(access: XeroAccess) -> bool:
+    """Read the organisation and whether Xero itself reminds, at most once a day; returns whether it was read.
+
+    Raises what the client raises for the organisation. That Xero does not tell of its reminders is no error:
+    it is unknown then.
+    """
+    now, tenant = access.resources.clock(), access.tenant
+    if tenant.organisation_read_at is not None and now - tenant.organisation_read_at < KEEPS:
+        return False
+    organisation = access.ask(access.client.organisation)
+    reminds = _reminds(access)
+    with writing(access.resources.engine, now) as book:
+        row = book.session.get_one(Tenant, tenant.tenant_id, with_for_update=True)
+        before = {name: getattr(row, name) for name in DESCRIBED}
+        describe(row, organisation)
+        row.xero_reminders, row.organisation_read_at = reminds, now
+        changed = [name for name, value in before.items() if getattr(row, name) != value]
+        if changed:
+            what = {"changed": ", ".join(changed)}
+            book.audit(
+                Entry("xero", "organisation changed", "tenant", row.tenant_id, row.tenant_id, details=what)
+            )
+    return True
+
+
+def _reminds(access: XeroAccess) -> bool | None:
+    """Whether Xero itself reminds of unpaid invoices; ``None`` where it does not say, or may not tell us."""
+    try:
+        return access.ask(access.client.sends_reminders)
+    except (ScopeMissing, RecordNotFound, BadAnswer):
+        return None
+    except TenantDisconnected:
+        raise
+    except Permanent:
+        return None

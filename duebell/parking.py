@@ -1,0 +1,61 @@
+"""What waits while Xero takes no calls from us, and how a tenant that nobody drains is told of."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from duebell.calls import utc
+from duebell.clock import Clock
+from duebell.errors import Postponed
+from duebell.ledger import notifications, tenants
+from duebell.ledger.notifications import Claim
+from duebell.ledger.tables import Notification
+from duebell.ledger.writing import writing
+from duebell.resources import Resources
+from duebell.states import NotificationState
+from duebell.telling import Said
+
+LATER = timedelta(minutes=1)
+"""When it is tried again where nobody can say until when it is postponed."""
+
+REASON = "xero_takes_no_calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Why a tenant's inbox is left alone: a name for the run's state, and a sentence."""
+
+    name: str
+    message: str
+
+
+def wait_for_xero(resources: Resources, claim: Claim, wait: Postponed) -> Said:
+    """Give a claim back whose invoice could not be looked at again: nothing was posted, it is sent later."""
+    now = resources.clock()
+    later = wait.until or now + LATER
+    with writing(resources.engine, now) as book:
+        state = NotificationState.PLANNED
+        given_back = notifications.let_go(
+            book, claim, state, REASON, not_before=now, dispatch_at=later, actor="send"
+        )
+        if given_back:
+            return Said(claim.notification_id, state.value, REASON)
+        row = book.session.get_one(Notification, claim.notification_id)
+        return Said(claim.notification_id, row.state, row.reason)
+
+
+def rest_of(engine: Engine, tenant_id: str, clock: Clock) -> Rest:
+    """Why nobody may drain a tenant's inbox now."""
+    tenant = tenants.get(engine, tenant_id)
+    if tenant.state != "connected":
+        mend = f"tenant {tenant_id} was disconnected: run `duebell connect`; its events wait"
+        return Rest("Not connected", mend)
+    if tenant.parked_until is not None and tenant.parked_until > clock():
+        until = utc(tenant.parked_until)
+        return Rest(
+            f"Parked until {until}", f"the day's calls to Xero are used up; events wait until {until}"
+        )
+    if tenant.synced_at is None:
+        return Rest("Not read yet", f"tenant {tenant_id} is being read for the first time; its events wait")
+    return Rest("Already draining", "another run holds this tenant's inbox")

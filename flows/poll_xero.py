@@ -1,0 +1,31 @@
+"""Time to ask Xero what changed: for what webhooks do not tell, and for those that were lost."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.futures import as_completed
+from prefect.states import Completed, Failed
+
+from duebell.polling import Polled, ending
+from tasks._prefect import FEW_AT_ONCE
+from tasks.polling import announce_broken_webhooks, begin_polls, poll_tenant, start_drain, watch_webhooks
+
+
+@flow(name="poll-xero", task_runner=FEW_AT_ONCE, persist_result=False)
+def poll_xero(tenant_ids: list[str] | None = None) -> State[None]:
+    """Read what changed in each organisation that is due; what is found goes the way of every event.
+
+    Args:
+        tenant_ids: the organisations to ask about now, whatever the policy says; without them, all that are
+            due by it.
+    """
+    chosen = begin_polls(tenant_ids)
+    polled: list[Polled] = []
+    for poll in as_completed(poll_tenant.map(list(chosen.due))):
+        poll.wait()  # it is over, but only this brings its state along
+        if poll.state.is_completed():
+            polled.append(poll.result())
+            start_drain(polled[-1], return_state=True)
+    announce_broken_webhooks.map(watch_webhooks(polled)).wait()
+    failed = len(chosen.due) - len(polled)
+    name, message = ending(polled, failed, chosen.left_out)
+    return (Failed if failed else Completed)(name=name, message=message)
