@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.deployments import run_deployment
+from prefect.runtime import task_run
 
 from duebell.draining import RunToStart
 from duebell.ledger import dispatch
@@ -26,7 +27,8 @@ def start_runs(tenant_id: str, runs: Sequence[RunToStart]) -> int:
             parameters={"tenant_id": tenant_id, run.parameter: list(run.record_ids)},
             timeout=0,
             as_subflow=True,
-            idempotency_key=f"{own_run_id()}:{run.kind}:{run.record_ids[0]}",
+            # The task's id, which a retry keeps: one drain may have to start two runs for one invoice.
+            idempotency_key=f"{task_run.get_id()}:{run.kind}:{run.record_ids[0]}",
             flow_run_name=run_name(name, list(run.numbers or run.record_ids)),
             tags=[f"tenant:{tenant_id}", *(f"invoice:{number}" for number in run.numbers)],
         )
