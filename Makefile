@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lock clean
+.PHONY: help setup demo up test prove-calls check lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,9 @@ up: $(STAMP) ## run Duebell with the credentials in .env
 
 test: $(STAMP) ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+prove-calls: $(STAMP) ## count the calls to Xero that 1, 50, 200 and 1,000 invoices at once cost (ARGS="50" for one)
+	@$(BIN)/python -m tests.prove_calls $(ARGS)
 
 check: $(STAMP) ## lint, types and layout
 	@$(BIN)/ruff check .

@@ -11,6 +11,8 @@ from rich.text import Text
 
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
+from deployments import preview as preview_command
+from deployments import reminders_held
 from deployments import up as up_command
 from deployments.live import show_before_live
 from deployments.terminal import complain, make_console
@@ -131,6 +133,32 @@ def _in_review(resources: Resources, named: str) -> list[Tenant]:
         names = ", ".join(repr(one.name) for one in waiting)
         raise ConfigurationError(f"{named!r} is not in review, but {names}: nothing was changed")
     return chosen
+
+
+@app.command()
+def preview(
+    invoice: Annotated[str, typer.Option("--invoice", help="its number, or its id in Xero")] = "",
+) -> None:
+    """Show what would be said about an invoice, or by the next sweep, and why; nothing is sent."""
+    with opened() as resources:
+        preview_command.main(make_console(), resources, invoice)
+
+
+@app.command()
+def release(
+    yes: Annotated[
+        str, typer.Option("--yes", metavar="NAME", help="the organisation's name, for scripts")
+    ] = "",
+) -> None:
+    """Let reminders go that wait because they are unusually many: shows them, and asks for the name."""
+    with opened() as resources:
+        for held in reminders_held.find(resources, yes.strip()):
+            reminders_held.show(make_console(), held)
+            name = (yes or typer.prompt("Type the organisation's name to let them go")).strip()
+            if name != held.tenant.name:
+                raise ConfigurationError(f"{name!r} is not {held.tenant.name!r}: they go on waiting")
+            reminders_held.release(resources, held, by_whom())
+            say(f"{held.reminders} reminders of {held.tenant.name} go out with the next sweep.")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlmodel import func, select
 
-from deployments import doctor_calls, doctor_consent, doctor_xero_feed
+from deployments import doctor_calls, doctor_consent, doctor_xero_feed, reminders_held
 from deployments.findings import Finding
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
@@ -87,6 +87,7 @@ def look(resources: Resources) -> list[Finding]:
     looks: list[tuple[str, Callable[[Resources], list[Finding]]]] = [
         ("ledger", _ledger),
         ("policy", _policy),
+        ("reminders", reminders_held.look),
         ("Prefect", _prefect),
         ("Twilio", _twilio),
         ("Xero", _xero),

@@ -4,7 +4,8 @@ A thread cannot be killed, so a cancelled run stays ``Cancelling`` until its thr
 was killed leaves its runs ``Running`` for ever (github.com/PrefectHQ/prefect/issues/16746).
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -19,12 +20,14 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Scheduled
 
 WORKER_LABEL = "prefect.worker.name"  # given by Prefect's BaseWorker between Pending and Submitting
 CLAIM_GRACE = timedelta(seconds=60)
 OPEN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+KEPT_FREE = 2  # places that no single tenant takes
 PAGE = 200  # PREFECT_SERVER_API_DEFAULT_LIMIT, the most that one answer holds
 
 Fate = Literal["leave", "crashed", "cancelled"]
@@ -50,6 +53,33 @@ class Cancellations:
     def forget(self, flow_run_id: UUID) -> None:
         """The run has ended; called on the worker's own event loop only."""
         self._asked -= {flow_run_id}
+
+
+class Places:
+    """Shares the places of a worker among tenants, so that the burst of one never takes the last of them.
+
+    Prefect hands runs out in the order of their time: those of a tenant that is slow, or waits for Xero,
+    would otherwise fill every place while another's single run stood behind them.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._most = max(1, limit - KEPT_FREE)
+        self._tenants: dict[UUID, str] = {}
+
+    def shared(
+        self, waiting: Sequence[WorkerFlowRunResponse], at_work: Collection[UUID]
+    ) -> list[WorkerFlowRunResponse]:
+        """Those of the waiting runs that may begin, the tenant with the fewest at work first."""
+        self._tenants = {run: tenant for run, tenant in self._tenants.items() if run in at_work}
+        busy, ranked = Counter(self._tenants.values()), list[tuple[int, WorkerFlowRunResponse]]()
+        for entry in waiting:
+            tenant = str((entry.flow_run.parameters or {}).get("tenant_id", ""))
+            if entry.flow_run.id not in self._tenants:
+                self._tenants[entry.flow_run.id] = tenant
+                ranked.append((busy[tenant], entry))
+                busy[tenant] += 1
+        chosen = [(rank, entry) for rank, entry in ranked if rank < self._most]
+        return [entry for _, entry in sorted(chosen, key=lambda one: one[0])]
 
 
 @dataclass(frozen=True)

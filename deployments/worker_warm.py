@@ -28,6 +28,7 @@ from deployments.worker_flows import FlowCache, WarmConfiguration
 from deployments.worker_runs import (
     Cancellations,
     Ending,
+    Places,
     crash,
     end_cancelled,
     end_strays,
@@ -81,6 +82,7 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, WarmResult]):
         self._poll_seconds = poll_seconds
         self._subscribe = subscribe
         self._threads = anyio.CapacityLimiter(limit)
+        self._places = Places(limit)
         self._incarnation = f"{name}:{uuid4().hex[:8]}"
         self._born = datetime.now(UTC)
         self._active: dict[UUID, datetime] = {}  # with the time of the state in which each was claimed
@@ -205,7 +207,8 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, WarmResult]):
         # A run that was retried at once still has its old thread, which lingers for its last heartbeat.
         self._again |= {entry.flow_run.id for entry in flow_run_response} & self._active.keys()
         free = [entry for entry in flow_run_response if entry.flow_run.id not in self._active]
-        return await super()._submit_scheduled_flow_runs(free)
+        at_work = {*self._active, *self._submitting_flow_run_ids}
+        return await super()._submit_scheduled_flow_runs(self._places.shared(free, at_work))
 
     async def _listen(self) -> None:
         await self._synchronised.wait()

@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import TypeVar
 
 from pydantic import SecretStr
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from sqlalchemy.exc import OperationalError
+from tenacity import (
+    Retrying,
+    retry,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from duebell import tokens
 from duebell.calls import Purpose, Standing, after_refusal, next_turn, postponed, waits_until
@@ -143,8 +151,16 @@ class XeroAccess:
     def _takes_turn(self, standing: Standing, now: datetime) -> bool:
         return calls.take_turn(self.resources.engine, self.tenant.tenant_id, standing, now=now)
 
+    @retry(
+        retry=retry_if_exception_type(OperationalError),
+        wait=wait_random_exponential(max=5),
+        stop=stop_after_delay(40),
+        reraise=True,
+    )
     def _note(self, call: CallMade) -> None:
+        """Count the call, however busy the ledger: it was made, and its answer would be lost with the count."""
         now = self.resources.clock()
-        self._refusals = self._refusals + 1 if call.refused else 0
-        then = after_refusal(call.refused, self._refusals, now) if call.refused else None
+        in_a_row = self._refusals + 1
+        then = after_refusal(call.refused, in_a_row, now) if call.refused else None
         calls.note(self.resources.engine, self.tenant.tenant_id, self._purpose, call, then, now=now)
+        self._refusals = in_a_row if call.refused else 0

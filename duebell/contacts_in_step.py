@@ -69,7 +69,9 @@ def bring_in_step(
     runs: list[RunToStart] = []
     for kind, invoice_ids in by_kind.items():
         ids = sorted(invoice_ids)
-        planned = plan_kind(book, tenant_id, kind, ids, rules, actor=ACTOR, flow_run_id=flow_run_id)
+        planned = plan_kind(
+            book, tenant_id, kind, ids, rules, actor=ACTOR, flow_run_id=flow_run_id, begins=False
+        )
         numbers = snapshots.numbers_by_id(book.session, tenant_id, ids)
         runs += runs_of(kind, planned, numbers)
     read = snapshots.read_contacts(book.session, tenant_id, contact_ids)

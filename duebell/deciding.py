@@ -4,14 +4,20 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from duebell.deciding_overdue import decide_overdue, reminders_of
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED, is_contact
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, is_contact
 from duebell.known import Known
 from duebell.ledger.tables import Notification
-from duebell.policy import Circumstances, Verdict, on_invoice_issued, on_payment_received
+from duebell.policy import Circumstances, Reason, Skip, Verdict, on_invoice_issued, on_payment_received
 from duebell.policy_file import Policy
 from duebell.reaching import EMAIL, SMS
+from duebell.routing import route_of, routed
+from duebell.rules import NO_RULE, Route
 from duebell.states import Sending, lower
+from duebell.subjects import Case, Subject
+
+__all__ = ["RULES", "Rules", "Subject", "decide", "decide_again", "route_for", "subject_of", "subjects_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +29,12 @@ class Rules:
     channels: frozenset[str] = frozenset({SMS, EMAIL})
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a notification is about and whom it is for.
-
-    ``subject_id`` is the invoice's id, or that of a payment of it; ``step`` is a stage of the ladder with its
-    due date; ``team`` is empty for the customer, else the key's recipient, such as ``team:accounts``.
-    """
-
-    kind: str
-    subject_id: str
-    step: str = ""
-    team: str = ""
-
-
 def subjects_of(kind: str, known: Known, rules: Rules, now: datetime) -> tuple[Subject, ...]:
     """What there is to tell of a kind about one invoice."""
     if kind == PAYMENT_RECEIVED:
         return tuple(Subject(kind, one.subject_id) for one in known.payments)
+    if kind == INVOICE_OVERDUE:
+        return reminders_of(known, rules.policy.for_tenant(known.tenant.tenant_id), now)
     return (Subject(kind, known.read.invoice.invoice_id),)
 
 
@@ -48,6 +42,13 @@ def subject_of(row: Notification) -> Subject:
     """What a notification that stands is about."""
     team = "" if is_contact(row.recipient) else row.recipient
     return Subject(row.kind, row.subject_id, row.step, team)
+
+
+def route_for(subject: Subject, known: Known, policy: Policy) -> Route:
+    """What the rules of the tenant's policy say; they are about customers, and say nothing of a team's."""
+    if subject.team:
+        return NO_RULE
+    return route_of(subject.kind, subject.subject_id, subject.step, known, policy)
 
 
 def decide(
@@ -59,16 +60,16 @@ def decide(
     forced: bool,
     now: datetime,
     failed: Collection[str] = (),
+    own: Collection[int | None] = (),
 ) -> Verdict:
     """Whether somebody is told now. ``forced``: a person wants it said, however old it is.
 
-    ``failed`` are the channels by which it was tried already, in vain.
+    ``failed`` are the channels by which it was tried in vain; ``own`` the ids under which its message stands.
     """
-    rule = RULES.get(subject.kind)
-    if rule is None:
-        raise Permanent(f"there is no kind of notification {subject.kind!r}")
+    policy = rules.policy.for_tenant(known.tenant.tenant_id)
+    route = route_for(subject, known, policy)
     about = Circumstances(
-        policy=rules.policy,
+        policy=routed(policy, subject.kind, route),
         sending=lower(rules.ceiling, Sending(known.tenant.sending)),
         country=known.tenant.country,
         timezone=known.tenant.timezone,
@@ -79,15 +80,28 @@ def decide(
         refusals=known.refusals,
         channels=rules.channels.difference(failed),
     )
-    return rule(subject, known, about)
+    return _unless_silenced(Case(subject, known, about, route, frozenset(own)))
 
 
 def decide_again(
     row: Notification, known: Known, rules: Rules, now: datetime, failed: Collection[str] = ()
 ) -> Verdict:
     """The verdict on a planned notification as things stand now."""
-    subject, forced = subject_of(row), row.generation > 0
-    return decide(subject, known, rules, seen_at=row.planned_at, forced=forced, now=now, failed=failed)
+    return decide(
+        subject_of(row),
+        known,
+        rules,
+        seen_at=row.planned_at,
+        forced=row.generation > 0,
+        now=now,
+        failed=failed,
+        own=own_of(row),
+    )
+
+
+def own_of(row: Notification | None) -> tuple[int | None, ...]:
+    """The ids under which what went out of this notification stands."""
+    return (row.notification_id, row.lead_id) if row else ()
 
 
 def _known_before(subject: Subject, known: Known) -> bool:
@@ -98,17 +112,27 @@ def _known_before(subject: Subject, known: Known) -> bool:
     return known.read.known_before_connecting
 
 
-def _issued(_subject: Subject, known: Known, about: Circumstances) -> Verdict:
-    return on_invoice_issued(known.read.invoice, known.contact, about)
+def _issued(case: Case) -> Verdict:
+    return on_invoice_issued(case.known.read.invoice, case.known.contact, case.about)
 
 
-def _paid(subject: Subject, known: Known, about: Circumstances) -> Verdict:
-    payment = known.payment(subject.subject_id)
-    return on_payment_received(known.read.invoice, payment, known.contact, about)
+def _paid(case: Case) -> Verdict:
+    payment = case.known.payment(case.subject.subject_id)
+    return on_payment_received(case.known.read.invoice, payment, case.known.contact, case.about)
 
 
-RULES: dict[str, Callable[[Subject, Known, Circumstances], Verdict]] = {
+def _unless_silenced(case: Case) -> Verdict:
+    """The verdict of the kind's rule; why it is untrue goes before that nobody wants it said."""
+    rule = RULES.get(case.subject.kind)
+    if rule is None:
+        raise Permanent(f"there is no kind of notification {case.subject.kind!r}")
+    verdict = rule(case)
+    return Skip(Reason.SILENCED_BY_RULE) if case.route.silence and not isinstance(verdict, Skip) else verdict
+
+
+RULES: dict[str, Callable[[Case], Verdict]] = {
     INVOICE_ISSUED: _issued,
     PAYMENT_RECEIVED: _paid,
+    INVOICE_OVERDUE: decide_overdue,
 }
 """The rule of each kind."""

@@ -17,7 +17,7 @@ from duebell.changes import (
     lists_payments,
 )
 from duebell.deciding import Rules
-from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, is_contact
 from duebell.known import Known, known_of
 from duebell.ledger import inbox, payments, snapshots
 from duebell.ledger.inbox import ClaimedEvent
@@ -60,8 +60,7 @@ def record_changes(
 ) -> list[RunToStart]:
     """Turn claimed events about invoices into notifications and close them, all in this one transaction.
 
-    An event whose record could not be read is left for later, with the reason, and given up after
-    ``MOST_ATTEMPTS``; it holds up no other.
+    An event whose record could not be read is left for later, and given up after ``MOST_ATTEMPTS``.
     """
     about_invoices = [event for event in events if event.category == "INVOICE"]
     known = known_of(book.session, tenant_id, [event.resource_id for event in about_invoices])
@@ -77,13 +76,16 @@ def record_changes(
     numbers = {invoice_id: one.read.invoice.number for invoice_id, one in known.items()}
     return [
         run
-        for kind, invoice_ids in concerned(found).items()
-        for run in runs_of(
-            kind,
-            plan_kind(book, tenant_id, kind, invoice_ids, rules, actor=ACTOR, flow_run_id=flow_run_id),
-            numbers,
-        )
+        for kind, ids in concerned(found).items()
+        for run in runs_of(kind, _planned(book, tenant_id, kind, ids, rules, flow_run_id), numbers)
     ]
+
+
+def _planned(
+    book: Writing, tenant_id: str, kind: str, ids: Sequence[str], rules: Rules, flow_run_id: str | None
+) -> list[Notification]:
+    """An event plans what is news; of reminders it only decides anew what waits."""
+    return plan_kind(book, tenant_id, kind, ids, rules, actor=ACTOR, flow_run_id=flow_run_id, begins=False)
 
 
 def _is_unread(one: Known, event: ClaimedEvent) -> bool:
@@ -117,13 +119,13 @@ def _compare(book: Writing, tenant_id: str, one: Known) -> tuple[Change, ...]:
 CONCERNS: dict[type[Change], tuple[str, ...]] = {
     # What is true of an invoice is decided anew for every kind that may wait to be said about it.
     InvoiceIssued: (INVOICE_ISSUED,),
-    InvoiceWithdrawn: (INVOICE_ISSUED, PAYMENT_RECEIVED),
-    DueDateMoved: (),
-    PaymentReceived: (PAYMENT_RECEIVED,),
-    PaymentReversed: (PAYMENT_RECEIVED,),
+    InvoiceWithdrawn: (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE),
+    DueDateMoved: (INVOICE_OVERDUE,),
+    PaymentReceived: (PAYMENT_RECEIVED, INVOICE_OVERDUE),
+    PaymentReversed: (PAYMENT_RECEIVED, INVOICE_OVERDUE),
     NothingToTell: (),
 }
-"""Which kinds of notification a change is about."""
+"""Which kinds of notification a change is about. Of reminders only those that wait are decided anew."""
 
 
 def concerned(found: dict[str, tuple[Change, ...]]) -> dict[str, list[str]]:
@@ -136,12 +138,15 @@ def concerned(found: dict[str, tuple[Change, ...]]) -> dict[str, list[str]]:
 
 
 def runs_of(kind: str, rows: Sequence[Notification], numbers: dict[str, str]) -> list[RunToStart]:
-    """The runs for what is now to be told; what is told in another's message goes with that one's run."""
+    """The runs for what is now to be told; what is told in another's message goes with that one's run.
+
+    A team's daily message may be about hundreds of invoices, which its run finds by the one that leads.
+    """
     told = [row for row in rows if row.state == NotificationState.PLANNED.value]
     leads = {row.notification_id: row.invoice_id for row in told if row.lead_id is None}
     groups: dict[int | None, list[str]] = {lead: [invoice_id] for lead, invoice_id in leads.items()}
     for row in told:
-        if row.lead_id is not None:
+        if row.lead_id is not None and is_contact(row.recipient):
             groups.setdefault(row.lead_id, []).append(row.invoice_id)
     runs: list[list[str]] = [[]]
     for group in groups.values():

@@ -1,15 +1,30 @@
-"""Which notifications are told in one message: what one customer paid on one day is one piece of news."""
+"""Which notifications are told in one message: what belongs together for the one who reads it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from duebell.keys import PAYMENT_RECEIVED
+from duebell.deciding import route_for, subject_of
+from duebell.deciding_overdue import stage_of
+from duebell.keys import INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.known import Known
 from duebell.ledger.tables import Notification
+from duebell.overdue_groups import Candidate
+from duebell.overdue_groups import groups_of as reminders_together
+from duebell.policy_file import Policy
+from duebell.policy_overdue import LADDER
+from duebell.policy_sections import Digest
 from duebell.states import WAITING, NotificationState
+from duebell.subjects import Subject
+from duebell.teams import team_of
 
 MOST_TOGETHER = 20
 """Payments in one message: more would neither be read nor be one transaction's worth of work."""
+
+MOST_REMINDED = 500
+"""Reminders in one message, which then only counts them. A message that left some out would give a wrong sum,
+and the others could follow days later only."""
+
+Mark = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,36 +35,81 @@ class Group:
     members: tuple[Notification, ...]
 
 
-def groups_of(rows: Iterable[Notification], known: Mapping[str, Known]) -> tuple[Group, ...]:
+def groups_of(rows: Iterable[Notification], known: Mapping[str, Known], policy: Policy) -> tuple[Group, ...]:
     """The groups among rows that wait, stand alone so far and were decided alike.
 
-    A batch payment settles several invoices by one deposit. Invoices do not name the batch, and the list of
-    payments that does needs a scope of its own; but what a customer paid on one day in one currency is one
-    thing to them, however it was entered.
+    One that is told by a later channel leads: its own attempts stand under it.
     """
-    together: dict[tuple[str, ...], list[Notification]] = {}
-    for row in sorted(rows, key=lambda row: row.notification_id or 0):
-        mark = _mark(row, known)
-        if mark is not None:
-            together.setdefault(mark, []).append(row)
-    chunks = (
-        rows[start : start + MOST_TOGETHER]
-        for rows in together.values()
-        for start in range(0, len(rows), MOST_TOGETHER)
+    ordered = sorted(rows, key=lambda row: (-row.leg_position, row.notification_id or 0))
+    alone = [row for row in ordered if _stands_alone(row, known)]
+    reminders = [row for row in alone if row.kind == INVOICE_OVERDUE]
+    together: dict[Mark, list[Notification]] = {}
+    for row in alone:
+        if row.kind == PAYMENT_RECEIVED and (mark := _of_payment(row, known[row.invoice_id])):
+            together.setdefault((*mark, *_decided(row)), []).append(row)
+    marks = marks_of([(subject_of(row), known[row.invoice_id]) for row in reminders], policy)
+    for row, mark in zip(reminders, marks, strict=True):
+        together.setdefault((*mark, *_decided(row)), []).append(row)
+    return tuple(
+        Group(lead, tuple(others))
+        for rows_ in together.values()
+        for lead, *others in _chunks(rows_)
+        if others
     )
-    return tuple(Group(lead, tuple(others)) for lead, *others in chunks if others)
 
 
-def _mark(row: Notification, known: Mapping[str, Known]) -> tuple[str, ...] | None:
-    """What two notifications have in common that are told together; nothing for one that stands alone."""
-    about = known.get(row.invoice_id)
-    if row.kind != PAYMENT_RECEIVED or about is None or row.generation > 0 or row.lead_id is not None:
-        return None
+def _chunks(rows: Sequence[Notification]) -> list[Sequence[Notification]]:
+    most = MOST_REMINDED if rows[0].kind == INVOICE_OVERDUE else MOST_TOGETHER
+    return [rows[start : start + most] for start in range(0, len(rows), most)]
+
+
+def _stands_alone(row: Notification, known: Mapping[str, Known]) -> bool:
+    waits = NotificationState(row.state) in WAITING
+    return waits and row.invoice_id in known and row.generation == 0 and row.lead_id is None
+
+
+def _decided(row: Notification) -> Mark:
+    is_held = row.state == NotificationState.HELD and row.not_before
+    return row.state, row.reason, row.not_before.isoformat() if is_held and row.not_before else ""
+
+
+def _of_payment(row: Notification, about: Known) -> Mark | None:
+    """A batch payment settles several invoices by one deposit.
+
+    Invoices do not name the batch, and the list of payments that does needs a scope of its own; but what a
+    customer paid on one day in one currency is one thing to them, however it was entered.
+    """
     payment = about.payment(row.subject_id)
-    if NotificationState(row.state) not in WAITING or payment is None or payment.paid_on is None:
+    if payment is None or payment.paid_on is None:
         return None
-    held_until = row.not_before.isoformat() if row.state == NotificationState.HELD and row.not_before else ""
-    return (
-        row.recipient, about.read.invoice.currency, payment.paid_on.isoformat(), row.state, row.reason,
-        held_until,
-    )  # fmt: skip
+    return row.recipient, about.read.invoice.currency, payment.paid_on.isoformat()
+
+
+def marks_of(reminders: Sequence[tuple[Subject, Known]], policy: Policy) -> list[Mark]:
+    """For each reminder a mark that is the same for those that one message tells."""
+    marks = {place: _of_team(subject, policy) for place, (subject, _) in enumerate(reminders) if subject.team}
+    candidates = {
+        place: _candidate(subject, known, policy)
+        for place, (subject, known) in enumerate(reminders)
+        if not subject.team
+    }
+    places = {id(one): place for place, one in candidates.items()}
+    found = reminders_together(candidates.values(), together=policy.invoice_overdue.group)
+    for number, group in enumerate(found):
+        for member in group.members:
+            marks[places[id(member)]] = ("customer", str(number))
+    return [marks[place] for place in range(len(reminders))]
+
+
+def _of_team(subject: Subject, policy: Policy) -> Mark:
+    team = policy.team.get(team_of(subject.team))
+    if team is not None and team.digest is Digest.DAILY:
+        return (subject.team,)
+    return subject.team, subject.subject_id, subject.step
+
+
+def _candidate(subject: Subject, known: Known, policy: Policy) -> Candidate:
+    """A stage that the policy has no more is said by nobody, so any will do for it."""
+    stage = stage_of(subject.step, policy.invoice_overdue) or LADDER[0]
+    customer = known.contact_id or known.read.invoice.invoice_id
+    return Candidate(customer, known.read.invoice, stage, route_for(subject, known, policy))

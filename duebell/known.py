@@ -1,17 +1,23 @@
 """All that a decision rests on, as it stands in the ledger."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
 from duebell.errors import ConfigurationError
-from duebell.ledger import payments, preferences, snapshots
+from duebell.ledger import payments, preferences, reminders, snapshots
 from duebell.ledger.payments import KnownPayment
+from duebell.ledger.reminders import Reminder
 from duebell.ledger.snapshots import ReadContact, ReadInvoice
 from duebell.ledger.tables import Tenant
 from duebell.model import Contact, InvoicePayment
 from duebell.phone import PhoneFound, best_mobile
+from duebell.policy_file import Policy
+from duebell.reaching import EMAIL, SMS
+from duebell.teams import ways_of_team
 
 MOST_MERGES = 5
 """How many merges of contacts are followed: a longer chain, or a ring, is no answer."""
@@ -19,18 +25,26 @@ MOST_MERGES = 5
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger knows about one invoice. ``contact`` is the one that is left after merges."""
+    """What the ledger knows about one invoice. ``contact`` is the one that is left after merges.
+
+    ``reminders`` are those to the contact, its addresses and the teams; only reminding looks at them.
+    """
 
     tenant: Tenant
     read: ReadInvoice
     contact: Contact | None
     refusals: Mapping[str, str]
     payments: tuple[KnownPayment, ...] = field(default=())
+    reminders: tuple[Reminder, ...] = field(default=())
 
     @property
     def contact_id(self) -> str | None:
         """Whom the invoice is addressed to, merges followed."""
         return self.contact.contact_id if self.contact else self.read.invoice.contact_id
+
+    def today(self, now: datetime) -> date:
+        """The day of the organisation's calendar: by it Xero itself tells what is overdue."""
+        return now.astimezone(ZoneInfo(self.tenant.timezone)).date()
 
     def payment(self, subject_id: str) -> InvoicePayment | None:
         """The payment of this subject as the invoice lists it now; nothing where it was removed."""
@@ -45,7 +59,7 @@ def known_of(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> di
         raise ConfigurationError(f"tenant {tenant_id} is not connected: run `duebell connect`")
     read = snapshots.read_invoices(session, tenant_id, invoice_ids)
     contacts = _contacts(session, tenant_id, (one.invoice.contact_id for one in read.values()))
-    refusals = preferences.refusals(session, _numbers(contacts.values(), tenant.country))
+    refusals = _refusals(session, contacts.values(), tenant.country)
     paid = payments.of_invoices(session, tenant_id, invoice_ids)
     return {
         invoice_id: Known(
@@ -76,6 +90,45 @@ def _survivor(contact: Contact, read: Mapping[str, ReadContact]) -> Contact:
             return contact
         contact = following.contact
     return contact
+
+
+WEEK = timedelta(days=7)
+
+
+def with_reminders(
+    session: Session, tenant_id: str, known: Mapping[str, Known], policy: Policy, now: datetime
+) -> dict[str, Known]:
+    """The same, with the reminders that the next one has to keep its distance from."""
+    gap = timedelta(days=policy.invoice_overdue.gap_days)
+    contacts = {one.contact.contact_id: one for one in known.values() if one.contact}
+    teams = [way for name, team in policy.team.items() for way in ways_of_team(name, team).values()]
+    addresses = {way.address for way in teams}
+    for one in contacts.values():
+        addresses.update(_addresses(one))
+    found = reminders.since(session, tenant_id, now - max(gap, WEEK) - timedelta(days=2), contacts, addresses)
+    closed: dict[str, str] = {}
+    for channel in (SMS, EMAIL):
+        ours = [way.address for way in teams if way.channel == channel]
+        closed |= preferences.refusals(session, ours, channel)
+    return {
+        invoice_id: replace(one, reminders=found, refusals={**one.refusals, **closed})
+        for invoice_id, one in known.items()
+    }
+
+
+def _refusals(session: Session, contacts: Iterable[Contact], country: str) -> dict[str, str]:
+    everyone = list(contacts)
+    emails = [one.email for one in everyone if one.email]
+    return {
+        **preferences.refusals(session, _numbers(everyone, country), SMS),
+        **preferences.refusals(session, emails, EMAIL),
+    }
+
+
+def _addresses(one: Known) -> list[str]:
+    if one.contact is None:
+        return []
+    return [*_numbers([one.contact], one.tenant.country), *filter(None, [one.contact.email])]
 
 
 def _numbers(contacts: Iterable[Contact], country: str) -> list[str]:

@@ -1,36 +1,52 @@
 """The words of a message, made from what the ledger knows at that moment."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from duebell.email_text import render_email
-from duebell.errors import Permanent
+from duebell.deciding import route_for, subject_of
+from duebell.email_text import EmailText, render_email
+from duebell.errors import Permanent, TemplateProblem
+from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known
 from duebell.ledger import groups, legs
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing
+from duebell.policy_file import Policy
 from duebell.reaching import EMAIL
 from duebell.render import Templates
-from duebell.wording import values_for
+from duebell.rules import Route
+from duebell.wording import Telling, Told, values_for
 
 
-def write_text(book: Writing, templates: Templates, notification_id: int, known: Mapping[str, Known]) -> str:
+def write_text(
+    book: Writing, templates: Templates, notification_id: int, known: Mapping[str, Known], policy: Policy
+) -> str:
     """Have the leg that is told by say what is known now; one that says it already is kept.
 
     Raises ``TemplateProblem``.
     """
     lead = book.session.get_one(Notification, notification_id)
     leg = legs.current(book.session, lead)
-    told = [lead, *groups.of_lead(book.session, notification_id)]
-    source = _source_of(told, known)
+    rows = [lead, *groups.of_lead(book.session, notification_id)]
+    told = [Told(subject_of(row), known[row.invoice_id]) for row in rows]
+    telling = telling_of(told, policy, book.now)
+    source = _source_of(telling)
     if leg.rendered_from != source:
-        if known[lead.invoice_id].contact is None:
+        if not telling.subject.team and telling.first.contact is None:
             raise Permanent(f"notification {notification_id} has no contact to write to")
-        values = values_for(lead.kind, [(row.subject_id, known[row.invoice_id]) for row in told])
-        _say(leg, templates, lead.kind, values)
+        _say(leg, words_of(templates, telling, leg.channel))
         leg.rendered_from = source
         book.session.add(leg)
     return leg.text
+
+
+def telling_of(told: Sequence[Told], policy: Policy, now: datetime) -> Telling:
+    """What one message tells; the rules are asked about the news that leads."""
+    first = told[0]
+    own = policy.for_tenant(first.known.tenant.tenant_id)
+    route = route_for(first.subject, first.known, own)
+    return Telling(tuple(told), own, route, first.known.today(now))
 
 
 def forget_text(book: Writing, notification_id: int) -> None:
@@ -39,16 +55,41 @@ def forget_text(book: Writing, notification_id: int) -> None:
     legs.current(book.session, row).rendered_from = ""
 
 
-def _say(leg: Leg, templates: Templates, kind: str, values: Mapping[str, object]) -> None:
+def template_of(telling: Telling) -> str:
+    """The folder of the templates: the kind's, the kind's for a team, or the variant that a rule names."""
+    if telling.subject.team:
+        return f"{telling.subject.kind}_team"
+    variant = telling.route.template
+    return f"{telling.subject.kind}/{variant}" if variant else telling.subject.kind
+
+
+def words_of(templates: Templates, telling: Telling, channel: str) -> EmailText:
+    """What the message says by this channel; an SMS has its text alone. Raises ``TemplateProblem``."""
+    values, folder = values_for(telling), template_of(telling)
+    try:
+        if channel == EMAIL:
+            return render_email(templates, folder, values)
+        return EmailText("", templates.render_sms(folder, values), "")
+    except TemplateProblem as problem:
+        raise TemplateProblem(f"{_asked_by(telling.route)}{problem}") from None
+
+
+def _say(leg: Leg, words: EmailText) -> None:
+    leg.text = words.text
     if leg.channel == EMAIL:
-        email = render_email(templates, kind, values)
-        leg.email_subject, leg.text, leg.html = email.subject, email.text, email.html
-    else:
-        leg.text = templates.render_sms(kind, values)
+        leg.email_subject, leg.html = words.subject, words.html
 
 
-def _source_of(told: list[Notification], known: Mapping[str, Known]) -> str:
-    """A hash that changes with anything that the text may rest on."""
-    parts = [f"{row.subject_id}{known[row.invoice_id].read.body}" for row in told]
-    contact = known[told[0].invoice_id].contact
-    return hashlib.sha256(f"{parts}{contact}".encode()).hexdigest()
+def _asked_by(route: Route) -> str:
+    """The rule that wants the template, where it was a rule."""
+    if route.template is None:
+        return ""
+    return f"rule {route.place}{f' ({route.name})' if route.name else ''} wants the template: "
+
+
+def _source_of(telling: Telling) -> str:
+    """A hash that changes with anything that the text may rest on: of a reminder, with the day too."""
+    parts = [f"{one.subject}{one.known.read.body}" for one in telling.told]
+    day = telling.today if telling.subject.kind == INVOICE_OVERDUE else ""
+    people = [one.known.contact for one in telling.told]
+    return hashlib.sha256(f"{parts}{people}{telling.route}{day}".encode()).hexdigest()

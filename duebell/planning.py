@@ -1,16 +1,20 @@
 """Planning: from what the ledger knows of an invoice to what is owed to whom, and whether to say it now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from duebell.deciding import Rules, Subject, decide, decide_again, subject_of, subjects_of
+from duebell.deciding import Rules, Subject, decide, subject_of
 from duebell.grouping import groups_of
-from duebell.keys import contact_recipient, dedup_key
-from duebell.known import Known, known_of
-from duebell.ledger import groups, legs, notifications, snapshots
+from duebell.keys import INVOICE_OVERDUE, contact_recipient, dedup_key
+from duebell.known import Known
+from duebell.ledger import groups, notifications, snapshots
 from duebell.ledger.notifications import Owed
-from duebell.ledger.tables import Notification
+from duebell.ledger.tables import Notification, Tenant
+from duebell.ledger.volumes import volume_of
 from duebell.ledger.writing import Writing
-from duebell.states import WAITING, NotificationState
+from duebell.policy_file import Policy
+from duebell.prospects import Asked, Prospect, outlook
+from duebell.volume import held_back, is_unusual, would_go
 
 
 def plan_kind(
@@ -22,78 +26,69 @@ def plan_kind(
     *,
     actor: str,
     flow_run_id: str | None,
+    begins: bool = True,
 ) -> list[Notification]:
     """Write one notification a person and piece of news for these invoices, and decide waiting ones anew.
 
     The first key stays: a merged or exchanged contact is no second piece of news. What is told together
-    with another invoice's news is decided together with it.
+    with another invoice's news is decided together with it. Without ``begins`` no stage of the ladder that
+    nobody has heard of is begun.
     """
-    wanted = groups.companions(book.session, tenant_id, kind, invoice_ids)
-    snapshots.hold(book.session, tenant_id, wanted)
-    known = known_of(book.session, tenant_id, wanted)
-    standing = notifications.of_invoices(book.session, tenant_id, kind, wanted)
-    planner = _Planner(book, tenant_id, rules, actor, flow_run_id, standing)
-    rows = [
-        row
-        for invoice_id in sorted(known)
-        for subject in subjects_of(kind, known[invoice_id], rules, book.now)
-        if (row := planner.first(subject, known[invoice_id])) is not None
-    ]
-    rows += [planner.again(row, known[row.invoice_id]) for row in standing if _is_waiting_resend(row)]
+    asked = ask(book, Asked(tenant_id, kind, invoice_ids, begins=begins))
+    found = outlook(book.session, asked, rules, book.now)
+    policy = rules.policy.for_tenant(tenant_id)
+    prospects: Sequence[Prospect] = found.prospects
+    if kind == INVOICE_OVERDUE:
+        prospects = _within_usual(book, tenant_id, prospects, policy)
+    return write(book, found.known, prospects, policy, actor=actor, flow_run_id=flow_run_id)
+
+
+def ask(book: Writing, asked: Asked) -> Asked:
+    """The same with what is told together with it; nobody else decides about these until this ends."""
+    together = groups.companions(book.session, asked.tenant_id, asked.kind, asked.invoice_ids)
+    snapshots.hold(book.session, asked.tenant_id, together)
+    return replace(asked, companions=together)
+
+
+def _within_usual(
+    book: Writing, tenant_id: str, prospects: Sequence[Prospect], policy: Policy
+) -> list[Prospect]:
+    """The prospects, those held that a person has to be asked about because they are so many."""
+    if not any(would_go(one) for one in prospects):
+        return list(prospects)
+    tenant = book.session.get_one(Tenant, tenant_id)
+    volume = volume_of(book.session, tenant, book.now, policy.limits.breaker_days)
+    unusual = is_unusual(prospects, volume, policy, whole=False)
+    return [held_back(one, volume, book.now, unusual=unusual) for one in prospects]
+
+
+def write(
+    book: Writing,
+    known: Mapping[str, Known],
+    prospects: Sequence[Prospect],
+    policy: Policy,
+    *,
+    actor: str,
+    flow_run_id: str | None,
+) -> list[Notification]:
+    """Write the prospects down, each under the key that stands already or its first one, and group them."""
+    rows: list[Notification] = []
+    for one in prospects:
+        if one.verdict is not None:
+            owed = _owed(one)
+            rows.append(notifications.plan(book, owed, one.verdict, actor=actor, flow_run_id=flow_run_id))
+        elif one.row is not None:
+            rows.append(one.row)
     book.session.flush()
-    for group in groups_of(rows, known):
+    for group in groups_of(rows, known, policy):
         groups.join(book, group.lead, group.members)
     return rows
 
 
-class _Planner:
-    """Writes the notifications of one kind, each under the key that stands already or its first one."""
-
-    def __init__(
-        self,
-        book: Writing,
-        tenant_id: str,
-        rules: Rules,
-        actor: str,
-        flow_run_id: str | None,
-        standing: Sequence[Notification],
-    ) -> None:
-        self._book = book
-        self._tenant_id = tenant_id
-        self._rules = rules
-        self._actor = actor
-        self._flow_run_id = flow_run_id
-        self._resent = {subject_of(row) for row in standing if row.generation > 0}
-        self._firsts = {subject_of(row): row for row in reversed(standing) if row.generation == 0}
-
-    def first(self, subject: Subject, known: Known) -> Notification | None:
-        """The notification of this subject; none where a person has taken over with a re-send.
-
-        The first one must not come back beside theirs.
-        """
-        if subject in self._resent:
-            return None
-        row = self._firsts.get(subject)
-        # One that was left out is seen anew: what was news when a contact had no phone need not be now.
-        seen_at = row.planned_at if row and NotificationState(row.state) in WAITING else self._book.now
-        failed = legs.failed_channels(self._book.session, row)
-        verdict = decide(
-            subject, known, self._rules, seen_at=seen_at, forced=False, now=self._book.now, failed=failed
-        )
-        owed = owed_for(self._tenant_id, subject, known, row)
-        return notifications.plan(self._book, owed, verdict, actor=self._actor, flow_run_id=self._flow_run_id)
-
-    def again(self, row: Notification, known: Known) -> Notification:
-        """A re-send that waits, decided anew."""
-        failed = legs.failed_channels(self._book.session, row)
-        verdict = decide_again(row, known, self._rules, self._book.now, failed)
-        return notifications.plan(
-            self._book, owed_again(row), verdict, actor=self._actor, flow_run_id=self._flow_run_id
-        )
-
-
-def _is_waiting_resend(row: Notification) -> bool:
-    return row.generation > 0 and NotificationState(row.state) in WAITING
+def _owed(one: Prospect) -> Owed:
+    if one.row is not None and one.row.generation > 0:
+        return owed_again(one.row)
+    return owed_for(one.known.tenant.tenant_id, one.subject, one.known, one.row)
 
 
 def owed_for(tenant_id: str, subject: Subject, known: Known, standing: Notification | None = None) -> Owed:

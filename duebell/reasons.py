@@ -41,6 +41,8 @@ class Reason(StrEnum):
     TOO_SOON = "too_soon"
     TOO_MANY = "too_many"
     DIGEST = "digest"
+    UNUSUAL_VOLUME = "unusual_volume"
+    HOUR_FULL = "hour_full"
 
 
 IN_WORDS: dict[Reason, str] = {
@@ -79,4 +81,7 @@ IN_WORDS: dict[Reason, str] = {
     Reason.TOO_SOON: "the customer was reminded fewer days ago than the policy's gap_days",
     Reason.TOO_MANY: "this address has had as many reminders as the policy's limits allow",
     Reason.DIGEST: "it waits for the team's daily message",
+    Reason.UNUSUAL_VOLUME: "far more reminders than usual would go out: look at them with `duebell preview`, "
+    "then `duebell release`",
+    Reason.HOUR_FULL: "the policy's messages_an_hour have gone out, so it waits for the next hour",
 }

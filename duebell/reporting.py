@@ -91,6 +91,7 @@ OTHERWISE: dict[str, str] = {
     "stopped_or_overtaken": "sending is stopped (`duebell resume`), or another run has it",
     "told_after_all": "the first message turned out to have arrived, so it is not said again",
     "tried_again_later": "Twilio could not take it; it is tried again",
+    "xero_takes_no_calls": "the day's calls to Xero are used up; it is sent when they begin anew",
     "tried_too_often": "Twilio could not take it, time and again",
 }
 """The reasons that come from sending itself, not from a decision."""

@@ -69,7 +69,7 @@ def render(resources: Resources, claim: Claim) -> Said | None:
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
         forget_text(book, claim.notification_id)
         try:
-            write_text(book, resources.templates, claim.notification_id, known)
+            write_text(book, resources.templates, claim.notification_id, known, resources.policy)
         except TemplateProblem as problem:
             return _hold_for_template(book, claim, problem)
     return None
@@ -155,7 +155,7 @@ def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str
         if not legs.tell_by(book.session, row, found.channel, found.address):
             return _put_back(book, claim, "another_way")
         try:
-            text = write_text(book, resources.templates, claim.notification_id, known)
+            text = write_text(book, resources.templates, claim.notification_id, known, resources.policy)
             poster.check(legs.current(book.session, row))
         except Permanent as problem:
             return _hold_for_template(book, claim, problem)

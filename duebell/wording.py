@@ -1,69 +1,59 @@
 """The values that a message's templates are given."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
-from duebell.known import Known
-from duebell.model import Contact, Invoice
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.money import locale_for
+from duebell.wording_overdue import overdue, overdue_for_team
+from duebell.wording_shapes import FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice
 
-NUMBERS_NAMED = 4
-"""How many invoices a message names before it only counts them."""
-
-Told = Sequence[tuple[str, Known]]
-"""What one message is about: the subject of each notification, with what is known of its invoice."""
+__all__ = ["Telling", "Told", "values_for"]
 
 
-def values_for(kind: str, told: Told) -> dict[str, object]:
+def values_for(telling: Telling) -> dict[str, object]:
     """What the templates of this kind may name. Money is of the invoices' own currency.
 
-    ``locale`` is that of the contact's country, or of the organisation's where none is known.
+    ``locale`` is that of the contact's country, or of the organisation's where none is known, and for a team.
     """
-    first = told[0][1]
-    contact = first.contact
-    if contact is None or kind not in VALUES:
+    first, kind = telling.first, telling.subject.kind
+    contact = None if telling.subject.team else first.contact
+    words = TEAMS_VALUES if telling.subject.team else VALUES
+    if (contact is None and not telling.subject.team) or kind not in words:
         raise Permanent(f"there is nobody to tell of {kind}, or no such kind")
-    return {
-        "locale": locale_for(contact.country or first.tenant.country),
+    values: dict[str, object] = {
+        "locale": locale_for((contact.country if contact else "") or first.tenant.country),
         "organisation": first.tenant.name,
-        "contact_name": contact.name,
-        "contact_first_name": contact.first_name,
+        "contact_name": contact.name if contact else "",
+        "contact_first_name": contact.first_name if contact else "",
         "link": "",
-        **VALUES[kind](told, contact),
+        "tone": FRIENDLY,
+        **words[kind](telling),
     }
+    tone = telling.route.tone or values["tone"]
+    return values | {"tone": tone, "firm": int(tone == FIRM)}
 
 
-def _of_invoice(invoice: Invoice) -> dict[str, object]:
-    return {
-        "number": invoice.number,
-        "reference": invoice.reference,
-        "currency": invoice.currency,
-        "total": invoice.total,
-        "amount_due": invoice.amount_due,
-        "issued_on": invoice.issued_on,
-        "due_on": invoice.due_on,
-    }
+def _issued(telling: Telling) -> dict[str, object]:
+    return {"invoice": of_invoice(telling.first.read.invoice)}
 
 
-def _issued(told: Told, _contact: Contact) -> dict[str, object]:
-    return {"invoice": _of_invoice(told[0][1].read.invoice)}
-
-
-def _paid(told: Told, _contact: Contact) -> dict[str, object]:
+def _paid(telling: Telling) -> dict[str, object]:
     """``payment`` is the sum of what one message confirms; ``invoices`` are those that it was for.
 
     A template cannot compare, so what it has to tell apart is a count that may be 0.
     """
-    payments = [known.payment(subject_id) for subject_id, known in told]
+    payments = [one.known.payment(one.subject.subject_id) for one in telling.told]
     standing = [one for one in payments if one is not None]
     if not standing:
         raise Permanent("there is no payment left to confirm")
-    invoices = list({known.read.invoice.invoice_id: known.read.invoice for _, known in told}.values())
+    told = [one.known.read.invoice for one in telling.told]
+    by_number = sorted(told, key=lambda one: (len(one.number), one.number))
+    invoices = list({one.invoice_id: one for one in by_number}.values())
     return {
-        "invoice": _of_invoice(invoices[0]),
-        "invoices": [_of_invoice(one) for one in invoices],
+        "invoice": of_invoice(invoices[0]),
+        "invoices": [of_invoice(one) for one in invoices],
         "invoice_numbers": ", ".join(one.number for one in invoices[:NUMBERS_NAMED]),
         "other_invoices": len(invoices) - 1,
         "unnamed_invoices": max(len(invoices) - NUMBERS_NAMED, 0),
@@ -76,8 +66,12 @@ def _paid(told: Told, _contact: Contact) -> dict[str, object]:
     }
 
 
-VALUES: dict[str, Callable[[Told, Contact], dict[str, object]]] = {
+VALUES: dict[str, Callable[[Telling], dict[str, object]]] = {
     INVOICE_ISSUED: _issued,
     PAYMENT_RECEIVED: _paid,
+    INVOICE_OVERDUE: overdue,
 }
 """What each kind of message has to say beside who says it to whom."""
+
+TEAMS_VALUES: dict[str, Callable[[Telling], dict[str, object]]] = {INVOICE_OVERDUE: overdue_for_team}
+"""The same for a team of the business itself."""

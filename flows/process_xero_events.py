@@ -4,12 +4,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from tasks._prefect import ends_calmly
 from tasks.ledger import begin_drain, claim_events, end_drain, record_changes
+from tasks.organisation import show_calls, why_left_alone
 from tasks.runs import continue_drain, start_runs
 from tasks.xero import fetch_changed, refresh_token
 
 
 @flow(name="process-xero-events", flow_run_name="drain {tenant_id}", persist_result=False)
+@ends_calmly
 def process_xero_events(tenant_id: str) -> State[None]:
     """Handle every waiting event of a tenant: one run a burst, one run at a time.
 
@@ -18,7 +21,8 @@ def process_xero_events(tenant_id: str) -> State[None]:
     """
     lease = begin_drain(tenant_id)
     if lease is None:
-        return Completed(name="Already draining", message="another run holds this tenant's inbox")
+        rest = why_left_alone(tenant_id)
+        return Completed(name=rest.name, message=rest.message)
     handled = 0
     while events := claim_events(lease):
         refresh_token(tenant_id)
@@ -28,4 +32,6 @@ def process_xero_events(tenant_id: str) -> State[None]:
         handled += len(events)
     if end_drain(lease):
         continue_drain(tenant_id)
+    if handled:
+        show_calls(tenant_id)
     return Completed(name="Drained", message=f"{handled} events handled")

@@ -195,8 +195,8 @@ def test_the_backlog_leaves_out_a_parked_tenant_until_its_time(ledger: Engine) -
     open_tenant(ledger)
     inbox.keep(ledger, [EVENT], [], now=NOW)
     tenants.park(ledger, TENANT, NOW + HOUR, "day limit", now=NOW)
-    assert backlog(ledger, HOUR) == []
-    assert backlog(ledger, HOUR + MINUTE) == [(TENANT, 1)]
+    assert backlog(ledger, HOUR - MINUTE) == []
+    assert backlog(ledger, HOUR) == [(TENANT, 1)]
 
 
 def test_the_backlog_leaves_out_a_disconnected_tenant_and_one_that_is_not_synced(ledger: Engine) -> None:

@@ -217,6 +217,7 @@ def test_a_subscription_that_failed_for_a_day_is_disabled_until_a_person_enables
     sandbox.settings(webhook_retry_seconds=0.02, webhook_give_up_seconds=86_400, webhook_retries=0)
     listener.down = True
     issue(sandbox, 2)
+    wait_until(lambda: sandbox.subscription().state == "RETRY", "the first delivery has failed")
     sandbox.shift_clock(86_401)
     wait_until(lambda: sandbox.subscription().state == "DISABLED", "it is disabled")
     listener.down = False

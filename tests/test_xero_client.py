@@ -215,16 +215,16 @@ def test_what_is_asked_of_no_tenant_counts_for_none() -> None:
     assert silent.calls == []
 
 
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        ([{"Enabled": True}], True),
-        ([{"Enabled": False}], False),
-        ([], None),
-        ([{}], None),
-        ([{"Enabled": 1}], None),
-    ],
-)
+REMINDERS: list[tuple[list[dict[str, object]], bool | None]] = [
+    ([{"Enabled": True}], True),
+    ([{"Enabled": False}], False),
+    ([], None),
+    ([{}], None),
+    ([{"Enabled": 1}], None),
+]
+
+
+@pytest.mark.parametrize(("body", "told"), REMINDERS)
 def test_whether_xero_reminds_is_read_and_unknown_where_it_does_not_say(
     body: list[object],
     told: bool | None,  # noqa: FBT001 - a case of the table

@@ -165,7 +165,7 @@ def _confirm(engine: Engine, tenant_id: str, seen: Mapping[str, datetime], read_
     )
     with reading(engine) as session:
         bodies = session.exec(wanted).all()
-    whole = [one for one, body in bodies ]
+    whole = [one for one, body in bodies if not _is_part_paid(parse_invoice_body(body))]
     with writing(engine, read_at) as book:
         return sum(
             _still_as_seen(book, tenant_id, [one for one in whole if seen[one] == moment], moment)

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from duebell.audit import Entry
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import RejectedDelivery, Tenant, XeroEvent
-from duebell.ledger.tenants import is_open
+from duebell.ledger.tenants import is_open, may_be_drained
 from duebell.ledger.writing import Writing, insert_missing, writing
 
 ALLOCATED = frozenset({"CREDITNOTE", "PREPAYMENT", "OVERPAYMENT"})
@@ -198,8 +198,7 @@ def _still_claimed(event: ClaimedEvent) -> Update:
 
 def put_back(book: Writing, event: ClaimedEvent, why: str, retry_at: datetime) -> None:
     """Leave an event for a later drain, with the reason."""
-    values = {"outcome": why, "retry_at": retry_at, "attempts": event.attempts}
-    book.session.exec(_still_claimed(event).values(**values))
+    book.session.exec(_still_claimed(event).values(outcome=why, retry_at=retry_at, attempts=event.attempts))
 
 
 def give_back(book: Writing, events: Sequence[ClaimedEvent], why: str, retry_at: datetime) -> None:
@@ -227,10 +226,8 @@ def backlog(engine: Engine, *, now: datetime, waited: timedelta) -> tuple[Backlo
                 XeroEvent.state == "pending",
                 col(XeroEvent.retry_at) <= now,
                 col(XeroEvent.received_at) <= now - waited,
-                col(Tenant.synced_at).is_not(None),
-                Tenant.state == "connected",
+                *may_be_drained(now),
                 col(Tenant.drain_until).is_(None) | (col(Tenant.drain_until) < now),
-                col(Tenant.parked_until).is_(None) | (col(Tenant.parked_until) < now),
             )
             .group_by(col(XeroEvent.tenant_id))
         ).all()

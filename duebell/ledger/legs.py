@@ -20,6 +20,7 @@ AT_ONCE, NEXT_DAY, NEVER = "at_once", "next_day", "never"
 NEXT_DAY_AFTER = timedelta(hours=24)
 """How long another channel waits where the first may have reached the person after all."""
 
+
 def of(session: Session, notification_id: int) -> list[Leg]:
     """The legs of a notification in their order."""
     wanted = select(Leg).where(Leg.notification_id == notification_id).order_by(col(Leg.position))

@@ -9,12 +9,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
-from duebell.errors import DuebellError
 from duebell.ledger import groups, legs
+from duebell.ledger.moving import InvariantBroken as InvariantBroken
+from duebell.ledger.moving import move as move
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send, Skip, Verdict
-from duebell.states import WAITING, NotificationState, may_follow
+from duebell.states import WAITING, NotificationState
 
 SEND_LEASE = timedelta(seconds=75)
 """Longer than twice the time that one call to Twilio may take, and a margin for the commits around it."""
@@ -50,10 +51,6 @@ class Claim:
     lease_token: int
     tenant_id: str
     invoice_ids: tuple[str, ...]
-
-
-class InvariantBroken(DuebellError):
-    """The ledger was about to say something that cannot be true. Nothing was written."""
 
 
 def plan(
@@ -187,14 +184,11 @@ def claim_all(book: Writing, rows: Sequence[Notification], owner: str) -> list[C
 
 def _may_be_taken(owner: str, now: datetime) -> ColumnElement[bool]:
     """Whether it can be claimed; one that is told in another's message is claimed with that one."""
-    waits = col(Notification.state).in_([state.value for state in WAITING]) & _due(now)
+    due = col(Notification.not_before).is_not(None) & (col(Notification.not_before) <= now)
+    waits = col(Notification.state).in_([state.value for state in WAITING]) & due
     lapsed_or_own = (col(Notification.lease_until) < now) | (col(Notification.lease_owner) == owner)
     alone = col(Notification.lead_id).is_(None)
     return alone & (waits | ((col(Notification.state) == S.CLAIMED.value) & lapsed_or_own))
-
-
-def _due(now: datetime) -> ColumnElement[bool]:
-    return col(Notification.not_before).is_not(None) & (col(Notification.not_before) <= now)
 
 
 def let_go(
@@ -235,12 +229,6 @@ def _still_claimed(claimed: Claim) -> tuple[ColumnElement[bool], ...]:
         col(Notification.lease_token) == claimed.lease_token,
         col(Notification.state) == S.CLAIMED.value,
     )
-
-
-def move(current: NotificationState, following: NotificationState) -> None:
-    """Raise ``InvariantBroken`` for a step that the table of states does not know."""
-    if not may_follow(current, following):
-        raise InvariantBroken(f"a notification cannot go from {current.value} to {following.value}")
 
 
 def of_invoices(

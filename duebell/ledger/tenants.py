@@ -135,7 +135,7 @@ def take_drain(engine: Engine, tenant_id: str, owner: str, *, now: datetime) -> 
             update(Tenant)
             .where(
                 col(Tenant.tenant_id) == tenant_id,
-                *_may_be_drained(now),
+                *may_be_drained(now),
                 col(Tenant.drain_until).is_(None)
                 | (col(Tenant.drain_until) < now)
                 | (col(Tenant.drain_owner) == owner),
@@ -146,7 +146,8 @@ def take_drain(engine: Engine, tenant_id: str, owner: str, *, now: datetime) -> 
     return None if token is None else DrainLease(tenant_id, owner, token, now)
 
 
-def _may_be_drained(now: datetime) -> tuple[ColumnElement[bool], ...]:
+def may_be_drained(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What holds of a tenant whose inbox may be drained; for the conditions of other statements."""
     return (
         col(Tenant.synced_at).is_not(None),
         col(Tenant.state) == "connected",
@@ -157,7 +158,7 @@ def _may_be_drained(now: datetime) -> tuple[ColumnElement[bool], ...]:
 def keep_drain(engine: Engine, lease: DrainLease, *, now: datetime) -> bool:
     """The heartbeat of a drain. False where another run took the lease, or the tenant was closed to us."""
     with writing(engine, now) as book:
-        return _set_drain(book, lease, now + DRAIN_LEASE, *_may_be_drained(now))
+        return _set_drain(book, lease, now + DRAIN_LEASE, *may_be_drained(now))
 
 
 def release_drain(engine: Engine, lease: DrainLease, *, now: datetime) -> bool:

@@ -1,0 +1,49 @@
+"""Doctor's lines on the calls to Xero: whether it answers, what they were spent on, and who else reminds."""
+
+from deployments.findings import Finding
+from duebell import counting
+from duebell.access import XeroAccess, unpaced
+from duebell.calls import Purpose
+from duebell.errors import DuebellError, Postponed
+from duebell.ledger import tenants
+from duebell.ledger.tables import Tenant
+from duebell.resources import Resources
+
+
+def asked(resources: Resources, tenant: Tenant) -> Finding:
+    """Ask an organisation for itself, once. One that is parked or closed keeps no other from being asked."""
+    access = XeroAccess(resources, tenant.tenant_id, unpaced, "doctor", Purpose.DOCTOR)
+    review = ": `duebell go-live` lets it send" if tenant.sending == "review" else ""
+    sending = f"its sending is {tenant.sending}{review}"
+    try:
+        organisation = access.ask(access.client.organisation)
+    except Postponed as wait:
+        return Finding("Xero", f"{tenant.name} was not asked: {wait}; {sending}")
+    except DuebellError as error:
+        return Finding("Xero", f"{tenant.name}: {error}", sound=False)
+    return Finding("Xero", f"{organisation.name} is connected, {sending}")
+
+
+def look(resources: Resources) -> list[Finding]:
+    """What the calls of each connected organisation were spent on today, and Xero's own reminders."""
+    engine, now = resources.engine, resources.clock()
+    findings: list[Finding] = []
+    for tenant in tenants.connected(engine):
+        spent = counting.spent_today(engine, tenant.tenant_id, now=now)
+        findings.append(Finding(f"calls to Xero of {tenant.name}", spent.sentence()))
+        if resources.policy.invoice_overdue.enabled:
+            findings += _reminders(tenant)
+    return findings
+
+
+def _reminders(tenant: Tenant) -> list[Finding]:
+    if tenant.xero_reminders is None:
+        return []
+    what = f"Xero's own reminders of {tenant.name}"
+    if not tenant.xero_reminders:
+        return [Finding(what, "are off: nobody is chased twice")]
+    mend = (
+        "are on, and so is [invoice_overdue] of the policy: customers are chased twice. Turn them off in "
+        "Xero (Settings, Invoice settings, Invoice reminders), or set enabled = false in the policy"
+    )
+    return [Finding(what, mend, sound=False)]

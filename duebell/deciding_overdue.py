@@ -1,0 +1,83 @@
+"""Reminders: the stage that is due today and whom it tells, and the facts that its verdict rests on."""
+
+from datetime import datetime
+
+from duebell.keys import INVOICE_OVERDUE
+from duebell.known import Known
+from duebell.ladder import read_step, stage_due, step_key
+from duebell.model import Invoice, InvoiceStatus, InvoiceType
+from duebell.overdue import Chase, on_invoice_overdue, on_overdue_for_team
+from duebell.policy import Circumstances, Reason, Skip, Verdict
+from duebell.policy_file import Policy
+from duebell.policy_overdue import InvoiceOverduePolicy, StagePolicy
+from duebell.reaching import Way, ways_to
+from duebell.subjects import Case, Subject
+from duebell.teams import team_of, way_of, ways_of_team
+
+
+def reminders_of(known: Known, policy: Policy, now: datetime) -> tuple[Subject, ...]:
+    """The stage that is due today, for each person whom it tells; nothing where nothing is owed at all."""
+    rules, invoice = policy.invoice_overdue, known.read.invoice
+    if not rules.enabled or not _is_owed(invoice):
+        return ()
+    stage = stage_due(invoice, rules, known.today(now))
+    if stage is None or invoice.due_on is None:
+        return ()
+    step = step_key(stage.name, invoice.due_on)
+    told = [""] if stage.tells_customer else []
+    for name in stage.teams:
+        told += ways_of_team(name, policy.team[name]) if name in policy.team else []
+    return tuple(Subject(INVOICE_OVERDUE, invoice.invoice_id, step, recipient) for recipient in told)
+
+
+def _is_owed(invoice: Invoice) -> bool:
+    is_open = invoice.type is InvoiceType.SALE and invoice.status is InvoiceStatus.AUTHORISED
+    return is_open and (invoice.amount_due is None or invoice.amount_due > 0)
+
+
+def stage_of(step: str, rules: InvoiceOverduePolicy) -> StagePolicy | None:
+    """The stage of a step, as the policy has it now."""
+    name = read_step(step)[0]
+    return next((stage for stage in rules.stages if stage.name == name), None)
+
+
+def decide_overdue(case: Case) -> Verdict:
+    """The rule of a reminder, to the customer or to one address of a team."""
+    invoice, recipient = case.known.read.invoice, case.subject.team
+    if not recipient:
+        return on_invoice_overdue(invoice, case.known.contact, case.about, _customers_chase(case))
+    way = way_of(recipient, case.about.policy.team)
+    if way is None:
+        return Skip(Reason.NOT_TOLD_OF_STAGE)
+    if case.about.channels is not None and way.channel not in case.about.channels:
+        return Skip(Reason.NO_WAY)
+    return on_overdue_for_team(invoice, team_of(recipient), way, case.about, _teams_chase(case, way))
+
+
+def _customers_chase(case: Case) -> Chase:
+    """Unallocated credit is not among what is read from Xero, so none is taken for there."""
+    known = case.known
+    earlier = [one for one in known.reminders if one.notification_id not in case.own and one.contact_id]
+    address = _address_of(known, case.about) if earlier else ""
+    return Chase(
+        case.subject.step,
+        case.route,
+        customer_reminded_at=tuple(one.at for one in earlier if one.contact_id == known.contact_id),
+        address_reminded_at=tuple(one.at for one in earlier if one.address == address),
+    )
+
+
+def _teams_chase(case: Case, way: Way) -> Chase:
+    earlier = [one for one in case.known.reminders if one.notification_id not in case.own]
+    heard = tuple(one.at for one in earlier if not one.contact_id and one.address == way.address)
+    return Chase(case.subject.step, address_reminded_at=heard)
+
+
+def _address_of(known: Known, about: Circumstances) -> str:
+    """Where the customer would be told now."""
+    if known.contact is None:
+        return ""
+    listed = [one.value for one in about.policy.invoice_overdue.channels]
+    channels = [one for one in listed if about.channels is None or one in about.channels]
+    ways = ways_to(known.contact, channels, about.country, about.refusals or {})
+    return ways.open[0].address if ways.open else ""

@@ -1,0 +1,50 @@
+"""The invoices that a reminder may be due for, found without reading any of them."""
+
+from datetime import date
+
+from sqlmodel import Session, col, func, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from duebell.keys import INVOICE_OVERDUE
+from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification
+from duebell.model import InvoiceStatus, InvoiceType
+from duebell.states import WAITING
+
+
+def of_tenant(session: Session, tenant_id: str, first_due: date, last_due: date) -> list[tuple[str, str]]:
+    """Each invoice (id, and whom it is addressed to) that was or is due between these days, by customer.
+
+    Among them are older ones with an expected payment date, which puts a stage off for as long as somebody
+    promised, and all that a reminder waits for, whatever became of them.
+    """
+    is_open = (col(InvoiceSnapshot.type) == InvoiceType.SALE.value) & (
+        col(InvoiceSnapshot.status) == InvoiceStatus.AUTHORISED.value
+    )
+    promised = col(InvoiceSnapshot.body).contains('"ExpectedPaymentDate')
+    in_reach = (col(InvoiceSnapshot.due_on) <= last_due.isoformat()) & (
+        (col(InvoiceSnapshot.due_on) >= first_due.isoformat()) | promised
+    )
+    customer = func.coalesce(
+        col(ContactSnapshot.merged_to), col(InvoiceSnapshot.contact_id), col(InvoiceSnapshot.invoice_id)
+    )
+    theirs = (col(ContactSnapshot.tenant_id) == col(InvoiceSnapshot.tenant_id)) & (
+        col(ContactSnapshot.contact_id) == col(InvoiceSnapshot.contact_id)
+    )
+    rows = session.exec(
+        select(InvoiceSnapshot.invoice_id, customer)
+        .join(ContactSnapshot, theirs, isouter=True)
+        .where(
+            InvoiceSnapshot.tenant_id == tenant_id,
+            or_(is_open & in_reach, col(InvoiceSnapshot.invoice_id).in_(_waited_for(tenant_id))),
+        )
+        .order_by(customer, col(InvoiceSnapshot.due_on), col(InvoiceSnapshot.invoice_id))
+    ).all()
+    return list(rows)
+
+
+def _waited_for(tenant_id: str) -> SelectOfScalar[str]:
+    return select(Notification.invoice_id).where(
+        Notification.tenant_id == tenant_id,
+        Notification.kind == INVOICE_OVERDUE,
+        col(Notification.state).in_([state.value for state in WAITING]),
+    )

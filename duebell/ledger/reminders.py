@@ -1,0 +1,51 @@
+"""Reminders that went out, or may have: what the next one to the same person waits for."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import case
+from sqlmodel import Session, col, func, or_, select
+
+from duebell.keys import INVOICE_OVERDUE, team_recipient
+from duebell.ledger.tables import Attempt, Notification
+from duebell.states import AttemptState
+
+HEARD = [
+    state.value
+    for state in (AttemptState.SENDING, AttemptState.ACCEPTED, AttemptState.UNKNOWN, AttemptState.PARKED)
+]
+"""Attempts after which a person may have been told. What was refused, or never processed, reached nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A reminder that somebody may have had. ``contact_id`` is empty for one to a team.
+
+    ``notification_id`` is the one in whose message it was told.
+    """
+
+    notification_id: int
+    at: datetime
+    address: str = field(repr=False)
+    contact_id: str
+
+
+def since(
+    session: Session, tenant_id: str, moment: datetime, contacts: Collection[str], addresses: Collection[str]
+) -> tuple[Reminder, ...]:
+    """The reminders from ``moment`` on to these contacts, and to these addresses whoever shares them."""
+    is_teams = col(Notification.recipient).startswith(team_recipient(""))
+    whom = case((is_teams, ""), else_=func.coalesce(col(Notification.contact_id), ""))
+    rows = session.exec(
+        select(Attempt.notification_id, Attempt.started_at, Attempt.address, whom)
+        .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
+        .where(
+            Notification.tenant_id == tenant_id,
+            Notification.kind == INVOICE_OVERDUE,
+            col(Attempt.state).in_(HEARD),
+            col(Attempt.started_at) >= moment,
+            or_(col(Notification.contact_id).in_(contacts), col(Attempt.address).in_(addresses)),
+        )
+    ).all()
+    return tuple(Reminder(led_by, at, address, contact_id) for led_by, at, address, contact_id in rows)

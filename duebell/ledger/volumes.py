@@ -1,0 +1,154 @@
+"""How many messages go out: of an hour, of a day, and of the days before it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Engine, exists, func
+from sqlmodel import Session, col, select
+
+from duebell.audit import Entry
+from duebell.keys import INVOICE_OVERDUE
+from duebell.ledger.reminders import HEARD
+from duebell.ledger.tables import Attempt, Brake, Notification, Tenant
+from duebell.ledger.writing import Writing, writing
+from duebell.reasons import Reason
+from duebell.states import NotificationState
+
+S = NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A day's reminders of a tenant, in messages, and those of the days before.
+
+    ``gone`` went out today or may have; ``waiting`` are to go out today, or wait for a person because of
+    their number. What stood when a person last let it go, at ``lifted_at``, is in neither.
+    """
+
+    gone: int
+    waiting: int
+    earlier: tuple[int, ...]
+    lifted_at: datetime | None
+
+
+def volume_of(session: Session, tenant: Tenant, now: datetime, days: int) -> Volume:
+    """The volume as it stands; ``days`` is how many days before are looked at."""
+    lifted = session.get(Brake, _scope(tenant.tenant_id))
+    lifted_at = lifted.changed_at if lifted else None
+    went, tomorrow = _went_since(_day(tenant, now)), _day(tenant, now, 1)
+    waits = col(Notification.state).in_([S.PLANNED.value, S.CLAIMED.value]) | (
+        (col(Notification.state) == S.HELD.value)
+        & (is_held_for_volume() | (col(Notification.not_before) < tomorrow))
+    )
+    messages = [
+        col(Notification.tenant_id) == tenant.tenant_id,
+        col(Notification.kind) == INVOICE_OVERDUE,
+        col(Notification.generation) == 0,
+        col(Notification.lead_id).is_(None),
+    ]
+    if lifted_at is not None:
+        messages.append(col(Notification.planned_at) > lifted_at)
+    count = select(func.count()).select_from(Notification).where(*messages)
+    return Volume(
+        session.exec(count.where(went)).one(),
+        session.exec(count.where(waits, ~went)).one(),
+        _earlier(session, tenant, now, days),
+        lifted_at,
+    )
+
+
+def _went_since(moment: datetime) -> ColumnElement[bool]:
+    return exists(
+        select(Attempt.attempt_id).where(
+            col(Attempt.notification_id) == col(Notification.notification_id),
+            col(Attempt.started_at) >= moment,
+            col(Attempt.state).in_(HEARD),
+        )
+    )
+
+
+def is_held_for_volume() -> ColumnElement[bool]:
+    """Whether a notification waits for a person because there were too many."""
+    is_held = col(Notification.state) == S.HELD.value
+    return is_held & (col(Notification.reason) == Reason.UNUSUAL_VOLUME.value)
+
+
+def held_for_volume(session: Session, tenant_id: str) -> int:
+    """How many reminders of a tenant wait for a person because there were too many.
+
+    What was let go waits for the next sweep no longer as one of these.
+    """
+    lifted = session.get(Brake, _scope(tenant_id))
+    wanted = [Notification.tenant_id == tenant_id, is_held_for_volume()]
+    if lifted is not None:
+        wanted.append(col(Notification.planned_at) > lifted.changed_at)
+    return session.exec(select(func.count()).select_from(Notification).where(*wanted)).one()
+
+
+def lift(engine: Engine, tenant_id: str, by: str, held: int, *, now: datetime) -> None:
+    """Let what stands now go out with the next sweep, however many they are."""
+    with writing(engine, now) as book:
+        scope = _scope(tenant_id)
+        row = book.session.get(Brake, scope) or Brake(scope=scope, stopped=False, by=by, changed_at=now)
+        row.stopped, row.by, row.why, row.changed_at = False, by, "unusual volume", now
+        book.session.add(row)
+        entry = Entry(by, "unusual volume released", "tenant", tenant_id, tenant_id, details={"held": held})
+        book.audit(entry)
+
+
+def _scope(tenant_id: str) -> str:
+    return f"volume:{tenant_id}"
+
+
+def sent_this_hour(book: Writing, tenant_id: str) -> int:
+    """How many messages of any kind went out in this hour, or may have.
+
+    Nobody else of the tenant gets past this until the transaction ends: two that looked at once would both
+    see room for one.
+    """
+    tenant = select(Tenant.tenant_id).where(Tenant.tenant_id == tenant_id).with_for_update()
+    book.session.exec(tenant).one()
+    return book.session.exec(
+        select(func.count())
+        .select_from(Attempt)
+        .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
+        .where(
+            Notification.tenant_id == tenant_id,
+            col(Attempt.started_at) >= hour_of(book.now),
+            col(Attempt.state).in_(HEARD),
+        )
+    ).one()
+
+
+def hour_of(now: datetime) -> datetime:
+    """The beginning of the hour."""
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+def _earlier(session: Session, tenant: Tenant, now: datetime, days: int) -> tuple[int, ...]:
+    """How many messages went out on each of the days before, the latest last, on the tenant's calendar."""
+    zone = ZoneInfo(tenant.timezone)
+    started = session.exec(
+        select(func.min(Attempt.started_at))
+        .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
+        .where(
+            Notification.tenant_id == tenant.tenant_id,
+            Notification.kind == INVOICE_OVERDUE,
+            col(Attempt.state).in_(HEARD),
+            col(Attempt.started_at) >= _day(tenant, now, -days),
+            col(Attempt.started_at) < _day(tenant, now),
+        )
+        .group_by(col(Attempt.notification_id))
+    ).all()
+    counts = Counter[date](at.astimezone(zone).date() for at in started)
+    today = now.astimezone(zone).date()
+    return tuple(counts[today - timedelta(days=back)] for back in range(days, 0, -1))
+
+
+def _day(tenant: Tenant, now: datetime, later: int = 0) -> datetime:
+    """The beginning (UTC) of the tenant's day, or of one so many days later."""
+    zone = ZoneInfo(tenant.timezone)
+    day = now.astimezone(zone).date() + timedelta(days=later)
+    return datetime.combine(day, time(), zone).astimezone(UTC)

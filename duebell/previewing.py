@@ -1,0 +1,136 @@
+"""What would be said, to whom, when and why: decided as the runs decide it, with nothing written or sent.
+
+It goes by what the ledger knows; a run reads the invoice anew before it speaks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import col, or_, select
+
+from duebell.deciding import route_for
+from duebell.errors import Permanent, TemplateProblem
+from duebell.grouping import marks_of
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import InvoiceSnapshot
+from duebell.message_text import telling_of, words_of
+from duebell.phone import redact
+from duebell.policy import Hold, Send, Skip
+from duebell.policy_file import Policy
+from duebell.prospects import Asked, Prospect, outlook
+from duebell.reaching import EMAIL
+from duebell.reporting import in_words
+from duebell.resources import Resources
+from duebell.rules import Route
+from duebell.segments import segments
+from duebell.sweeping import look
+from duebell.telling import rules_of
+from duebell.wording import Told
+
+KINDS = (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One message as it would be, or why there is none.
+
+    ``at`` is when it would go out: empty for now, and where a person must come first, or nothing is said.
+    ``parts`` is how many SMS it takes, 0 for an email.
+    """
+
+    kind: str
+    invoices: tuple[str, ...]
+    stage: str
+    to: str
+    channel: str
+    state: str
+    reason: str
+    at: datetime | None
+    rule: str
+    parts: int = 0
+    text: str = field(default="", repr=False)
+
+
+def of_invoice(resources: Resources, wanted: str) -> list[Preview]:
+    """Each message about one invoice, by its number or id. Raises ``Permanent`` for none or several."""
+    rules, now = rules_of(resources), resources.clock()
+    with reading(resources.engine) as session:
+        named = or_(col(InvoiceSnapshot.number) == wanted, col(InvoiceSnapshot.invoice_id) == wanted.lower())
+        found = session.exec(select(InvoiceSnapshot).where(named, InvoiceSnapshot.type == "sale")).all()
+        if len(found) != 1:
+            raise Permanent(f"{len(found)} sales invoices are known as {wanted}: give the id of one")
+        [row] = found
+        prospects = [
+            one
+            for kind in KINDS
+            for one in outlook(session, Asked(row.tenant_id, kind, [row.invoice_id]), rules, now).prospects
+        ]
+    policy = rules.policy.for_tenant(row.tenant_id)
+    return [_preview(resources, [one], policy) for one in prospects]
+
+
+def of_sweep(resources: Resources, tenant_id: str) -> list[Preview]:
+    """Each message that the sweep would plan now, or that waits; one for what would be told together."""
+    rules = rules_of(resources)
+    policy = rules.policy.for_tenant(tenant_id)
+    prospects = look(resources, tenant_id, rules).prospects
+    marks = marks_of([(one.subject, one.known) for one in prospects], policy)
+    together: dict[object, list[Prospect]] = {}
+    for place, (one, mark) in enumerate(zip(prospects, marks, strict=True)):
+        silent = isinstance(one.verdict, Skip)
+        together.setdefault(place if silent else (mark, type(one.verdict), _state(one)), []).append(one)
+    return [_preview(resources, members, policy) for members in together.values()]
+
+
+def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy) -> Preview:
+    first = members[0]
+    verdict, subject = first.verdict, first.subject
+    state, reason = _state(first)
+    route = route_for(subject, first.known, policy)
+    way = verdict if isinstance(verdict, Send | Hold) else None
+    text, why_not = _text(resources, members, policy, way.channel) if way else ("", "")
+    return Preview(
+        subject.kind,
+        tuple(one.known.read.invoice.number for one in members),
+        subject.step.partition("@")[0],
+        f"{subject.team or 'customer'} {redact(way.address)}" if way else subject.team or "customer",
+        way.channel if way else "",
+        "template problem" if why_not else state,
+        why_not or reason,
+        verdict.not_before if isinstance(verdict, Hold) else None,
+        _rule(route),
+        segments(text).parts if way and way.channel != EMAIL else 0,
+        text,
+    )
+
+
+def _state(one: Prospect) -> tuple[str, str]:
+    """How it stands, or would: a word and a sentence."""
+    match one.verdict:
+        case Send():
+            return "goes out", ""
+        case Hold(reason=reason):
+            return "waits", in_words(reason.value)
+        case Skip(reason=reason, detail=detail):
+            return "is not said", in_words(f"{reason.value}:{detail}" if detail else reason.value)
+        case None:
+            return (one.row.state, in_words(one.row.reason)) if one.row else ("", "")
+
+
+def _text(resources: Resources, members: Sequence[Prospect], policy: Policy, channel: str) -> tuple[str, str]:
+    """The words, or what is wrong with their template."""
+    told = [Told(one.subject, one.known) for one in members]
+    try:
+        words = words_of(resources.templates, telling_of(told, policy, resources.clock()), channel)
+    except TemplateProblem as problem:
+        return "", str(problem)
+    return (f"{words.subject}\n\n{words.text}" if words.subject else words.text), ""
+
+
+def _rule(route: Route) -> str:
+    if not route.place:
+        return "no rule matches"
+    name = f" ({route.name})" if route.name else ""
+    return f"rule {route.place}{name}, by {', '.join(route.why) or 'no condition'}"

@@ -1,0 +1,160 @@
+"""What is owed about some invoices, and how it is decided now: read and decided, nothing written."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from duebell.deciding import Rules, decide, own_of, subject_of, subjects_of
+from duebell.keys import INVOICE_OVERDUE
+from duebell.known import Known, known_of, with_reminders
+from duebell.ledger import notifications
+from duebell.ledger.tables import Leg, Notification
+from duebell.policy import Verdict
+from duebell.states import WAITING, NotificationState
+from duebell.subjects import Subject
+
+S = NotificationState
+
+BEFORE_LIVE = "planned_before_going_live"
+"""The reason of what a person left out when the organisation went live."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The invoices that are asked about. ``companions`` are those told together with them.
+
+    ``begins``: a stage that nobody has begun for an invoice may begin. An event does not begin one: the
+    ladder is climbed by the sweep alone, in its hours.
+    """
+
+    tenant_id: str
+    kind: str
+    invoice_ids: Sequence[str]
+    companions: Sequence[str] = ()
+    begins: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A piece of news for one person. ``verdict`` is empty for one that stands, whatever is true now."""
+
+    subject: Subject
+    known: Known
+    row: Notification | None
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The prospects, with all that is known of their invoices."""
+
+    prospects: tuple[Prospect, ...]
+    known: Mapping[str, Known]
+
+
+def outlook(session: Session, asked: Asked, rules: Rules, now: datetime) -> Outlook:
+    """Decide on everything that is owed about these invoices."""
+    everything = list(dict.fromkeys([*asked.invoice_ids, *asked.companions]))
+    standing = notifications.of_invoices(session, asked.tenant_id, asked.kind, everything)
+    if asked.kind == INVOICE_OVERDUE and not asked.begins and not standing:
+        return Outlook((), {})
+    known = known_of(session, asked.tenant_id, everything)
+    if asked.kind == INVOICE_OVERDUE:
+        policy = rules.policy.for_tenant(asked.tenant_id)
+        known = with_reminders(session, asked.tenant_id, known, policy, now)
+    one = _Outlook(asked, rules, now, known, standing, _failed(session, standing))
+    return Outlook(tuple(one.firsts()) + tuple(one.resends()), known)
+
+
+class _Outlook:
+    def __init__(
+        self,
+        asked: Asked,
+        rules: Rules,
+        now: datetime,
+        known: Mapping[str, Known],
+        standing: Sequence[Notification],
+        failed: Mapping[int, frozenset[str]],
+    ) -> None:
+        self._asked = asked
+        self._rules = rules
+        self._now = now
+        self._known = known
+        self._standing = [row for row in standing if row.invoice_id in known]
+        self._failed = failed
+        self._resent = {subject_of(row) for row in standing if row.generation > 0}
+        self._firsts = {subject_of(row): row for row in reversed(standing) if row.generation == 0}
+
+    def firsts(self) -> Iterator[Prospect]:
+        """Those that nobody has asked for; none where a person has taken over with a re-send.
+
+        The first one must not come back beside theirs.
+        """
+        for invoice_id in sorted(self._known):
+            for subject in self._subjects(self._known[invoice_id]):
+                if subject not in self._resent:
+                    yield self._first(subject, self._known[invoice_id])
+
+    def resends(self) -> Iterator[Prospect]:
+        """The re-sends that wait, decided anew."""
+        for row in self._standing:
+            if row.generation > 0 and S(row.state) in WAITING:
+                known = self._known[row.invoice_id]
+                yield Prospect(subject_of(row), known, row, self._decided(subject_of(row), known, row))
+
+    def _subjects(self, known: Known) -> Sequence[Subject]:
+        """What there is to tell, and what waits of it although there is nothing to tell any more."""
+        asked, invoice_id = self._asked, known.read.invoice.invoice_id
+        if asked.kind != INVOICE_OVERDUE:
+            return subjects_of(asked.kind, known, self._rules, self._now)
+        waiting = [
+            subject_of(row)
+            for row in self._standing
+            if row.invoice_id == invoice_id and row.generation == 0 and S(row.state) in WAITING
+        ]
+        if invoice_id not in asked.invoice_ids:
+            return waiting
+        today = subjects_of(asked.kind, known, self._rules, self._now)
+        return tuple(
+            dict.fromkeys([*(one for one in today if asked.begins or one in self._firsts), *waiting])
+        )
+
+    def _first(self, subject: Subject, known: Known) -> Prospect:
+        row = self._firsts.get(subject)
+        if row is not None and not _may_change(row):
+            return Prospect(subject, known, row, None)
+        return Prospect(subject, known, row, self._decided(subject, known, row))
+
+    def _decided(self, subject: Subject, known: Known, row: Notification | None) -> Verdict:
+        # One that was left out is seen anew: what was news when a contact had no phone need not be now.
+        waits = row is not None and S(row.state) in WAITING
+        return decide(
+            subject,
+            known,
+            self._rules,
+            seen_at=row.planned_at if row is not None and waits else self._now,
+            forced=row is not None and row.generation > 0,
+            now=self._now,
+            failed=self._failed.get(row.notification_id or 0, frozenset()) if row else frozenset(),
+            own=own_of(row),
+        )
+
+
+def _may_change(row: Notification) -> bool:
+    """Whether a verdict still counts: not for what is being told or was, nor for what a person left out."""
+    was_left_out = row.kind == INVOICE_OVERDUE and row.reason == BEFORE_LIVE
+    return S(row.state) in WAITING | {S.SKIPPED} and not was_left_out
+
+
+def _failed(session: Session, standing: Sequence[Notification]) -> dict[int, frozenset[str]]:
+    """The channels by which each of these has failed; they are not tried again."""
+    ids = [row.notification_id for row in standing if S(row.state) in WAITING | {S.SKIPPED}]
+    wanted = select(Leg.notification_id, Leg.channel).where(
+        col(Leg.notification_id).in_(ids), col(Leg.over) != ""
+    )
+    failed: dict[int, frozenset[str]] = {}
+    for notification_id, channel in session.exec(wanted).all():
+        failed[notification_id] = failed.get(notification_id, frozenset()) | {channel}
+    return failed

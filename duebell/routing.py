@@ -1,0 +1,50 @@
+"""Branching applied: what the rules of the policy say of one message, and the policy as it is for it."""
+
+from decimal import Decimal
+
+from duebell.countries import region_of
+from duebell.keys import PAYMENT_RECEIVED
+from duebell.known import Known
+from duebell.ladder import read_step
+from duebell.model import Contact
+from duebell.phone import PhoneFound, best_mobile
+from duebell.policy_file import Policy
+from duebell.policy_shapes import Kind
+from duebell.rules import NO_RULE, Route, decide_route, facts_of
+
+
+def route_of(kind: str, subject_id: str, step: str, known: Known, policy: Policy) -> Route:
+    """What the first rule that matches says of a message to the customer."""
+    if not policy.rules:
+        return NO_RULE
+    facts = facts_of(
+        Kind(kind),
+        known.read.invoice,
+        known.contact,
+        country=country_of(known.contact, known.tenant.country),
+        stage=read_step(step)[0] if step else "",
+        paid=_paid(kind, subject_id, known),
+    )
+    return decide_route(facts, policy.rules)
+
+
+def routed(policy: Policy, kind: str, route: Route) -> Policy:
+    """The policy with the rule's channels in the place of the kind's own."""
+    if route.channels is None:
+        return policy
+    section = getattr(policy, kind).model_copy(update={"channels": route.channels})
+    return policy.model_copy(update={kind: section})
+
+
+def country_of(contact: Contact | None, organisation_country: str) -> str:
+    """The recipient's country: of their number, else as typed at the contact, else the organisation's."""
+    if contact is None:
+        return organisation_country
+    found = best_mobile(contact.phones, contact.country, organisation_country)
+    region = found.region if isinstance(found, PhoneFound) else region_of(contact.country)
+    return region or organisation_country
+
+
+def _paid(kind: str, subject_id: str, known: Known) -> Decimal | None:
+    payment = known.payment(subject_id) if kind == PAYMENT_RECEIVED else None
+    return payment.amount if payment else None

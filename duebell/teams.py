@@ -1,0 +1,39 @@
+"""The numbers and addresses of a team of the business itself, each under the recipient of its own key."""
+
+import hashlib
+from collections.abc import Mapping
+
+from duebell.keys import is_contact, team_recipient
+from duebell.policy_sections import TeamPolicy
+from duebell.reaching import EMAIL, SMS, Way
+
+OF_HASH = 10
+"""Digits of the hash by which a further address of a team is known: enough to tell a team's few apart."""
+
+
+def ways_of_team(name: str, team: TeamPolicy) -> dict[str, Way]:
+    """Every address of a team, by the recipient of its key: the first is the team's, the others its further.
+
+    A team's address is no channel to fall back to: who is listed is told.
+    """
+    ways = [*(Way(SMS, one) for one in team.phones), *(Way(EMAIL, one) for one in team.emails)]
+    first = team_recipient(name)
+    return {
+        first if place == 0 else f"{first}/{_hash(way.address)}": way
+        for place, way in enumerate(dict.fromkeys(ways))
+    }
+
+
+def team_of(recipient: str) -> str:
+    """The team's name in a recipient; empty for a customer's."""
+    return "" if is_contact(recipient) else recipient.removeprefix(team_recipient("")).partition("/")[0]
+
+
+def way_of(recipient: str, teams: Mapping[str, TeamPolicy]) -> Way | None:
+    """Where this recipient is told now; nothing where the policy has the team, or its address, no more."""
+    name = team_of(recipient)
+    return ways_of_team(name, teams[name]).get(recipient) if name in teams else None
+
+
+def _hash(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:OF_HASH]

@@ -1,0 +1,85 @@
+"""Too many at once: reminders that a person is asked about, and messages that wait for the next hour."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from duebell.breaker import breaker, room
+from duebell.grouping import marks_of
+from duebell.ledger import volumes
+from duebell.ledger.tables import Notification
+from duebell.ledger.volumes import Volume
+from duebell.ledger.writing import Writing
+from duebell.policy import Hold, Reason, Send
+from duebell.policy_file import Policy
+from duebell.policy_sections import LimitsPolicy
+from duebell.prospects import Prospect
+from duebell.states import WAITING, NotificationState
+
+HOUR = timedelta(hours=1)
+
+
+def would_go(prospect: Prospect) -> bool:
+    """Whether it goes out now, or once its hours have come."""
+    verdict = prospect.verdict
+    return isinstance(verdict, Send) or (
+        isinstance(verdict, Hold) and verdict.reason is Reason.OUTSIDE_WINDOW and not _is_forced(prospect)
+    )
+
+
+def messages(prospects: Sequence[Prospect], policy: Policy) -> int:
+    """How many messages these make."""
+    return len(set(marks_of([(one.subject, one.known) for one in prospects], policy)))
+
+
+def is_unusual(prospects: Sequence[Prospect], volume: Volume, policy: Policy, *, whole: bool) -> bool:
+    """Whether a person is to be asked before these go out.
+
+    ``whole``: they are all that waits, so that what waits is not counted beside them.
+    """
+    own = [one for one in prospects if would_go(one) and not is_lifted(one.row, volume)]
+    new = own if whole else [one for one in own if one.row is None or not _waits(one.row)]
+    planned = volume.gone + (0 if whole else volume.waiting) + messages(new, policy)
+    return bool(own) and breaker(planned, volume.earlier, policy.limits)
+
+
+def held_back(prospect: Prospect, volume: Volume, now: datetime, *, unusual: bool) -> Prospect:
+    """The prospect, or held where the number of all of them stands against it.
+
+    One that a person is asked about stays so until the person has answered, whatever the number is by then.
+    """
+    row, verdict = prospect.row, prospect.verdict
+    if not isinstance(verdict, Send | Hold) or not would_go(prospect) or _is_forced(prospect):
+        return prospect
+    waits = row is not None and row.state == NotificationState.HELD
+    asked = waits and row is not None and row.reason == Reason.UNUSUAL_VOLUME
+    if (unusual or asked) and not is_lifted(row, volume):
+        return replace(prospect, verdict=_hold(verdict, Reason.UNUSUAL_VOLUME, None))
+    if waits and row is not None and row.reason == Reason.HOUR_FULL and isinstance(verdict, Send):
+        later = row.not_before or now
+        return replace(prospect, verdict=_hold(verdict, Reason.HOUR_FULL, later)) if later > now else prospect
+    return prospect
+
+
+def is_lifted(row: Notification | None, volume: Volume) -> bool:
+    """Whether a person has let it go, with all that stood at that moment."""
+    return row is not None and volume.lifted_at is not None and row.planned_at <= volume.lifted_at
+
+
+def next_hour_if_full(book: Writing, tenant_id: str, limits: LimitsPolicy) -> datetime | None:
+    """When the next message may go out, where this hour has room for no more of the tenant's."""
+    if room(volumes.sent_this_hour(book, tenant_id), limits):
+        return None
+    return volumes.hour_of(book.now) + HOUR
+
+
+def _hold(verdict: Send | Hold, reason: Reason, not_before: datetime | None) -> Hold:
+    return Hold(reason, verdict.address, not_before, verdict.channel, verdict.others)
+
+
+def _is_forced(prospect: Prospect) -> bool:
+    return prospect.row is not None and prospect.row.generation > 0
+
+
+def _waits(row: Notification) -> bool:
+    return NotificationState(row.state) in WAITING

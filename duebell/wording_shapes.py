@@ -1,0 +1,56 @@
+"""What one message is about, and how its templates know an invoice."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from duebell.known import Known
+from duebell.model import Invoice
+from duebell.policy_file import Policy
+from duebell.rules import Route
+from duebell.subjects import Subject
+
+NUMBERS_NAMED = 4
+"""How many invoices a message names before it only counts them."""
+
+FRIENDLY, FIRM = "friendly", "firm"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One piece of news, with what is known of its invoice."""
+
+    subject: Subject
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What one message is about, the news that leads first, on this day of the organisation's calendar."""
+
+    told: tuple[Told, ...]
+    policy: Policy
+    route: Route
+    today: date
+
+    @property
+    def subject(self) -> Subject:
+        """The news that leads."""
+        return self.told[0].subject
+
+    @property
+    def first(self) -> Known:
+        """What is known of its invoice."""
+        return self.told[0].known
+
+
+def of_invoice(invoice: Invoice) -> dict[str, object]:
+    """An invoice as every template knows it."""
+    return {
+        "number": invoice.number,
+        "reference": invoice.reference,
+        "currency": invoice.currency,
+        "total": invoice.total,
+        "amount_due": invoice.amount_due,
+        "issued_on": invoice.issued_on,
+        "due_on": invoice.due_on,
+    }
