@@ -158,7 +158,7 @@ class XeroAccess:
         reraise=True,
     )
     def _note(self, call: CallMade) -> None:
-        """Count the call, however busy the ledger: it was made, and its answer would be lost with the count."""
+        """Count the call, however busy the ledger: it was made, and its answer must not be lost with it."""
         now = self.resources.clock()
         in_a_row = self._refusals + 1
         then = after_refusal(call.refused, in_a_row, now) if call.refused else None

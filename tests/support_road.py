@@ -185,6 +185,8 @@ def environment_for(home: Path, listen: str, url: str, prefect: RunningPrefect) 
     policy = home / "policy.toml"
     policy.parent.mkdir(parents=True, exist_ok=True)
     demo = (ROOT / "deployments" / "demo_policy.toml").read_text(encoding="utf-8")
+    # Nor is anybody reminded by the hour: the sandbox's books hold invoices that are overdue today.
+    demo = demo.replace("[invoice_overdue]\n", "[invoice_overdue]\nenabled = false\n")
     policy.write_text(f"{demo}\n[polling]\nenabled = false\n", encoding="utf-8")
     return {
         **prefect.server.client_environment(),

@@ -196,8 +196,11 @@ def test_a_call_is_counted_however_busy_the_ledger_is(
             raise OperationalError("BEGIN IMMEDIATE", None, Exception("database is locked"))
         note(*arguments, **named)
 
+    def at_once(_seconds: float) -> None:
+        return None
+
     monkeypatch.setattr(calls, "note", sometimes)
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(time, "sleep", at_once)
     desk.call()
     assert day_of(desk) == [("Invoices", "events", 1, 0)]
     assert len(desk.xero.asked) == 1

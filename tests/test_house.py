@@ -29,7 +29,6 @@ MIGRATIONS = "duebell/ledger/migrations/versions"
 LONG_FILES = {
     "duebell/ledger/tables.py": "every table in one place, beside those that it refers to",
     f"{MIGRATIONS}/0001_the_first_tables.py": "a migration lists what it makes",
-    f"{MIGRATIONS}/0002_connections_and_payments.py": "a migration lists what it makes",
 }
 LONG_FUNCTIONS = {
     f"{MIGRATIONS}/0001_the_first_tables.py:upgrade": "a migration lists what it makes",

@@ -43,6 +43,7 @@ from tests.support_facts import (
     numbered,
     open_tenant,
 )
+from tests.support_ledger import copied
 
 S = NotificationState
 DAY = date(2026, 11, 20)
@@ -62,7 +63,11 @@ def _epoch(day: date) -> int:
 
 def body(*payments: dict[str, Any], invoice_id: str = INVOICE, minute: int = 0, **fields: Any) -> str:
     paid = sum((Decimal(str(one["Amount"])) for one in payments), Decimal(0))
-    settled = {"AmountPaid": float(paid), "AmountDue": float(115 - paid), "Payments": list(payments)}
+    settled: dict[str, Any] = {
+        "AmountPaid": float(paid),
+        "AmountDue": float(115 - paid),
+        "Payments": list(payments),
+    }
     if paid == 115:
         settled["Status"] = "PAID"
     return invoice_body(invoice_id, updated_at=NOW + minute * MINUTE, **(settled | fields))
@@ -289,13 +294,12 @@ def test_no_history_of_one_payment_entered_and_removed_tells_it_twice(
     migrated: Path, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]
 ) -> None:
     """Of payments of one amount and day, never more are told than stood at one time."""
-    from tests.support_ledger import copied
-
     engine = copied(migrated, tmp_path_factory.mktemp("history"))
     open_tenant(engine)
     keep_contact(engine)
     keep_invoice(engine, body(), read_at=NOW, silent_until=NOW + timedelta(days=1))
-    watch, standing, most, fresh = Watch(engine), [], 0, 0
+    watch, most, fresh = Watch(engine), 0, 0
+    standing: list[dict[str, Any]] = []
     for step, place, count in steps:
         if step == "enter":
             for _ in range(count):
