@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from tasks._prefect import FEW_AT_ONCE
+from tasks._prefect import FEW_AT_ONCE, ends_calmly
 from tasks.ledger import check_dedup, record_status
 from tasks.messages import render, send
 from tasks.xero import fetch_invoices, refresh_token
@@ -13,6 +13,7 @@ KIND = "payment_received"
 
 
 @flow(name="payment-received", task_runner=FEW_AT_ONCE, persist_result=False)
+@ends_calmly
 def payment_received(tenant_id: str, invoice_ids: list[str]) -> State[None]:
     """Confirm the payments of these invoices to the customers, each payment once.
 

@@ -7,6 +7,7 @@ from prefect.states import Completed, Failed
 
 from duebell.polling import Polled, ending
 from tasks._prefect import FEW_AT_ONCE
+from tasks.organisation import refresh_organisation
 from tasks.polling import announce_broken_webhooks, begin_polls, poll_tenant, start_drain, watch_webhooks
 
 
@@ -25,6 +26,7 @@ def poll_xero(tenant_ids: list[str] | None = None) -> State[None]:
         if poll.state.is_completed():
             polled.append(poll.result())
             start_drain(polled[-1], return_state=True)
+            refresh_organisation(polled[-1].tenant_id, return_state=True)
     announce_broken_webhooks.map(watch_webhooks(polled)).wait()
     failed = len(chosen.due) - len(polled)
     name, message = ending(polled, failed, chosen.left_out)
