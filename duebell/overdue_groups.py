@@ -35,7 +35,7 @@ def groups_of(candidates: Iterable[Candidate], *, together: bool) -> tuple[Remin
     """The messages that these reminders make, each reminder in exactly one; always in the same order.
 
     ``together`` is the policy's ``group``: without it each reminder is a message. What is not due yet is
-    never told among what is overdue, and what the rules give other words, ways or senders is told apart.
+    never told among what is overdue, and what the rules give other words or ways is told apart.
     """
     ordered = sorted(candidates, key=_in_order)
     marked: dict[tuple[object, ...], list[Candidate]] = {}
@@ -52,7 +52,7 @@ def _in_order(one: Candidate) -> tuple[str, str, str, str, str]:
 
 def _mark(one: Candidate) -> tuple[object, ...]:
     """What two reminders have in common that are told together."""
-    said = (one.route.template, one.route.channels, one.route.sender, one.route.tone)
+    said = (one.route.template, one.route.channels, one.route.tone)
     return one.customer, one.invoice.currency, one.stage.days > 0, said
 
 

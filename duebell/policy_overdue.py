@@ -95,6 +95,6 @@ class InvoiceOverduePolicy(MessagePolicy):
     minimum: Mapping[Currency, Amount] = Field(default_factory=_minimum)
     promise: Promise = Promise.HOLD
     promise_grace_days: Annotated[int, Field(strict=True, ge=0, le=60)] = 1
-    credit: Credit = Credit.HOLD
+    credit: Credit = Credit.IGNORE
     never_groups: tuple[Text, ...] = ("No reminders",)
     stages: tuple[StagePolicy, ...] = Field(default=LADDER, alias="stage")

@@ -78,15 +78,14 @@ class RuleThen(Section):
 
     template: Name | None = None
     channels: Channels | None = None
-    sender: Text | None = None
     tone: Name | None = None
     silence: StrictBool = False
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> "RuleThen":
-        words = (self.template, self.channels, self.sender, self.tone)
+        words = (self.template, self.channels, self.tone)
         if self.silence is any(word is not None for word in words):
-            raise said("must say template, channels, sender or tone, or else silence = true alone")
+            raise said("must say template, channels or tone, or else silence = true alone")
         return self
 
 

@@ -14,7 +14,6 @@ from duebell.policy_shapes import (
     Clock,
     Days,
     Email,
-    Kind,
     Minutes,
     Number,
     Section,
@@ -26,17 +25,6 @@ from duebell.policy_shapes import (
 
 EVERY_DAY = tuple(Weekday)
 OFFICE_DAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
-
-
-class SendMode(StrEnum):
-    """What is done where the answer to a message may get lost.
-
-    ``strict``: it is posted at once, and an outcome that nothing proves is shown to a person. ``hold``: it is
-    handed over ahead of its time, so that it can still be cancelled; this needs a Messaging Service.
-    """
-
-    STRICT = "strict"
-    HOLD = "hold"
 
 
 class Digest(StrEnum):
@@ -67,7 +55,6 @@ class MessagePolicy(WindowPolicy):
 
     enabled: StrictBool = True
     channels: Channels = (Channel.SMS,)
-    send: SendMode = SendMode.STRICT
 
 
 class KindPolicy(MessagePolicy):
@@ -92,19 +79,11 @@ class TeamPolicy(WindowPolicy):
     phones: tuple[Number, ...] = Field(default=(), repr=False)
     emails: tuple[Email, ...] = Field(default=(), repr=False)
     digest: Digest = Digest.DAILY
-    hears: tuple[Kind, ...] = ()
     opens: Clock = time(9)
     closes: Clock = time(17)
     days: Weekdays = OFFICE_DAYS
     on_holidays: StrictBool = False
     clock: WhoseClock = WhoseClock.ORGANISATION
-
-    @field_validator("hears")
-    @classmethod
-    def _news_alone(cls, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
-        if Kind.INVOICE_OVERDUE in kinds:
-            raise said("cannot name invoice_overdue: write the team into the tell of the stages it hears of")
-        return kinds
 
 
 class LimitsPolicy(Section):

@@ -1,4 +1,4 @@
-"""Branching: which words, which way and which sender a message gets, or whether it is left unsaid.
+"""Branching: which words and which way a message gets, or whether it is left unsaid.
 
 The rules stand in the policy in their order, and the first one that matches decides alone. Where none
 matches, the message is as its kind says.
@@ -48,7 +48,6 @@ class Route:
     why: tuple[str, ...] = ()
     template: str | None = None
     channels: tuple[Channel, ...] | None = None
-    sender: str | None = None
     tone: str | None = None
     silence: bool = False
 
@@ -69,7 +68,6 @@ def decide_route(facts: Facts, rules: Sequence[Rule]) -> Route:
                 tuple(conditions),
                 template=then.template,
                 channels=then.channels,
-                sender=then.sender,
                 tone=then.tone,
                 silence=then.silence,
             )

@@ -120,6 +120,7 @@ def test_junk_never_raises(junk: bytes, text: str) -> None:
         written(ed25519.Ed25519PrivateKey.generate().public_key()),
         written(rsa.generate_private_key(65537, 2048).public_key()),
     ],
+    ids=["empty", "junk", "cut short", "another curve", "edwards", "rsa"],
 )
 def test_only_a_key_on_the_curve_is_one(text: str) -> None:
     with pytest.raises(ValueError, match="P-256"):

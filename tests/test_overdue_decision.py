@@ -247,7 +247,10 @@ def test_a_wait_ends_in_office_hours() -> None:
     evening = NOW + timedelta(hours=4)
     decided = verdict(circumstance=about(Policy(), now=evening))
     assert decided == Hold(Reason.OUTSIDE_WINDOW, MOBILE, monday)
-    assert verdict(circumstance=about(Policy()), credit=Decimal(50)) == Hold(Reason.IN_CREDIT, MOBILE, monday)
+    in_credit = Policy.model_validate({"invoice_overdue": {"credit": "hold"}})
+    assert verdict(circumstance=about(in_credit), credit=Decimal(50)) == Hold(
+        Reason.IN_CREDIT, MOBILE, monday
+    )
 
 
 def test_a_team_with_a_daily_digest_hears_once_a_day() -> None:

@@ -55,7 +55,7 @@ def test_what_is_due_soon_is_not_told_among_what_is_overdue() -> None:
 
 
 def test_what_a_rule_gives_other_words_is_told_apart_and_what_it_gives_the_same_is_not() -> None:
-    firm, firm_too, other = Route(1, tone="firm"), Route(2, tone="firm"), Route(3, sender="Kauri")
+    firm, firm_too, other = Route(1, tone="firm"), Route(2, tone="firm"), Route(3, template="kauri")
     grouped = told(candidate(1, route=firm), candidate(2, route=firm_too), candidate(3, route=other))
     assert [numbers for *_, numbers in grouped] == [["INV-0001", "INV-0002"], ["INV-0003"]]
 
