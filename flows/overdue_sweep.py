@@ -24,6 +24,7 @@ def overdue_sweep(tenant_ids: list[str] | None = None) -> State[None]:
     chosen = choose_tenants(tenant_ids)
     swept: list[Swept] = []
     for sweep in as_completed(sweep_tenant.map(chosen)):
+        sweep.wait()  # it is over, but only this brings its state along
         if sweep.state.is_completed():
             swept.append(sweep.result())
             start_runs(swept[-1].tenant_id, swept[-1].runs, return_state=True)

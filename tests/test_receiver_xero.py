@@ -184,11 +184,11 @@ def test_the_same_delivery_a_hundred_times_at_once_is_one_row(ledger: Engine) ->
 def test_an_unknown_tenant_and_an_unknown_category_are_acknowledged_and_recorded(ledger: Engine) -> None:
     connect_tenant(ledger)
     stranger = "aaaaaaaa-bbbb-4ccc-8ddd-ffffffffffff"
-    raw = delivery(xero_event(tenantId=stranger), xero_event(eventCategory="PREPAYMENT"), xero_event())
+    raw = delivery(xero_event(tenantId=stranger), xero_event(eventCategory="GIFTCARD"), xero_event())
     assert deliver(make_app(parts(ledger)), raw) == 200
     assert {(row.tenant_id, row.category, row.state, row.outcome) for row in events_in(ledger)} == {
         (stranger, "INVOICE", "ignored", "unknown tenant"),
-        (TENANT, "PREPAYMENT", "ignored", "unknown category"),
+        (TENANT, "GIFTCARD", "ignored", "unknown category"),
         (TENANT, "INVOICE", "pending", ""),
     }
 
