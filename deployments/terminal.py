@@ -39,5 +39,5 @@ def timed(console: Console, seconds: float, what: Text) -> None:
 
 
 def beside_time(console: Console, what: RenderableType) -> None:
-    """Something that belongs to the line above it, under its words."""
-    console.print(Padding(what, (0, 0, 0, TIME_WIDTH + 2)))
+    """Something that belongs to the line above it, under its words; unbroken, a box would cut them off."""
+    console.print(Padding(what, (0, 0, 0, TIME_WIDTH + 2)), soft_wrap=False)

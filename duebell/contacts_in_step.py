@@ -1,6 +1,6 @@
 """A contact changed: what waits for it, or was left out because of it, is decided anew. Nobody is told."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -61,7 +61,7 @@ def bring_in_step(
     book: Writing, tenant_id: str, contact_ids: Sequence[str], rules: Rules, *, flow_run_id: str | None
 ) -> InStep:
     """Decide anew on every open notification of these contacts, and close the contacts' events."""
-    everyone = _with_merged(book, tenant_id, contact_ids)
+    everyone = set[str]().union(*_families(book, tenant_id, contact_ids).values())
     rows = book.session.exec(select(Notification).where(*_open(book, tenant_id, everyone))).all()
     by_kind: dict[str, set[str]] = {}
     for row in rows:
@@ -82,18 +82,15 @@ def bring_in_step(
 
 def _concerned(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> set[str]:
     """Those of the contacts that something waits for, under their own id or one merged with it."""
-    return {
-        contact_id
-        for contact_id in set(contact_ids)
-        if book.session.exec(
-            select(Notification.notification_id)
-            .where(*_open(book, tenant_id, _with_merged(book, tenant_id, [contact_id])))
-            .limit(1)
-        ).first()
-    }
+    families = _families(book, tenant_id, contact_ids)
+    everyone = set[str]().union(*families.values())
+    waiting = book.session.exec(
+        select(Notification.contact_id).where(*_open(book, tenant_id, everyone)).distinct()
+    ).all()
+    return {contact_id for contact_id, family in families.items() if family.intersection(waiting)}
 
 
-def _open(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+def _open(book: Writing, tenant_id: str, contact_ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:
     left_out = or_(*(col(Notification.reason).startswith(reason.value) for reason in OF_THE_CONTACT))
     return (
         col(Notification.tenant_id) == tenant_id,
@@ -107,15 +104,18 @@ def _open(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> tuple[Co
     )
 
 
-def _with_merged(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> list[str]:
-    """These contacts, those that were merged into them, and those that they were merged into."""
-    found = set(contact_ids)
+def _families(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> dict[str, set[str]]:
+    """Each contact with those that were merged into it, and the one that it was merged into."""
+    families = {one: {one} for one in contact_ids}
     rows = book.session.exec(
         select(ContactSnapshot.contact_id, ContactSnapshot.merged_to).where(
             ContactSnapshot.tenant_id == tenant_id,
-            col(ContactSnapshot.merged_to).in_(found) | col(ContactSnapshot.contact_id).in_(found),
+            col(ContactSnapshot.merged_to).in_(contact_ids)
+            | col(ContactSnapshot.contact_id).in_(contact_ids),
         )
     ).all()
     for contact_id, merged_to in rows:
-        found |= {contact_id, merged_to} if merged_to else {contact_id}
-    return sorted(found)
+        pair = {contact_id, merged_to} if merged_to else {contact_id}
+        for one in pair & families.keys():
+            families[one] |= pair
+    return families

@@ -58,9 +58,14 @@ def forget_text(book: Writing, notification_id: int) -> None:
 def template_of(telling: Telling) -> str:
     """The folder of the templates: the kind's, the kind's for a team, or the variant that a rule names."""
     if telling.subject.team:
-        return f"{telling.subject.kind}_team"
+        return team_folder(telling.subject.kind)
     variant = telling.route.template
     return f"{telling.subject.kind}/{variant}" if variant else telling.subject.kind
+
+
+def team_folder(kind: str) -> str:
+    """The folder of the templates by which a team is told of a kind."""
+    return f"{kind}_team"
 
 
 def words_of(templates: Templates, telling: Telling, channel: str) -> EmailText:

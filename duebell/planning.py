@@ -130,18 +130,13 @@ def plan_resend(
     base = original.key.split("#", 1)[0]
     rows = notifications.of_invoices(book.session, original.tenant_id, original.kind, [original.invoice_id])
     generation = 1 + max(row.generation for row in rows if row.key.split("#", 1)[0] == base)
-    owed = Owed(
-        f"{base}#{generation}",
-        original.tenant_id,
-        original.kind,
-        original.subject_id,
-        original.invoice_id,
-        original.recipient,
-        known.contact_id,
-        original.step,
-        generation,
-        by,
-        why,
+    owed = replace(
+        owed_again(original),
+        key=f"{base}#{generation}",
+        contact_id=known.contact_id,
+        generation=generation,
+        forced_by=by,
+        forced_why=why,
     )
     verdict = decide(subject_of(original), known, rules, seen_at=book.now, forced=True, now=book.now)
     return notifications.plan(book, owed, verdict, actor=by, flow_run_id=None)

@@ -89,16 +89,13 @@ class XeroReader:
 
     def _read_survivors(self, contact_ids: Sequence[str]) -> None:
         """Of contacts that were merged into others, those others too, where they were never read."""
-        ids: Sequence[str] = contact_ids
+        ids = list(contact_ids)
         for _ in range(MOST_MERGES):
-            kept = snapshots.contacts(self._engine, self._tenant_id, ids)
-            merged_to = {one.contact.merged_to for one in kept.values() if one.contact.merged_to}
-            ids = sorted(
-                merged_to - set(snapshots.contacts(self._engine, self._tenant_id, sorted(merged_to)))
-            )
+            ids = freshness.merged_into(self._engine, self._tenant_id, ids)
             if not ids:
                 return
-            for piece in queries.chunks(queries.record_ids(ids)):
+            read = freshness.contact_read_times(self._engine, self._tenant_id, ids)
+            for piece in queries.chunks(queries.record_ids(one for one in ids if one not in read)):
                 self._read_contacts(piece)
 
     def _stale_contacts(self, contact_ids: Sequence[str], since: datetime) -> list[str]:

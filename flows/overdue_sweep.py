@@ -2,11 +2,10 @@
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.futures import as_completed
 from prefect.states import Completed, Failed
 
 from duebell.sweeping import Swept, ending
-from tasks._prefect import FEW_AT_ONCE
+from tasks._prefect import FEW_AT_ONCE, completed
 from tasks.runs import start_runs
 from tasks.sweeping import choose_tenants, sweep_tenant
 
@@ -23,11 +22,9 @@ def overdue_sweep(tenant_ids: list[str] | None = None) -> State[None]:
     """
     chosen = choose_tenants(tenant_ids)
     swept: list[Swept] = []
-    for sweep in as_completed(sweep_tenant.map(chosen)):
-        sweep.wait()  # it is over, but only this brings its state along
-        if sweep.state.is_completed():
-            swept.append(sweep.result())
-            start_runs(swept[-1].tenant_id, swept[-1].runs, return_state=True)
+    for one in completed(sweep_tenant.map(chosen)):
+        swept.append(one)
+        start_runs(one.tenant_id, one.runs, return_state=True)
     failed = len(chosen) - len(swept)
     name, message = ending(swept, failed)
     return (Failed if failed else Completed)(name=name, message=message)

@@ -2,13 +2,13 @@
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.futures import as_completed
 from prefect.states import Completed, Failed
 
 from duebell.polling import Polled, ending
-from tasks._prefect import FEW_AT_ONCE
+from tasks._prefect import FEW_AT_ONCE, completed
 from tasks.organisation import refresh_organisation
-from tasks.polling import announce_broken_webhooks, begin_polls, poll_tenant, start_drain, watch_webhooks
+from tasks.polling import announce_broken_webhooks, begin_polls, poll_tenant, watch_webhooks
+from tasks.runs import start_drain
 
 
 @flow(name="poll-xero", task_runner=FEW_AT_ONCE, persist_result=False)
@@ -21,12 +21,11 @@ def poll_xero(tenant_ids: list[str] | None = None) -> State[None]:
     """
     chosen = begin_polls(tenant_ids)
     polled: list[Polled] = []
-    for poll in as_completed(poll_tenant.map(list(chosen.due))):
-        poll.wait()  # it is over, but only this brings its state along
-        if poll.state.is_completed():
-            polled.append(poll.result())
-            start_drain(polled[-1], return_state=True)
-            refresh_organisation(polled[-1].tenant_id, return_state=True)
+    for one in completed(poll_tenant.map(list(chosen.due))):
+        polled.append(one)
+        if one.found:
+            start_drain(one.tenant_id, return_state=True)
+        refresh_organisation(one.tenant_id, return_state=True)
     announce_broken_webhooks.map(watch_webhooks(polled)).wait()
     failed = len(chosen.due) - len(polled)
     name, message = ending(polled, failed, chosen.left_out)

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.concurrency.sync import concurrency, rate_limit
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectFuture, PrefectFutureList, as_completed
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -23,6 +23,7 @@ from duebell.resources import resources
 from duebell.xero.client import Pace
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def transient(_task: Any, _run: Any, state: State[Any]) -> bool:
@@ -45,6 +46,14 @@ RETRYING: dict[str, Any] = {
 
 FEW_AT_ONCE = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner[Any](max_workers=4))
 """How many messages of one run are posted side by side: Twilio bounds its concurrent requests by account."""
+
+
+def completed(futures: PrefectFutureList[T]) -> Generator[T]:
+    """The results of those that completed, as they come; one that failed holds up no other."""
+    for one in as_completed(futures):
+        one.wait()  # it is over, but only this brings its state along
+        if one.state.is_completed():
+            yield one.result()
 
 
 def pace_of(tenant_id: str) -> Pace:

@@ -7,7 +7,6 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
-from prefect.deployments import run_deployment
 
 from duebell import polling, reporting_webhooks
 from duebell.ledger import tenants, webhook_state
@@ -15,7 +14,7 @@ from duebell.ledger.webhook_state import Alarm
 from duebell.polling import Chosen, Due, Polled
 from duebell.reporting_webhooks import BROKEN_EVENT, WebhooksTold
 from duebell.resources import resources
-from tasks._prefect import RETRYING, access_to, own_run_id
+from tasks._prefect import RETRYING, access_to
 
 
 @task(cache_policy=NO_CACHE)
@@ -35,20 +34,6 @@ def poll_tenant(due: Due) -> Polled:
         get_run_logger().error("record %s could not be read: %s", record_id, why)
     get_run_logger().info("tenant %s: %d found %s", polled.tenant_id, polled.found, polled.put_off)
     return polled
-
-
-@task(**RETRYING, cache_policy=NO_CACHE)
-def start_drain(polled: Polled) -> None:
-    """Have what was found handled at once. Losing this loses nothing: the receiver makes the run later."""
-    if polled.found:
-        run_deployment(
-            "process-xero-events/process-xero-events",
-            parameters={"tenant_id": polled.tenant_id},
-            timeout=0,
-            as_subflow=True,
-            idempotency_key=f"poll:{own_run_id()}:{polled.tenant_id}",
-            tags=[f"tenant:{polled.tenant_id}"],
-        )
 
 
 @task(cache_policy=NO_CACHE)

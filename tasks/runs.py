@@ -41,11 +41,21 @@ def start_runs(tenant_id: str, runs: Sequence[RunToStart]) -> int:
 @task(**RETRYING, cache_policy=NO_CACHE)
 def continue_drain(tenant_id: str) -> None:
     """Hand the rest of an inbox over to a fresh run."""
+    _drain(tenant_id, f"after:{own_run_id()}", is_part_of_this=False)
+
+
+@task(**RETRYING, cache_policy=NO_CACHE)
+def start_drain(tenant_id: str) -> None:
+    """Have what was found handled at once. Losing this loses nothing: the receiver makes the run later."""
+    _drain(tenant_id, f"poll:{own_run_id()}:{tenant_id}", is_part_of_this=True)
+
+
+def _drain(tenant_id: str, key: str, *, is_part_of_this: bool) -> None:
     run_deployment(
         "process-xero-events/process-xero-events",
         parameters={"tenant_id": tenant_id},
         timeout=0,
-        as_subflow=False,
-        idempotency_key=f"after:{own_run_id()}",
+        as_subflow=is_part_of_this,
+        idempotency_key=key,
         tags=[f"tenant:{tenant_id}"],
     )

@@ -14,9 +14,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
+import pytest
 
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.credentials import TENANT_ID, XERO_CLIENT_ID, XERO_CLIENT_SECRET
+from deployments.sandbox.server import running_sandbox
 
 Row = dict[str, Any]
 API = "/api.xro/2.0"
@@ -24,6 +26,20 @@ TLS = ssl.create_default_context()  # made once, because each client would make 
 AREAS = ("invoices", "payments", "contacts", "settings")
 READ = " ".join(f"accounting.{area}.read" for area in AREAS)
 WRITE = " ".join(f"accounting.{area}" for area in AREAS)
+
+
+@pytest.fixture(scope="module")
+def running() -> Generator[SandboxControl]:
+    """A sandbox for the tests of one file."""
+    with running_sandbox() as control:
+        yield control
+
+
+@pytest.fixture
+def sandbox(running: SandboxControl) -> SandboxControl:
+    """The same, as it is at its start."""
+    running.reset()
+    return running
 
 
 def access(sandbox: SandboxControl, scope: str = READ) -> str:

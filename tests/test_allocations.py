@@ -1,5 +1,6 @@
 """A credit's event names the credit; the invoices that it touches are found and compared all the same."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -7,10 +8,13 @@ from sqlalchemy import Engine
 
 from duebell import allocations
 from duebell.calls import Purpose
-from duebell.ledger import inbox
+from duebell.ledger import inbox, snapshots
+from duebell.ledger.engine import reading
 from duebell.ledger.inbox import ClaimedEvent, NewEvent
+from duebell.ledger.tables import ContactSnapshot
 from duebell.ledger.writing import writing
 from duebell.reading import XeroReader
+from duebell.xero.parse import parse_contact_body
 from tests.support_facts import CONTACT, INVOICE, MINUTE, OTHER_CONTACT, TENANT, numbered
 from tests.support_lists import Polling
 
@@ -95,3 +99,20 @@ def test_a_merged_contact_is_read_together_with_the_one_that_is_left(books: Poll
     asked = len(books.xero.asked)
     reader.contacts([CONTACT, OTHER_CONTACT], since=books.clock.now)
     assert len(books.xero.asked) == asked
+
+
+def test_a_chain_of_merges_is_read_to_its_end_also_where_its_middle_was_read_before(books: Polling) -> None:
+    last = numbered(77)
+    books.clock.now += timedelta(hours=2)
+    books.xero.contact(CONTACT, ContactStatus="ARCHIVED", MergedToContactID=OTHER_CONTACT)
+    books.xero.contact(OTHER_CONTACT)
+    reader = XeroReader(books.access(TENANT, Purpose.EVENTS))
+    reader.contacts([CONTACT], since=books.clock.now)
+    books.clock.now += MINUTE
+    merged = json.dumps({"ContactID": OTHER_CONTACT, "ContactStatus": "ARCHIVED", "MergedToContactID": last})
+    later = books.clock.now
+    snapshots.save_contacts(books.engine, TENANT, [(parse_contact_body(merged), merged)], read_at=later)
+    books.xero.contact(last)
+    reader.contacts([CONTACT], since=later)
+    with reading(books.engine) as session:
+        assert session.get(ContactSnapshot, (TENANT, last)) is not None

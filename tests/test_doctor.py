@@ -1,5 +1,6 @@
 """What doctor finds, what it asks for, and that no secret is in what it prints."""
 
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 
+from deployments.children import ROOT
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
@@ -152,3 +154,35 @@ def test_the_secrets_of_a_settings_file_are_not_printed(office: Office, tmp_path
     assert done.exit_code == 1
     assert CANARY not in "".join(done.output.split())
     assert "TWILIO_AUTH_TOKN" in done.output
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "invoice_issued/sms.txt",
+        "invoice_overdue/sms.txt",
+        "invoice_overdue_team/sms.txt",
+        "invoice_overdue/body.txt",
+    ],
+)
+def test_a_template_that_cannot_be_said_is_named_whatever_kind_it_is_of(
+    office: Office, tmp_path: Path, part: str
+) -> None:
+    folder = tmp_path / "templates"
+    shutil.copytree(ROOT / "deployments" / "templates", folder)
+    (folder / part).write_text("{{ organisation.__class__ }}")
+    done = office.run("doctor", DUEBELL_TEMPLATES=str(folder), EMAIL_FROM="accounts@kauri.example")
+    assert done.exit_code == 1
+    assert f"mend policy: {part} line 1" in unwrapped(done.output)
+
+
+def test_the_templates_of_email_are_nobodys_concern_while_it_is_off(office: Office, tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    shutil.copytree(ROOT / "deployments" / "templates", folder)
+    (folder / "invoice_overdue" / "body.txt").unlink()
+    assert office.run("doctor", DUEBELL_TEMPLATES=str(folder)).exit_code == 0
+
+
+def test_each_kind_of_message_is_said_to_be_on_or_off(office: Office) -> None:
+    told = unwrapped(office.run("doctor").output)
+    assert "invoice issued is on, payment received is on, invoice overdue is on" in told

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,7 +20,6 @@ from sqlmodel import select
 
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
-from deployments.sandbox.server import running_sandbox
 from duebell import tokens
 from duebell.access import XeroAccess, unpaced
 from duebell.calls import Purpose
@@ -45,18 +43,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SET, TOKEN = "authorization_code:test", "/connect/token"
 KEY = Fernet.generate_key().decode()
 TENANTS = (credentials.TENANT_ID, "5a4db0c5-0000-4000-8000-000000000002")
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[SandboxControl]:
-    with running_sandbox() as control:
-        yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
 
 
 def vault(*keys: str) -> Vault:

@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
-from deployments.sandbox.server import running_sandbox
 from duebell import consent, tokens
 from duebell.clock import system_clock
 from duebell.errors import ReconnectNeeded, Transient
@@ -31,18 +30,6 @@ from tests.support_prefect import RunningPrefect
 DAY = timedelta(days=1)
 GRANT = "authorization_code"
 TOKEN = "/connect/token"
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[SandboxControl]:
-    with running_sandbox() as control:
-        yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Each step that an accountant can take with an invoice: what it leaves in the books, and what it rings."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -10,23 +10,10 @@ import pytest
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_client import ControlRefusedError
 from deployments.sandbox.control_types import InvoiceSummary
-from deployments.sandbox.server import running_sandbox
 from tests.support_sandbox import Row, contact_id, invoice_id, rows, rung, xero_client
 
 CAFE, PIES = "Aro Street Cafe", "Petone Pie Cart"
 PART_PAID = "INV-0994"
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[SandboxControl]:
-    with running_sandbox() as control:
-        yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The sandbox's contacts and groups: what an accountant does to them, and what Xero then tells."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -8,22 +8,9 @@ import pytest
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_client import ControlRefusedError
 from deployments.sandbox.control_records import Person
-from deployments.sandbox.server import running_sandbox
 from tests.support_sandbox import WRITE, Row, contact_id, invoice_id, rows, rung, xero_client
 
 CAFE, PIES = "Aro Street Cafe", "Petone Pie Cart"
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[SandboxControl]:
-    with running_sandbox() as control:
-        yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """What else the sandbox's Xero answers, and the checks that stand before every answer."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import InvoiceSummary
-from deployments.sandbox.server import running_sandbox
 from tests.support_sandbox import AREAS, WRITE, access, contact_id, invoice_id, rows, xero_client
 
 CAFE = "Aro Street Cafe"
@@ -18,18 +17,6 @@ SCOPED = {
     "/Payments": "payments", "/Overpayments": "payments", "/Prepayments": "payments",
     "/Contacts": "contacts", "/ContactGroups": "contacts",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[SandboxControl]:
-    with running_sandbox() as control:
-        yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import ssl
 import subprocess
 import sys
-from collections.abc import Generator
 
 import httpx
 import pytest
@@ -12,24 +11,11 @@ import pytest
 from deployments.sandbox import credentials as known
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_client import ControlRefusedError
-from deployments.sandbox.server import running_sandbox
 
 MESSAGES = f"/2010-04-01/Accounts/{known.TWILIO_ACCOUNT_SID}/Messages.json"
 FORM = {"To": "+64211234567", "From": known.TWILIO_FROM, "Body": "hello"}
 TLS = ssl.create_default_context()  # made once, because each client would make its own, slowly
 CUT = (httpx.RemoteProtocolError, httpx.ReadError)
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[SandboxControl]:
-    with running_sandbox() as control:
-        yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
 
 
 def post(sandbox: SandboxControl, timeout: float = 30) -> httpx.Response:

@@ -2,30 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Generator
 from dataclasses import asdict
 from decimal import Decimal
 
 import pytest
 
 from deployments.sandbox.control import SandboxControl
-from deployments.sandbox.server import running_sandbox
 from tests.support_accountant import WEIGHTS, Known, Step
 from tests.support_histories import apply_all, history
 
 SEEDS = range(25)
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[SandboxControl]:
-    with running_sandbox() as control:
-        yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
 
 
 def test_the_same_seed_draws_the_same_steps_and_another_draws_others() -> None:

@@ -1,7 +1,7 @@
 """What the sandbox's Xero tells of money: in ``/Payments``, in the invoice, and in its events."""
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -11,25 +11,12 @@ import pytest
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_client import ControlRefusedError
 from deployments.sandbox.control_types import InvoiceSummary
-from deployments.sandbox.server import running_sandbox
 from tests.support_sandbox import Row, contact_id, invoice_id, rows, rung, xero_client
 
 CAFE = "Aro Street Cafe"
 IN_PAYMENT = {
     "PaymentID", "Date", "Amount", "Reference", "CurrencyRate", "HasAccount", "HasValidationErrors",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[SandboxControl]:
-    with running_sandbox() as control:
-        yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from datetime import date
 from email.utils import format_datetime
 from typing import Any
@@ -14,23 +14,10 @@ import pytest
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import InvoiceSummary
 from deployments.sandbox.credentials import TENANT_ID, XERO_CLIENT_ID, XERO_CLIENT_SECRET
-from deployments.sandbox.server import running_sandbox
 
 READ = "accounting.invoices.read accounting.contacts.read accounting.settings.read"
 TLS = ssl.create_default_context()  # made once, because each client would make its own, slowly
 INVOICES = "/api.xro/2.0/Invoices"
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[SandboxControl]:
-    with running_sandbox() as control:
-        yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
 
 
 def token_answer(

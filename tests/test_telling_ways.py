@@ -11,14 +11,17 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from duebell import draining
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
-from duebell.ledger import legs
+from duebell.ledger import inbox, legs
 from duebell.ledger.engine import reading
+from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim, claim_all
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
+from duebell.reading import Reading
 from duebell.resources import Resources
 from duebell.states import NotificationState
 from duebell.telling import Said, render, rules_of, tell
@@ -110,28 +113,25 @@ def states(office: Resources) -> list[str]:
     return [row.state for row in rows]
 
 
-def pays(office: Resources, *numbers: int, gone: Sequence[int] = (), minute: int = 0) -> None:
-    from duebell import draining
-    from duebell.ledger import inbox
-    from duebell.ledger.inbox import NewEvent
-    from duebell.reading import Reading
-
-    at = NOW + timedelta(minutes=minute)
+def pays(office: Resources, *numbers: int) -> None:
+    """A payment of 20.00 comes for each of these invoices, and a drain has seen it."""
     for number in numbers:
-        listed: list[dict[str, Any]] = [] if number in gone else [_payment(number)]
         body = invoice_body(
-            numbered(number),
-            updated_at=at,
-            AmountPaid=20 if listed else 0,
-            AmountDue=95 if listed else 115,
-            Payments=listed,
+            numbered(number), updated_at=NOW, AmountPaid=20, AmountDue=95, Payments=[_payment(number)]
         )
-        keep_invoice(office.engine, body, read_at=at)
-        new = NewEvent(TENANT, "INVOICE", numbered(number), "UPDATE", f"{minute}", at)
-        inbox.keep(office.engine, [new], [], now=at)
-    taken = inbox.claim(office.engine, TENANT, now=at, most=50)
-    with writing(office.engine, at) as book:
+        keep_invoice(office.engine, body, read_at=NOW)
+        new = NewEvent(TENANT, "INVOICE", numbered(number), "UPDATE", "now", NOW)
+        inbox.keep(office.engine, [new], [], now=NOW)
+    taken = inbox.claim(office.engine, TENANT, now=NOW, most=50)
+    with writing(office.engine, NOW) as book:
         draining.record_changes(book, TENANT, taken, Reading(0, 1), rules_of(office), flow_run_id=None)
+
+
+def unpaid_since(office: Resources, number: int) -> None:
+    """The payment of an invoice is removed right after the message was claimed."""
+    at = NOW + timedelta(seconds=1)
+    body = invoice_body(numbered(number), updated_at=at, AmountPaid=0, Payments=[])
+    keep_invoice(office.engine, body, read_at=at)
 
 
 def _payment(number: int) -> dict[str, Any]:
@@ -194,11 +194,7 @@ def test_a_payment_removed_at_the_last_moment_is_left_out_of_the_message(
 ) -> None:
     pays(office, 1, 2, 3)
     [claim] = claimed(office, PAYMENT_RECEIVED, *(numbered(n) for n in (1, 2, 3)))
-    keep_invoice(
-        office.engine,
-        invoice_body(numbered(2), updated_at=NOW + timedelta(seconds=1), AmountPaid=0, Payments=[]),
-        read_at=NOW + timedelta(seconds=1),
-    )
+    unpaid_since(office, 2)
     assert said(office, claim).state == S.ACCEPTED
     [(_, raw)] = provider.asked
     assert "40.00" in raw
@@ -212,11 +208,7 @@ def test_where_the_one_that_leads_is_no_longer_true_the_others_are_told_by_the_n
 ) -> None:
     pays(office, 1, 2, 3)
     [claim] = claimed(office, PAYMENT_RECEIVED, *(numbered(n) for n in (1, 2, 3)))
-    keep_invoice(
-        office.engine,
-        invoice_body(numbered(1), updated_at=NOW + timedelta(seconds=1), AmountPaid=0, Payments=[]),
-        read_at=NOW + timedelta(seconds=1),
-    )
+    unpaid_since(office, 1)
     assert said(office, claim).state == S.SKIPPED
     assert provider.asked == []
     assert states(office)[-3:] == [S.SKIPPED, S.PLANNED, S.PLANNED]

@@ -102,6 +102,15 @@ def contact_read_times(engine: Engine, tenant_id: str, contact_ids: Sequence[str
         return dict(session.exec(wanted).all())
 
 
+def merged_into(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> list[str]:
+    """The contacts that these were merged into, read or not."""
+    wanted = select(ContactSnapshot.merged_to).where(
+        ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.contact_id).in_(contact_ids)
+    )
+    with reading(engine) as session:
+        return sorted({one for one in session.exec(wanted) if one})
+
+
 def unknown_contacts(engine: Engine, tenant_id: str, invoice_ids: Sequence[str]) -> list[str]:
     """The contacts of these sales invoices that were never read."""
     is_read = exists(
