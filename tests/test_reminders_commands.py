@@ -32,7 +32,9 @@ def office(sqlite_ledger: Engine, tmp_path: Path) -> Office:
     for number in range(1, 14):
         phones = [{"PhoneType": "MOBILE", "PhoneNumber": f"+64215550{number:03}" if number < 13 else ""}]
         keep_contact(sqlite_ledger, numbered(700 + number), Phones=phones)
-        office.keeps(number, **due(TODAY - DAY, Contact={"ContactID": numbered(700 + number)}))
+        issued = f"{TODAY - 2 * DAY}T00:00:00"
+        contact = {"ContactID": numbered(700 + number)}
+        office.keeps(number, **due(TODAY - DAY, Contact=contact, DateString=issued))
     return office
 
 
