@@ -6,20 +6,18 @@ pass: what a value says is never read as a template.
 """
 
 import re
-from collections.abc import Mapping
-from datetime import date
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateSyntaxError, UndefinedError
 
 from duebell.errors import TemplateProblem
-from duebell.render_filters import FILTERS, refuse_blank
-from duebell.render_values import Blank, Fields, Link, cleaned
+from duebell.render_values import Fields, Link, cleaned
+from duebell.setting_shapes import did_you_mean
+from duebell.template_keeper import TemplateKeeper
 from duebell.template_rules import refuse_breaches
+from duebell.template_sandbox import TemplateSandbox
 
 __all__ = ["Link", "Templates"]
 
@@ -27,16 +25,24 @@ LARGEST_TEMPLATE = 8 * 1024
 LARGEST_OUTPUT = 12 * 1024
 LONGEST_SMS = 1600  # twilio.com/docs/api/errors/21617
 BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
+UNDEFINED = re.compile(r"'(\w+)' is undefined")
 KIND = re.compile(r"[a-z]+(_[a-z]+)*(/[a-z][a-z0-9_-]*)?")  # with the variant that a rule asks for
+
+Layout = Callable[[str], str]
+"""Makes the filled-in template the text of its part; raises ``TemplateProblem``."""
 
 
 class Templates:
-    """The templates of a folder, ``<kind>/sms.txt`` each, read anew at every use so that an edit counts."""
+    """The templates of a folder, ``<kind>/sms.txt`` each, read anew at every use so that an edit counts.
 
-    def __init__(self, folder: Path) -> None:
+    ``keeper`` remembers them from use to use: what an edit broke is said by the template before it.
+    """
+
+    def __init__(self, folder: Path, keeper: TemplateKeeper | None = None) -> None:
         """Nothing is read yet."""
         self._folder = folder
-        self._plain, self._html = _Environment(), _Environment(html=True)
+        self._keeper = keeper or TemplateKeeper()
+        self._plain, self._html = TemplateSandbox(), TemplateSandbox(html=True)
 
     def render_sms(self, kind: str, values: Mapping[str, object]) -> str:
         """One line of text. ``values["locale"]`` chooses how amounts and days are written, ``en`` without it.
@@ -44,25 +50,26 @@ class Templates:
         Raises ``TemplateProblem`` for a template that is not allowed, a field that is missing or empty, and a
         text that is empty or longer than Twilio takes.
         """
-        name = f"{kind}/sms.txt"
-        text = " ".join(self._render(kind, name, values).split())
-        if not text:
-            raise TemplateProblem(f"{name} says nothing")
-        if len(text) > LONGEST_SMS:
-            raise TemplateProblem(f"{name} became longer than the {LONGEST_SMS} characters of an SMS")
-        return text
+
+        def one_line(said: str) -> str:
+            text = " ".join(said.split())
+            if len(text) > LONGEST_SMS:
+                raise TemplateProblem(f"became longer than the {LONGEST_SMS} characters of an SMS")
+            return text
+
+        return self._render(kind, "sms.txt", values, one_line)
 
     def render_part(self, kind: str, part: str, values: Mapping[str, object]) -> str:
         """A part of an email: ``subject.txt``, ``body.txt`` or ``body.html``, where values are escaped.
 
         An empty line begins a paragraph, any other line break is a blank. Raises as ``render_sms`` does.
         """
-        name = f"{kind}/{part}"
-        paragraphs = BETWEEN_PARAGRAPHS.split(self._render(kind, name, values))
-        text = "\n\n".join(" ".join(one.split()) for one in paragraphs if one.strip())
-        if not text:
-            raise TemplateProblem(f"{name} says nothing")
-        return text
+
+        def in_paragraphs(said: str) -> str:
+            paragraphs = BETWEEN_PARAGRAPHS.split(said)
+            return "\n\n".join(" ".join(one.split()) for one in paragraphs if one.strip())
+
+        return self._render(kind, part, values, in_paragraphs)
 
     def has_part(self, kind: str, part: str) -> bool:
         """Whether the folder has this part of an email."""
@@ -70,28 +77,30 @@ class Templates:
 
     def check(self, kind: str, part: str = "sms.txt") -> None:
         """Raise ``TemplateProblem`` for a template that would be refused whatever the values are."""
-        self._compile(kind, f"{kind}/{part}")
+        name = _name_of(kind, part)
+        self._compile(name, self._read(name))
 
-    def _render(self, kind: str, name: str, values: Mapping[str, object]) -> str:
-        template = self._compile(kind, name)
+    def _render(self, kind: str, part: str, values: Mapping[str, object], laid_out: Layout) -> str:
+        name = _name_of(kind, part)
+        content = self._read(name)
+        kept = self._keeper.look(name, content, lambda: self._compile(name, content))
         try:
             fields = cleaned(values)
         except TemplateProblem as problem:
             raise TemplateProblem(f"{name}: {problem}") from None
         try:
-            return _collect(template, fields)
-        except (TemplateProblem, UndefinedError) as problem:
-            line = _line_of(problem.__traceback__, name)
-            raise TemplateProblem(f"{name} line {line}: {problem}") from None
-        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as problem:
-            # the text of these may quote a value, so only their kind is told
-            line = _line_of(problem.__traceback__, name)
-            raise TemplateProblem(
-                f"{name} line {line}: cannot be rendered ({type(problem).__name__})"
-            ) from None
+            text = _said(kept.template, kept.problem, name, fields, laid_out)
+        except TemplateProblem as problem:
+            earlier = _said_before(kept.before, name, fields, laid_out)
+            if earlier is None:
+                raise
+            self._keeper.tell(name, kept, str(problem))
+            return earlier
+        self._keeper.spoke(name, kept)
+        return text
 
-    def _compile(self, kind: str, name: str) -> Template:
-        source = self._read(kind, name)
+    def _compile(self, name: str, content: bytes | None) -> Template:
+        source = _source_of(name, content)
         environment = self._html if name.endswith(".html") else self._plain
         try:
             tree = environment.parse(source, name, name)
@@ -105,69 +114,69 @@ class Templates:
             raise TemplateProblem(f"{name}: nested or written in a way that cannot be read") from None
         return Template.from_code(environment, code, {})
 
-    def _read(self, kind: str, name: str) -> str:
-        if not KIND.fullmatch(kind):
-            raise TemplateProblem("the kind of a template is words joined by underscores")
+    def _read(self, name: str) -> bytes | None:
+        """What the file holds, so much of it that one which is too large is seen to be."""
         try:
             with (self._folder / name).open("rb") as file:
-                source = file.read(LARGEST_TEMPLATE + 1)
-            if len(source) > LARGEST_TEMPLATE:
-                raise TemplateProblem(f"{name} is larger than {LARGEST_TEMPLATE} bytes")
-            return source.decode("utf-8-sig")
+                return file.read(LARGEST_TEMPLATE + 1)
         except OSError:
-            raise TemplateProblem(f"{name} is not in the folder of templates, or cannot be read") from None
-        except UnicodeDecodeError:
-            raise TemplateProblem(f"{name} is not UTF-8 text") from None
+            return None
 
 
-class _Environment(ImmutableSandboxedEnvironment):
-    """Fields of our own groups, five filters, nothing else; the second wall behind ``template_rules``."""
-
-    intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
-    intercepted_unops = frozenset(ImmutableSandboxedEnvironment.default_unop_table)
-
-    def __init__(self, *, html: bool = False) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=html, finalize=_never_blank, optimized=False)
-        self.globals.clear()
-        self.tests.clear()
-        self.filters.clear()
-        self.filters.update(FILTERS)
-
-    def getattr(self, obj: object, attribute: str) -> object:
-        if isinstance(obj, Undefined):
-            return getattr(obj, attribute)  # raises, naming what is missing
-        if isinstance(obj, Blank):
-            raise TemplateProblem(f"the field {obj.place} is empty, so it has no {attribute}")
-        if not isinstance(obj, Fields):
-            raise TemplateProblem(f"{attribute} is asked of something that has no fields")
-        if attribute in obj:
-            return obj[attribute]
-        place = f"{obj.place}.{attribute}" if obj.place else attribute
-        return self.undefined(hint=f"there is no field {place}")
-
-    def getitem(self, obj: object, argument: object) -> object:
-        raise TemplateProblem("a field is written with a dot")
-
-    def call(self, *_: object, **__: object) -> object:
-        raise TemplateProblem("a template calls nothing")
-
-    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
-        raise TemplateProblem("a template does not calculate")
-
-    def call_unop(self, context: Context, operator: str, arg: object) -> object:
-        raise TemplateProblem("a template does not calculate")
+def _name_of(kind: str, part: str) -> str:
+    if not KIND.fullmatch(kind):
+        raise TemplateProblem("the kind of a template is words joined by underscores")
+    return f"{kind}/{part}"
 
 
-def _never_blank(value: object) -> object:
-    """Nobody is to read "Hi ,": an empty field is printed only behind ``default`` or an ``if``."""
-    refuse_blank(value)
-    if isinstance(value, (Fields, tuple)):
-        raise TemplateProblem("a whole group or list is printed where one of its fields is meant")
-    if isinstance(value, (Decimal, date)):
-        raise TemplateProblem("an amount or a day is printed without the filter money or day")
-    if value == "":
-        raise TemplateProblem("a field became empty through its filters")
-    return value
+def _source_of(name: str, content: bytes | None) -> str:
+    if content is None:
+        raise TemplateProblem(f"{name} is not in the folder of templates, or cannot be read")
+    if len(content) > LARGEST_TEMPLATE:
+        raise TemplateProblem(f"{name} is larger than {LARGEST_TEMPLATE} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise TemplateProblem(f"{name} is not UTF-8 text") from None
+
+
+def _said_before(template: Template | None, name: str, fields: Fields, laid_out: Layout) -> str | None:
+    """What the template before it makes of these values; nothing where there is none that can."""
+    try:
+        return _said(template, "", name, fields, laid_out)
+    except TemplateProblem:
+        return None
+
+
+def _said(template: Template | None, problem: str, name: str, fields: Fields, laid_out: Layout) -> str:
+    if template is None:
+        raise TemplateProblem(problem)
+    raw = _filled_in(template, name, fields)
+    try:
+        text = laid_out(raw)
+    except TemplateProblem as too_long:
+        raise TemplateProblem(f"{name} {too_long}") from None
+    if not text:
+        raise TemplateProblem(f"{name} says nothing")
+    return text
+
+
+def _filled_in(template: Template, name: str, fields: Fields) -> str:
+    try:
+        return _collect(template, fields)
+    except (TemplateProblem, UndefinedError) as problem:
+        line, said = _line_of(problem.__traceback__, name), _with_mend(str(problem), fields)
+        raise TemplateProblem(f"{name} line {line}: {said}") from None
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as problem:
+        # the text of these may quote a value, so only their kind is told
+        line = _line_of(problem.__traceback__, name)
+        raise TemplateProblem(f"{name} line {line}: cannot be rendered ({type(problem).__name__})") from None
+
+
+def _with_mend(said: str, fields: Fields) -> str:
+    """Jinja's own words for a name that nobody knows, as ours with the nearest that there is."""
+    unknown = UNDEFINED.fullmatch(said)
+    return f"there is no field {unknown[1]}. {did_you_mean(unknown[1], fields)}" if unknown else said
 
 
 def _collect(template: Template, fields: Fields) -> str:

@@ -24,6 +24,7 @@ from duebell.policy_keeper import PolicyKeeper
 from duebell.render import Templates
 from duebell.setting_needs import Use
 from duebell.settings import EmailProvider, Settings, load
+from duebell.template_keeper import TemplateKeeper
 from duebell.twilio.client import TwilioClient
 from duebell.twilio.transport import twilio_http_client
 from duebell.vault import Vault, load_or_create_keys
@@ -42,6 +43,7 @@ class Resources:
     twilio_http: httpx.Client
     clock: Clock = system_clock
     policies: PolicyKeeper = field(default_factory=PolicyKeeper)
+    words: TemplateKeeper = field(default_factory=TemplateKeeper)
 
     @property
     def policy(self) -> Policy:
@@ -50,8 +52,8 @@ class Resources:
 
     @property
     def templates(self) -> Templates:
-        """The templates as the folder stands now."""
-        return Templates(self.settings.templates)
+        """The templates as the folder stands now; what an edit broke is said as it was before."""
+        return Templates(self.settings.templates, self.words)
 
     def identity(self) -> XeroIdentity:
         """Xero's token endpoint, with our credentials."""

@@ -80,7 +80,7 @@ def test_a_subject_over_several_lines_becomes_one(tmp_path: Path) -> None:
     [
         ({"subject": "", "body_txt": "x"}, "kind/subject.txt says nothing"),
         ({"subject": "x" * 201, "body_txt": "x"}, "longer than 200"),
-        ({"body_txt": "{{ nope }}"}, "kind/body.txt line 1: 'nope' is undefined"),
+        ({"body_txt": "{{ nope }}"}, "kind/body.txt line 1: there is no field nope"),
         ({"body_txt": "x", "body_html": "{{ nope }}"}, "kind/body.html line 1"),
         ({}, "kind/body.txt is not in the folder"),
     ],

@@ -112,11 +112,11 @@ def test_what_a_template_may_say(tmp_path: Path, template: str, text: str) -> No
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("a\n{{ foo }}", "kind/sms.txt line 2: 'foo' is undefined"),
+        ("a\n{{ foo }}", "kind/sms.txt line 2: there is no field foo"),
         ("\n\n{{ invoice.nope }}", "line 3: there is no field invoice.nope"),
-        ("{{ foo.bar }}", "'foo' is undefined"),
-        ("{% for x in foo %}{% endfor %}", "'foo' is undefined"),
-        ("{% if foo %}{% endif %}", "'foo' is undefined"),
+        ("{{ foo.bar }}", "there is no field foo"),
+        ("{% for x in foo %}{% endfor %}", "there is no field foo"),
+        ("{% if foo %}{% endif %}", "there is no field foo"),
         ("Hi {{ contact_first_name }},", "the field contact_first_name is empty"),
         ("{{ invoice.reference }}", "the field invoice.reference is empty"),
         ("{{ contact_first_name | upper }}", "the field contact_first_name is empty"),
