@@ -75,8 +75,11 @@ def write(
     rows: list[Notification] = []
     for one in prospects:
         if one.verdict is not None:
-            owed = _owed(one)
-            rows.append(notifications.plan(book, owed, one.verdict, actor=actor, flow_run_id=flow_run_id))
+            owed, takes_over = _owed(one), policy.of_kind(one.subject.kind).fall_back
+            row = notifications.plan(
+                book, owed, one.verdict, actor=actor, flow_run_id=flow_run_id, takes_over=takes_over
+            )
+            rows.append(row)
         elif one.row is not None:
             rows.append(one.row)
     book.session.flush()
@@ -139,4 +142,6 @@ def plan_resend(
         forced_why=why,
     )
     verdict = decide(subject_of(original), known, rules, seen_at=book.now, forced=True, now=book.now)
-    return notifications.plan(book, owed, verdict, actor=by, flow_run_id=None)
+    policy = rules.policy.for_tenant(original.tenant_id)
+    takes_over = policy.of_kind(original.kind).fall_back
+    return notifications.plan(book, owed, verdict, actor=by, flow_run_id=None, takes_over=takes_over)

@@ -15,13 +15,14 @@ from duebell.policy_rules import Rule
 from duebell.policy_sections import (
     InvoiceIssuedPolicy,
     LimitsPolicy,
+    MessagePolicy,
     PaymentReceivedPolicy,
     PollingPolicy,
     SendingPolicy,
     SettlePolicy,
     TeamPolicy,
 )
-from duebell.policy_shapes import Name, Section, TenantId
+from duebell.policy_shapes import Kind, Name, Section, TenantId
 from duebell.policy_slips import Slip, report, slip_of
 
 ACCOUNTS = "accounts"
@@ -48,6 +49,15 @@ class Policy(Section):
     def for_tenant(self, tenant_id: str) -> "Policy":
         """The policy as it is for one organisation, with what the file says of it alone."""
         return self.tenants.get(tenant_id, self)
+
+    def of_kind(self, kind: str) -> MessagePolicy:
+        """What holds for one kind of message."""
+        sections: dict[Kind, MessagePolicy] = {
+            Kind.INVOICE_ISSUED: self.invoice_issued,
+            Kind.PAYMENT_RECEIVED: self.payment_received,
+            Kind.INVOICE_OVERDUE: self.invoice_overdue,
+        }
+        return sections[Kind(kind)]
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from duebell.policy_shapes import (
     Clock,
     Days,
     Email,
+    FallBack,
     Minutes,
     Number,
     Section,
@@ -51,10 +52,22 @@ class WindowPolicy(Section):
 
 
 class MessagePolicy(WindowPolicy):
-    """What every kind of message has."""
+    """What every kind of message has.
+
+    ``fall_back_unknown``: the next way also takes a message of which nobody can tell whether it went out.
+    """
 
     enabled: StrictBool = True
     channels: Channels = (Channel.SMS,)
+    fall_back: FallBack = FallBack.NEXT_DAY
+    fall_back_unknown: StrictBool = False
+
+    @field_validator("fall_back_unknown")
+    @classmethod
+    def _only_with_a_next_way(cls, unknown: object, info: ValidationInfo) -> object:
+        if unknown and info.data.get("fall_back") is FallBack.NEVER:
+            raise said('must be false where fall_back is "never"')
+        return unknown
 
 
 class KindPolicy(MessagePolicy):

@@ -28,6 +28,17 @@ class Channel(StrEnum):
     EMAIL = "email"
 
 
+class FallBack(StrEnum):
+    """When the next way takes a message whose first way failed.
+
+    ``next_day``: at once where it was refused, 24 hours later where it went out and came back.
+    """
+
+    AT_ONCE = "at_once"
+    NEXT_DAY = "next_day"
+    NEVER = "never"
+
+
 class Kind(StrEnum):
     """What a message is about."""
 

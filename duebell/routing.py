@@ -32,7 +32,7 @@ def routed(policy: Policy, kind: str, route: Route) -> Policy:
     """The policy with the rule's channels in the place of the kind's own."""
     if route.channels is None:
         return policy
-    section = getattr(policy, kind).model_copy(update={"channels": route.channels})
+    section = policy.of_kind(kind).model_copy(update={"channels": route.channels})
     return policy.model_copy(update={kind: section})
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from duebell.ledger import receipts, unsettled
-from duebell.ledger.conclusions import Conclusion
+from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
 from duebell.ledger.unsettled import Unconfirmed, Unsettled
@@ -47,7 +47,8 @@ def _same_text(listed: str, sent: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a look came to: ``found`` with Twilio's status, ``later``, or ``parked`` for a person."""
+    """What a look came to: ``found`` with Twilio's status, ``later``, ``parked`` for a person, or that the
+    ``next channel`` takes over."""
 
     attempt_id: str
     outcome: str
@@ -75,14 +76,22 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
             Conclusion(
                 AttemptState.PARKED,
                 NotificationState.PARKED,
-                reason="no_evidence",
-                cause="nothing shows whether Twilio took it; a person decides",
+                reason=NO_EVIDENCE,
+                cause="nothing shows whether Twilio took it",
                 settled_by="settle",
+                falls_back=_goes_on(attempt, resources.policy),
             ),
         )
-    # It may have been settled otherwise while Twilio was asked.
-    outcome = "parked" if state is NotificationState.PARKED else "found"
-    return Settled(attempt.attempt_id, outcome, state.value)
+    return Settled(attempt.attempt_id, ENDS.get(state, "found"), state.value)
+
+
+ENDS = {NotificationState.PARKED: "parked", NotificationState.PLANNED: "next channel"}
+"""What the end of looking came to; else it was settled otherwise while Twilio was asked."""
+
+
+def _goes_on(attempt: Unsettled, policy: Policy) -> bool:
+    """Whether another channel may say it too, though it may have gone out."""
+    return policy.for_tenant(attempt.tenant_id).of_kind(attempt.kind).fall_back_unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell.ledger import dispatch, notifications
+from duebell.ledger import dispatch, notifications, verdicts
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import SEND_LEASE, Claim, InvariantBroken
@@ -192,7 +192,7 @@ def test_a_run_is_due_for_what_waits_and_nobody_handles_each_time_later(sqlite_l
     for number in range(3):
         plan(sqlite_ledger, number)
     plan(sqlite_ledger, 3, Hold(Reason.IN_REVIEW, MOBILE))
-    now, waits = NOW + notifications.RUN_GRACE, list[timedelta]()
+    now, waits = NOW + verdicts.RUN_GRACE, list[timedelta]()
     assert dispatch.due(sqlite_ledger, now=now - SECOND) == ()
     for _ in range(50):
         [run] = dispatch.due(sqlite_ledger, now=now)

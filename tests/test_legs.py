@@ -1,11 +1,11 @@
 """The channels of one message: one after the other, under one key, and never a second copy by itself."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import select
 
 from duebell.deciding import Rules
 from duebell.keys import INVOICE_ISSUED
@@ -14,7 +14,7 @@ from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
-from duebell.ledger.tables import Leg, Notification
+from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.policy import Reason
@@ -24,6 +24,7 @@ from tests.support_facts import (
     MINUTE,
     MOBILE,
     NOW,
+    PARKED,
     TENANT,
     UNKNOWN,
     accepted,
@@ -210,25 +211,93 @@ def test_a_channel_that_failed_is_not_tried_again_however_often_it_is_planned(bo
     assert ways(books) == [("sms", MOBILE, "twilio:21211"), ("email", EMAIL, "")]
 
 
+def by(fall_back: str, *, unknown: bool = False) -> Rules:
+    """Both channels, with what the policy says of the one that follows."""
+    own = policy(channels=["sms", "email"], fall_back=fall_back, fall_back_unknown=unknown)
+    return Rules(own, Sending.LIVE)
+
+
 def test_never_means_that_no_channel_takes_over(books: Engine) -> None:
-    planned(books)
-    with writing(books, NOW) as book:
-        for leg in book.session.exec(select(Leg)).all():
-            leg.takes_over = legs.NEVER
+    planned(books, by("never"))
     sending(books)
     conclude(books, NO_SUCH_NUMBER)
     assert state(books) == (S.GIVEN_UP, "twilio:21211")
 
 
 def test_at_once_means_that_it_follows_what_came_back_without_waiting(books: Engine) -> None:
-    planned(books)
-    with writing(books, NOW) as book:
-        for leg in book.session.exec(select(Leg)).all():
-            leg.takes_over = legs.AT_ONCE
+    planned(books, by("at_once"))
     sending(books)
     conclude(books, accepted())
     came_back(books)
     assert the_notification(books).not_before == NOW
+
+
+def test_what_waits_goes_by_the_line_of_the_policy_as_it_is_now(books: Engine) -> None:
+    planned(books, by("never"))
+    planned(books, by("at_once"), minute=1)
+    sending(books, at=MINUTE)
+    conclude(books, NO_SUCH_NUMBER)
+    assert now_by(books) == "email"
+
+
+def test_news_of_the_invoice_does_not_hurry_the_channel_that_waits_for_the_next_day(books: Engine) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, accepted())
+    came_back(books)
+    assert planned(books, minute=5).not_before == NOW + DAY
+    with reading(books) as session:
+        assert session.get_one(Notification, 1).dispatch_at == NOW + DAY
+
+
+UNSURE = by("next_day", unknown=True)
+NO_ANSWER = replace(PARKED, falls_back=True)
+
+
+def nobody_knows(engine: Engine, rules: Rules) -> None:
+    planned(engine, rules)
+    sending(engine)
+    conclude(engine, UNKNOWN)
+    conclude(engine, NO_ANSWER)
+
+
+def test_what_nobody_can_tell_of_may_be_said_once_more_where_the_policy_says_so(books: Engine) -> None:
+    nobody_knows(books, UNSURE)
+    assert state(books) == (S.PLANNED, "next_channel:no_evidence")
+    assert the_notification(books).not_before == NOW + DAY
+    assert sending(books, "a2", at=DAY).channel == "email"
+    assert broken(books) == []
+
+
+@pytest.mark.parametrize("status", ["queued", "sent", "delivered"])
+def test_a_late_proof_that_it_was_taken_keeps_the_second_copy_from_going_out(
+    books: Engine, status: str
+) -> None:
+    nobody_knows(books, UNSURE)
+    keep_receipt(books, receipt(status, attempt_id="a1"), now=NOW + MINUTE)
+    assert claim(books, 1, now=NOW + 2 * DAY) is None
+    assert now_by(books) == "sms"
+    assert broken(books) == []
+
+
+def test_what_came_back_after_that_waits_for_the_next_day_all_the_same(books: Engine) -> None:
+    nobody_knows(books, UNSURE)
+    came_back(books)
+    assert state(books) == (S.PLANNED, "next_channel:no_evidence")
+    assert broken(books) == []
+
+
+def test_a_proof_that_comes_after_the_second_copy_changes_nothing_until_it_was_delivered(
+    books: Engine,
+) -> None:
+    nobody_knows(books, UNSURE)
+    sending(books, "a2", at=DAY)
+    conclude(books, accepted(2), "a2", now=NOW + DAY)
+    keep_receipt(books, receipt("sent", attempt_id="a1"), now=NOW + DAY)
+    assert the_notification(books).state == S.ACCEPTED
+    keep_receipt(books, receipt("delivered", attempt_id="a1"), now=NOW + DAY)
+    assert the_notification(books).state == S.DELIVERED
+    assert broken(books) == []
 
 
 def test_the_email_that_took_over_speaks_for_the_notification(books: Engine) -> None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +17,9 @@ from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.unsettled import Unsettled
+from duebell.policy import Send
 from duebell.policy_file import Policy
+from duebell.reaching import Way
 from duebell.settling import Settled, matching, next_look, settle
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.messages import MessageState
@@ -30,6 +33,7 @@ from tests.support_facts import (
     Hand,
     accepted,
     conclude,
+    plan,
     receipt,
     resources_over,
     sent_off,
@@ -39,7 +43,7 @@ from tests.support_facts import (
 )
 
 S = NotificationState
-LOST = Unsettled("a1", "t1", "sms", MOBILE, "a text", None, NOW, 0)
+LOST = Unsettled("a1", "t1", "invoice_issued", "sms", MOBILE, "a text", None, NOW, 0)
 LISTED = MessageState(
     sid(), MessageStatus.SENT, "sent", None, "outbound-api", None, 1, NOW, NOW, NOW, to=MOBILE, body="a text"
 )
@@ -145,6 +149,20 @@ def test_what_nothing_shows_is_parked_for_a_person(ledger: Engine) -> None:
     assert (the_notification(ledger).state, the_notification(ledger).reason) == (S.PARKED, "no_evidence")
     assert the_attempt(ledger).state == AttemptState.PARKED
     assert not unsettled.settle_due(ledger, now=NOW + timedelta(days=1))
+    assert broken(ledger) == []
+
+
+def test_a_policy_that_rather_says_it_twice_has_the_next_channel_say_it(
+    ledger: Engine, tmp_path: Path
+) -> None:
+    plan(ledger, verdict=Send(MOBILE, others=(Way("email", "rimu@example.com"),)))
+    one = unknown(ledger)
+    (tmp_path / "policy.toml").write_text("[invoice_issued]\nfall_back_unknown = true\n")
+    resources = resources_over(
+        ledger, Hand(NOW + 20 * MINUTE), twilio=twilio(), DUEBELL_POLICY=str(tmp_path / "policy.toml")
+    )
+    assert settle(resources, one) == Settled("a1", "next channel", "planned")
+    assert the_notification(ledger).reason == "next_channel:no_evidence"
     assert broken(ledger) == []
 
 

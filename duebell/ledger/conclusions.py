@@ -5,6 +5,9 @@ from datetime import datetime
 
 from duebell.states import AttemptState, NotificationState
 
+NO_EVIDENCE = "no_evidence"
+"""The reason of what was looked for until the end, and of which nobody can tell whether it went out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:

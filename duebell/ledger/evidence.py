@@ -49,6 +49,8 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     _write(attempt, known, book.now)
     if not moves:
         return current
+    if known.notification in TOLD and legs.is_unsure(book.session, attempt):
+        legs.tell_by_after_all(book.session, attempt, notification)
     if known.notification not in PROGRESS:
         known = _as_told_before(book.session, attempt, known)
     next_leg = legs.fall_back(book, attempt, notification, known)
@@ -178,11 +180,12 @@ def _moves(session: Session, attempt: Attempt, notification: Notification, known
 
     A newer attempt that is under way speaks for the notification; an older one that turns out to have
     arrived disarms one that still waits. Of a leg that another took over from, only proof that it was
-    delivered counts.
+    delivered counts; of one whose outcome nobody knew, also that it was taken, until the next has spoken.
     """
     current = S(notification.state)
     if legs.is_over(session, attempt) and known.notification is not S.DELIVERED:
-        return False
+        waits = current in WAITING | {S.CLAIMED}
+        return waits and known.notification in TOLD and legs.is_unsure(session, attempt)
     if known.notification not in PROGRESS:
         return attempt.lease_token == notification.lease_token and current in {S.SENDING, S.UNKNOWN}
     if current in PROGRESS:

@@ -6,16 +6,15 @@ from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
-from duebell.ledger.conclusions import Conclusion
+from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send
+from duebell.policy_shapes import FallBack
 from duebell.reaching import Way
 from duebell.states import NEXT_LEG_FROM, AttemptState, NotificationState
 
 S = NotificationState
-
-AT_ONCE, NEXT_DAY, NEVER = "at_once", "next_day", "never"
 
 NEXT_DAY_AFTER = timedelta(hours=24)
 """How long another channel waits where the first may have reached the person after all."""
@@ -40,10 +39,11 @@ def failed_channels(session: Session, row: Notification | None) -> frozenset[str
     return frozenset(leg.channel for leg in of(session, row.notification_id or 0) if leg.over)
 
 
-def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_over: str) -> None:
+def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_over: FallBack) -> None:
     """Have a leg for each way of the verdict, and the first of them be the one that is told by.
 
-    The order of those that are there stays; an address that changed is used from now on.
+    The order of those that are there stays; an address that changed, and what the policy says now of taking
+    over, hold from now on.
     """
     legs = {leg.channel: leg for leg in of(session, row.notification_id or 0)}
     for way in (Way(verdict.channel, verdict.address), *verdict.others):
@@ -54,8 +54,8 @@ def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_ov
                 position=len(legs),
                 channel=way.channel,
                 address=way.address,
-                takes_over=takes_over,
             )
+        leg.takes_over = takes_over.value
         use_address(leg, way.address)
         session.add(leg)
     row.leg_position = legs[verdict.channel].position
@@ -83,10 +83,11 @@ def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclus
     """That the next leg takes over, where this one failed for a reason of its own; else nothing.
 
     A refusal proves that no message exists, so the next leg follows at once. One that was taken and came
-    back may have been read all the same: the next leg follows it on another day, if the policy lets it.
+    back may have been read all the same: the next leg follows it on another day, if the policy lets it. So it
+    does what nobody can tell the outcome of, where the policy would rather have it said twice than not.
     """
-    failed_for_good = known.notification in {S.GIVEN_UP, S.UNDELIVERED, S.FAILED}
-    if not known.falls_back or not failed_for_good or S(row.state) not in NEXT_LEG_FROM:
+    ends = known.notification in {S.GIVEN_UP, S.UNDELIVERED, S.FAILED, S.PARKED}
+    if not known.falls_back or not ends or S(row.state) not in NEXT_LEG_FROM:
         return None
     legs = of(book.session, row.notification_id or 0)
     failed = next(leg for leg in legs if leg.leg_id == attempt.leg_id)
@@ -95,7 +96,7 @@ def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclus
         return None
     failed.over = known.reason or "failed"
     row.leg_position = following.position
-    at_once = following.takes_over == AT_ONCE or known.attempt is AttemptState.REFUSED
+    at_once = following.takes_over == FallBack.AT_ONCE or known.attempt is AttemptState.REFUSED
     not_before = book.now if at_once else book.now + NEXT_DAY_AFTER
     return replace(
         known, notification=S.PLANNED, reason=f"next_channel:{known.reason}", not_before=not_before
@@ -105,9 +106,22 @@ def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclus
 def _following(legs: Sequence[Leg], failed: Leg) -> Leg | None:
     later = (leg for leg in legs if leg.position > failed.position and not leg.over)
     found = next(later, None)
-    return None if found is None or found.takes_over == NEVER else found
+    return None if found is None or found.takes_over == FallBack.NEVER else found
 
 
 def is_over(session: Session, attempt: Attempt) -> bool:
     """Whether the leg of this attempt has failed and another has taken over."""
     return bool(session.get_one(Leg, attempt.leg_id).over)
+
+
+def is_unsure(session: Session, attempt: Attempt) -> bool:
+    """Whether another leg took over from this attempt's because nobody could tell its outcome."""
+    return session.get_one(Leg, attempt.leg_id).over == NO_EVIDENCE
+
+
+def tell_by_after_all(session: Session, attempt: Attempt, row: Notification) -> None:
+    """Have the leg of this attempt, of which nobody knew the outcome, be the one that is told by again."""
+    leg = session.get_one(Leg, attempt.leg_id)
+    leg.over, row.leg_position = "", leg.position
+    session.add_all([leg, row])
+    session.flush()

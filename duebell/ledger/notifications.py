@@ -9,19 +9,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
-from duebell.ledger import groups, legs
+from duebell.ledger import groups, legs, verdicts
 from duebell.ledger.moving import InvariantBroken as InvariantBroken
 from duebell.ledger.moving import move as move
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
-from duebell.policy import Hold, Send, Skip, Verdict
+from duebell.policy import Hold, Send, Verdict
+from duebell.policy_shapes import FallBack
 from duebell.states import WAITING, NotificationState
 
 SEND_LEASE = timedelta(seconds=75)
 """Longer than twice the time that one call to Twilio may take, and a margin for the commits around it."""
-
-RUN_GRACE = timedelta(seconds=10)
-"""How long a planned notification waits for the run that the drain starts, before the net makes one."""
 
 S = NotificationState
 
@@ -60,7 +58,7 @@ def plan(
     *,
     actor: str,
     flow_run_id: str | None,
-    takes_over: str = legs.NEXT_DAY,
+    takes_over: FallBack = FallBack.NEXT_DAY,
 ) -> Notification:
     """Write down what is owed and what was decided about it; the key makes it one row for ever.
 
@@ -73,12 +71,12 @@ def plan(
         return row
     before = (row.state, row.reason, row.not_before)
     row.flow_run_id, row.contact_id, row.lead_id = flow_run_id, owed.contact_id, None
-    _apply(row, verdict, book.now)
+    verdicts.apply(row, verdict, book.now)
     book.session.flush()
     if isinstance(verdict, Send | Hold):
         legs.set_ways(book.session, row, verdict, takes_over)
     if is_new or (row.state, row.reason, row.not_before) != before:
-        book.audit(_entry(row, actor, verdict))
+        book.audit(verdicts.entry(row, actor, verdict))
     return row
 
 
@@ -117,32 +115,6 @@ def _insert(book: Writing, owed: Owed) -> bool:
         .returning(col(Notification.notification_id))
     ).scalar_one_or_none()
     return inserted is not None
-
-
-def _apply(row: Notification, verdict: Verdict, now: datetime) -> None:
-    row.updated_at = now
-    match verdict:
-        case Send():
-            row.state, row.reason = S.PLANNED.value, ""
-            row.not_before, row.dispatch_at = now, now + RUN_GRACE
-        case Hold(reason=reason, not_before=not_before):
-            row.state, row.reason = S.HELD.value, reason.value
-            row.not_before, row.dispatch_at = not_before, not_before
-        case Skip(reason=reason, detail=detail):
-            row.state, row.reason = S.SKIPPED.value, f"{reason.value}:{detail}" if detail else reason.value
-            row.not_before, row.dispatch_at = None, None
-
-
-def _entry(row: Notification, actor: str, verdict: Verdict) -> Entry:
-    return Entry(
-        actor=actor,
-        action=f"notification {row.state}",
-        subject_type="notification",
-        subject_id=row.key,
-        tenant_id=row.tenant_id,
-        flow_run_id=row.flow_run_id,
-        details={"reason": row.reason, "verdict": type(verdict).__name__.lower(), "by": row.forced_by},
-    )
 
 
 def claim(book: Writing, notification_id: int, owner: str) -> Claim | None:

@@ -20,6 +20,7 @@ class Unsettled:
 
     attempt_id: str
     tenant_id: str
+    kind: str
     channel: str
     address: str
     text: str
@@ -33,7 +34,7 @@ def unsettled(
 ) -> list[Unsettled]:
     """Unknown attempts: those that are due at ``now``, or those named, or all."""
     wanted = (
-        select(Attempt, Notification.tenant_id, Leg.channel)
+        select(Attempt, Notification.tenant_id, Notification.kind, Leg.channel)
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
         .where(col(Attempt.state) == AttemptState.UNKNOWN.value)
@@ -47,6 +48,7 @@ def unsettled(
         Unsettled(
             row.attempt_id,
             tenant_id,
+            kind,
             channel,
             row.address,
             row.text,
@@ -54,7 +56,7 @@ def unsettled(
             row.started_at,
             row.settle_tries,
         )
-        for row, tenant_id, channel in session.exec(wanted).all()
+        for row, tenant_id, kind, channel in session.exec(wanted).all()
     ]
 
 

@@ -1,0 +1,55 @@
+"""A verdict, written into the notification that it is about."""
+
+from datetime import datetime, timedelta
+
+from duebell.audit import Entry
+from duebell.ledger.tables import Notification
+from duebell.policy import Hold, Send, Skip, Verdict
+from duebell.states import NotificationState
+
+S = NotificationState
+
+RUN_GRACE = timedelta(seconds=10)
+"""How long a planned notification waits for the run that the drain starts, before the net makes one."""
+
+RESTS = ("next_channel:", "tried_again_later", "twilio:")
+"""How the reasons begin of what waits because of what came of its last attempt."""
+
+
+def apply(row: Notification, verdict: Verdict, now: datetime) -> None:
+    """Have the row wait, or be left out, as the verdict says; news does not hurry what rests longer."""
+    if _rests_longer(row, verdict, now):
+        return
+    row.updated_at = now
+    match verdict:
+        case Send():
+            row.state, row.reason = S.PLANNED.value, ""
+            row.not_before, row.dispatch_at = now, now + RUN_GRACE
+        case Hold(reason=reason, not_before=not_before):
+            row.state, row.reason = S.HELD.value, reason.value
+            row.not_before, row.dispatch_at = not_before, not_before
+        case Skip(reason=reason, detail=detail):
+            row.state, row.reason = S.SKIPPED.value, f"{reason.value}:{detail}" if detail else reason.value
+            row.not_before, row.dispatch_at = None, None
+
+
+def _rests_longer(row: Notification, verdict: Verdict, now: datetime) -> bool:
+    """Whether what came of the last attempt holds it longer than the verdict does."""
+    until = row.not_before
+    if isinstance(verdict, Skip) or until is None or not row.reason.startswith(RESTS):
+        return False
+    opens = now if isinstance(verdict, Send) else verdict.not_before
+    return opens is not None and opens < until
+
+
+def entry(row: Notification, actor: str, verdict: Verdict) -> Entry:
+    """What the trail says of it."""
+    return Entry(
+        actor=actor,
+        action=f"notification {row.state}",
+        subject_type="notification",
+        subject_id=row.key,
+        tenant_id=row.tenant_id,
+        flow_run_id=row.flow_run_id,
+        details={"reason": row.reason, "verdict": type(verdict).__name__.lower(), "by": row.forced_by},
+    )
