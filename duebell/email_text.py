@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from duebell.email.messages import LONGEST_SUBJECT, html_of
+from duebell.email.messages import LONGEST_SUBJECT
+from duebell.email.page import framed, page_of
 from duebell.errors import TemplateProblem
 from duebell.render import Templates
 
@@ -22,14 +23,16 @@ class EmailText:
 def render_email(templates: Templates, kind: str, values: Mapping[str, object]) -> EmailText:
     """The words of an email; without a template of its own the page is made from the text.
 
-    Raises ``TemplateProblem``.
+    ``values["locale"]`` is that of the templates' words. Raises ``TemplateProblem``.
     """
     subject = " ".join(templates.render_part(kind, SUBJECT, values).split())
     if len(subject) > LONGEST_SUBJECT:
         raise TemplateProblem(f"{kind}/{SUBJECT} became longer than {LONGEST_SUBJECT} characters")
     text = templates.render_part(kind, TEXT, values)
-    has_page = templates.has_part(kind, PAGE)
-    return EmailText(subject, text, templates.render_part(kind, PAGE, values) if has_page else html_of(text))
+    locale = str(values.get("locale", ""))
+    if not templates.has_part(kind, PAGE):
+        return EmailText(subject, text, page_of(text, subject, locale))
+    return EmailText(subject, text, framed(templates.render_part(kind, PAGE, values), subject, locale))
 
 
 def check_email(templates: Templates, kind: str) -> None:

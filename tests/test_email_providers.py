@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from deployments.sandbox.email_liquid import LiquidError, rendered
 from duebell.email.addresses import Mailbox
 from duebell.email.liquid import literal
+from duebell.email.page import page_of
 from duebell.errors import (
     BadAnswer,
     ConfigurationError,
@@ -60,7 +61,7 @@ def test_the_email_api_gets_one_recipient_the_tag_and_basic_credentials(samples:
         "to": [{"address": TO}],
         "content": {
             "subject": "Invoice INV-1042 is due",
-            "html": "<p>Hello Jane,</p>\n<p>INV-1042 is due.</p>\n",
+            "html": page_of("Hello Jane,\n\nINV-1042 is due.", "Invoice INV-1042 is due"),
             "text": "Hello Jane,\n\nINV-1042 is due.",
         },
         "tags": {"n": ATTEMPT},

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.email.addresses import AddressFault, Mailbox, address_fault, fits_header, mailbox
-from duebell.email.messages import LONGEST_BODY, LONGEST_SUBJECT, EmailRequest, html_of
+from duebell.email.messages import LONGEST_BODY, LONGEST_SUBJECT, EmailRequest
 from duebell.errors import ConfigurationError, Permanent
 
 TO = "jane.doe+bills@harbour.example"
@@ -206,10 +206,3 @@ def test_neither_addresses_nor_words_of_an_email_show_in_its_repr() -> None:
     request = email(html="<p>Hello Jane</p>", reply_to="owner@company.example")
     for held_back in (TO, SENDER.address, "owner@", "Smith", "INV-1042", "Hello"):
         assert held_back not in repr(request)
-
-
-def test_a_text_becomes_a_page_in_which_nothing_is_markup() -> None:
-    page = html_of("Hello <b>& co</b>,\r\n\r\nfirst\nsecond\n\n\nlast {{ x }}\n")
-    assert page == (
-        "<p>Hello &lt;b&gt;&amp; co&lt;/b&gt;,</p>\n<p>first<br>\nsecond</p>\n<p>last {{ x }}</p>\n"
-    )

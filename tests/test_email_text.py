@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from duebell.email.addresses import Mailbox, fits_header
+from duebell.email.messages import EmailRequest
 from duebell.email_text import check_email, render_email
 from duebell.errors import TemplateProblem
 from duebell.render import Templates
@@ -61,13 +63,35 @@ def test_the_shipped_emails_can_be_said_and_read_like_letters(kind: str) -> None
 def test_an_empty_line_begins_a_paragraph_and_a_line_break_is_a_blank(tmp_path: Path) -> None:
     email = render_email(written(tmp_path, body_txt="one\n two\n\n \n\nthree"), "kind", VALUES)
     assert email.text == "one two\n\nthree"
-    assert email.html == "<p>one two</p>\n<p>three</p>\n"
+    assert '<p dir="auto">one two</p>\n<p dir="auto">three</p>\n' in email.html
 
 
 def test_a_page_of_its_own_escapes_every_value_and_keeps_its_own_markup(tmp_path: Path) -> None:
     page = "<p>{{ invoice.reference }}</p>"
     email = render_email(written(tmp_path, body_txt="x", body_html=page), "kind", VALUES)
-    assert email.html == "<p>&lt;b&gt;bold&lt;/b&gt;</p>"
+    assert "<p>&lt;b&gt;bold&lt;/b&gt;</p>" in email.html
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Kauri\r\nBcc: x@evil.example",
+        "Kauri\n\n<script>",
+        "Kauri\x85X: y",
+        "Kauri\u2028X: y",
+        "\u202eirauK\x00",
+    ],
+)
+def test_f067_what_somebody_typed_into_xero_adds_neither_a_header_nor_a_tag(typed: str) -> None:
+    values = VALUES | {"organisation": typed, "contact_first_name": typed}
+    email = render_email(Templates(SHIPPED), "invoice_issued", values)
+    request = EmailRequest("a@b.example", Mailbox("c@d.example"), email.subject, email.text, "n", email.html)
+    assert fits_header(request.subject)
+    assert "<script>" not in request.html
+
+
+def test_a_page_tells_the_language_of_its_words() -> None:
+    assert '<html lang="en-NZ" dir="ltr">' in render_email(Templates(SHIPPED), "invoice_issued", VALUES).html
 
 
 def test_a_subject_over_several_lines_becomes_one(tmp_path: Path) -> None:

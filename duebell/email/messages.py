@@ -1,6 +1,5 @@
 """What Duebell asks an email provider to send, and what the provider says of an email."""
 
-import html
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -70,13 +69,6 @@ def _fits_body(text: str) -> bool:
         unicodedata.category(character) in {"Cc", "Cs"} and character not in _LINE_BREAKS
         for character in text
     )
-
-
-def html_of(text: str) -> str:
-    """A page that reads like the text: nothing in it is markup."""
-    paragraphs = re.split(r"\n\s*\n", text.replace("\r\n", "\n").strip())
-    lines = ("<br>\n".join(html.escape(line) for line in one.split("\n")) for one in paragraphs)
-    return "".join(f"<p>{one}</p>\n" for one in lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import cast
 import httpx
 from pydantic import SecretStr
 
-from duebell.email.messages import TAG, EmailRequest, EmailState, html_of
+from duebell.email.messages import TAG, EmailRequest, EmailState
+from duebell.email.page import page_of
 from duebell.email.wire import Bearer, EmailWire
 from duebell.errors import BadAnswer, ConfigurationError, Permanent
 from duebell.twilio.outcome import Accepted, Answer, SendOutcome, Unknown
@@ -112,7 +113,7 @@ def _body(request: EmailRequest) -> dict[str, object]:
         "subject": request.subject,
         "content": [
             {"type": "text/plain", "value": request.text},
-            {"type": "text/html", "value": request.html or html_of(request.text)},
+            {"type": "text/html", "value": request.html or page_of(request.text, request.subject)},
         ],
         "tracking_settings": _NO_TRACKING,
     }

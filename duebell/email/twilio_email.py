@@ -13,7 +13,8 @@ import httpx
 from pydantic import SecretStr
 
 from duebell.email.liquid import literal
-from duebell.email.messages import TAG, EmailRequest, EmailState, html_of
+from duebell.email.messages import TAG, EmailRequest, EmailState
+from duebell.email.page import page_of
 from duebell.email.wire import EmailWire
 from duebell.errors import BadAnswer, ConfigurationError, Permanent
 from duebell.twilio.outcome import Accepted, Answer, SendOutcome, Unknown
@@ -104,7 +105,7 @@ def _body(request: EmailRequest) -> dict[str, object]:
         "to": [{"address": request.to}],
         "content": {
             "subject": literal(request.subject),
-            "html": literal(request.html or html_of(request.text)),
+            "html": literal(request.html or page_of(request.text, request.subject)),
             "text": literal(request.text),
         },
         "tags": {TAG: request.tag},
