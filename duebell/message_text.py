@@ -16,6 +16,7 @@ from duebell.policy_file import Policy
 from duebell.reaching import EMAIL
 from duebell.render import Templates
 from duebell.rules import Route
+from duebell.segments import plain
 from duebell.wording import Telling, Told, values_for
 
 
@@ -74,7 +75,7 @@ def words_of(templates: Templates, telling: Telling, channel: str) -> EmailText:
     try:
         if channel == EMAIL:
             return render_email(templates, folder, values)
-        return EmailText("", templates.render_sms(folder, values), "")
+        return EmailText("", plain(templates.render_sms(folder, values)), "")
     except TemplateProblem as problem:
         raise TemplateProblem(f"{_asked_by(telling.route)}{problem}") from None
 

@@ -60,7 +60,8 @@ def _sms(settings: Settings, attempt_id: str, address: str, text: str) -> SmsReq
         body=text,
         messaging_service_sid=settings.twilio_messaging_service_sid or None,
         from_=settings.twilio_from or None,
-        # Twilio would list another text than was sent, and a lost answer could not be found again by it.
+        # Twilio would list another text than was sent, and a lost answer could not be found again by it; what
+        # it would replace, segments.plain has replaced.
         smart_encoded=False,
         status_callback=callback_url(settings.public_url, attempt_id, allow_loopback=on_this_machine),
     )

@@ -21,6 +21,21 @@ GSM_BASIC = frozenset(
 GSM_EXTENSION = frozenset("\f^{}\\[~]|€")
 """The extension table of GSM 03.38: an escape and the character, so two units."""
 
+LOOK_ALIKES = {
+    "'": "\u2018\u2019\u201a\u201b\u2032\u00b4`",
+    '"': "\u201c\u201d\u201e\u201f\u2033",
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212",
+    "/": "\u2044\u2215",
+    "...": "\u2026",
+    " ": "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
+    "": "\u00ad\u200b\u2060\ufeff",
+}
+"""Signs that are read as those before them, and are not in GSM 03.38: quotation marks, dashes and blanks that
+word processors put in, and what is not seen at all. Letters are never among them: one with a macron, or an
+okina, is another letter than one without."""
+
+_PLAIN = str.maketrans({sign: plain for plain, signs in LOOK_ALIKES.items() for sign in signs})
+
 
 class Encoding(StrEnum):
     """How a text travels."""
@@ -50,6 +65,15 @@ def segments(text: str) -> Segments:
     if units <= _SINGLE[encoding]:
         return Segments(encoding, units, 1 if text else 0)
     return Segments(encoding, units, _packed(widths, _EACH_OF_SEVERAL[encoding]))
+
+
+def plain(text: str) -> str:
+    """The text with plain signs in the place of their look-alikes, where that makes it one of GSM 03.38.
+
+    A text that is UCS-2 in any case stays as it was written.
+    """
+    folded = text.translate(_PLAIN)
+    return text if smart(folded) or len(folded) > MAX_CHARACTERS else folded
 
 
 def smart(text: str) -> tuple[str, ...]:

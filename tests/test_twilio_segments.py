@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.segments import GSM_BASIC, GSM_EXTENSION, Encoding, Segments, segments, smart
+from duebell.segments import GSM_BASIC, GSM_EXTENSION, LOOK_ALIKES, Encoding, Segments, plain, segments, smart
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,36 @@ def test_a_text_without_dear_characters_is_gsm_and_any_other_is_not(text: str) -
 @given(anything, anything)
 def test_a_longer_text_never_takes_fewer_parts(text: str, more: str) -> None:
     assert segments(text + more).parts >= segments(text).parts
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("It\u2019s due \u2013 \u201cnow\u201d\u2026", 'It\'s due - "now"...'),
+        ("$1\u00a0234.50 by\u202f2 Dec", "$1 234.50 by 2 Dec"),
+        ("Kia ora \u2013 M\u0101ori", "Kia ora \u2013 M\u0101ori"),
+        ("Stra\u00dfe, Zo\u00eb\u2019s", "Stra\u00dfe, Zo\u00eb\u2019s"),
+        ("Gr\u00fc\u00dfe \u2013 M\u00fcller", "Gr\u00fc\u00dfe - M\u00fcller"),
+        ("Hawai\u02bbi", "Hawai\u02bbi"),
+    ],
+)
+def test_one_curly_quotation_mark_does_not_double_the_price(written: str, sent: str) -> None:
+    assert plain(written) == sent
+
+
+LINK = "https://in.xero.com/" + "a" * 40
+ordinary = st.text(st.characters(max_codepoint=0x2F) | st.sampled_from("".join(LOOK_ALIKES.values())))
+
+
+@given(ordinary, ordinary)
+def test_what_is_folded_is_never_dearer_and_keeps_its_letters_and_its_links(before: str, after: str) -> None:
+    written = f"{before} {LINK} {after}"
+    sent = plain(written)
+    assert segments(sent).parts <= segments(written).parts
+    assert LINK in sent
+    assert [one for one in sent if one.isalnum()] == [one for one in written if one.isalnum()]
+    assert plain(sent) == sent
+
+
+def test_no_letter_is_taken_for_the_look_alike_of_another_sign() -> None:
+    assert not any(one.isalnum() for one in "".join(LOOK_ALIKES.values()))
