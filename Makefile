@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test prove-calls check lock clean
+.PHONY: help setup demo up test prove-calls prove-simulation check lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,6 +36,9 @@ test: $(STAMP) ## run the tests
 
 prove-calls: $(STAMP) ## count the calls to Xero that 1, 50, 200 and 1,000 invoices at once cost (ARGS="50" for one)
 	@$(BIN)/python -m tests.prove_calls $(ARGS)
+
+prove-simulation: $(STAMP) ## send many messages over simulated time, with all that goes wrong (ARGS="--messages 100000", "--seed 7")
+	@$(BIN)/python -m tests.prove_simulation $(ARGS)
 
 check: $(STAMP) ## lint, types and layout
 	@$(BIN)/ruff check .

@@ -4,7 +4,6 @@ The real road over real processes, with Xero's true limits at the sandbox: 60 ca
 1,000 a day. What was sent is what the sandbox accepted, and every call is counted there too.
 """
 
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +16,6 @@ from pathlib import Path
 
 from sqlmodel import col, func, select
 
-from deployments.children import ROOT
 from deployments.prefect_server import PrefectServer
 from deployments.sandbox.control_types import Event
 from duebell.ledger.engine import reading
@@ -25,6 +23,7 @@ from duebell.ledger.tables import Attempt, Notification, XeroCall
 from duebell.states import TOLD
 from tests.support_calls import burst
 from tests.support_prefect import RunningPrefect, free_port, let_go, wait_until
+from tests.support_proofs import commit
 from tests.support_road import Road, go_live, open_road, run_once
 
 TRUE_LIMITS = {"minute_limit": 60, "day_limit": 1_000, "concurrent_limit": 5}
@@ -142,21 +141,10 @@ def line(cost: Cost) -> str:
     )
 
 
-def _commit() -> str:
-    said = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607 - git, wherever it is
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return said.stdout.strip() or "unknown"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure each count that was named, by default 1, 50, 200 and 1,000; returns 1 where one is too dear."""
     counts = [int(word) for word in (sys.argv[1:] if arguments is None else arguments)] or [1, 50, 200, 1_000]
-    print(f"calls to Xero for invoices approved at once, seed {SEED}, commit {_commit()}")  # noqa: T201 - its purpose
+    print(f"calls to Xero for invoices approved at once, seed {SEED}, commit {commit()}")  # noqa: T201 - its purpose
     print("     N  messages  calls  calls/msg  429  oldest  seconds  what for")  # noqa: T201 - its purpose
     sound = True
     with tempfile.TemporaryDirectory() as folder:

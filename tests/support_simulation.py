@@ -1,0 +1,322 @@
+"""One simulated life: the real sending code over a real ledger, and all around it played, drawn by a seed.
+
+Played are time, Twilio, Xero's books, the people, and Prefect as a queue that may hand out a run twice. Real
+are planning, the claim, the last look, the intent, the POST's reading, the record, the reaper, the net,
+settling and the receipts.
+"""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+from sqlalchemy import Engine, event
+
+from deployments.receiver.net import Net
+from deployments.receiver.parts import Patience
+from deployments.receiver.prefect_rest import PrefectPlace, PrefectRest
+from deployments.receiver.twilio_status import receipt_of
+from duebell import settling
+from duebell.errors import Transient
+from duebell.keys import INVOICE_ISSUED
+from duebell.ledger import attempts, dispatch, notifications, preferences, snapshots, unsettled
+from duebell.ledger.engine import reading
+from duebell.ledger.receipts import keep_receipt
+from duebell.ledger.writing import writing
+from duebell.planning import plan_kind
+from duebell.telling import first_look, rules_of, tell
+from duebell.twilio.callbacks import STATUS_PATH, read_status_callback
+from duebell.twilio.signature import callback_is_genuine, form_pairs, public_url
+from duebell.xero.parse import parse_contact_body, parse_invoice_body
+from tests.support_clockwork import Clockwork, Nerves
+from tests.support_facts import NOW, TENANT, invoice_body, numbered, open_tenant, resources_over
+from tests.support_played_twilio import FATES, Disorder, Fate, PlayedTwilio
+
+HOURS = 3_600.0
+POLICY = """
+[invoice_issued]
+opens = "00:00"
+closes = "00:00"
+[limits]
+messages_an_hour = 100000
+"""
+TOGETHER = 10
+"""Invoices that one webhook brings, and one run tells of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What is to happen in one life. Shares lie between 0 and 1, times are in seconds."""
+
+    seed: int
+    messages: int = 400
+    workers: int = 3
+    arrive_within: float = 600.0
+    nerves: Nerves = field(default_factory=lambda: Nerves(dies=0.003, stops=0.0012))
+    fates: tuple[Fate, ...] = FATES
+    disorder: Disorder = field(default_factory=Disorder)
+    changes: float = 0.12
+    """Share of the invoices that are paid, voided or edited, or whose customer says stop."""
+    reads_fail: float = 0.03
+    nudges_lost: float = 0.1
+    runs_twice: float = 0.05
+
+
+@dataclass
+class Truth:
+    """An invoice as it stands in Xero: each of its states from a moment on, and what its customer asked."""
+
+    number: int
+    to: str
+    states: list[tuple[datetime, str, str]]
+    stopped: datetime | None = None
+
+    @property
+    def ended(self) -> datetime | None:
+        """Since when nobody is to be told of it: it was paid or voided, or its customer said stop."""
+        at, status, _ = self.states[-1]
+        ends = [one for one in (at if status != "AUTHORISED" else None, self.stopped) if one]
+        return min(ends, default=None)
+
+    def amounts_between(self, since: datetime, until: datetime) -> set[str]:
+        """The amounts that were true at some moment between the two."""
+        later = [at for at, _, _ in self.states[1:]] + [datetime.max.replace(tzinfo=until.tzinfo)]
+        spans = zip(self.states, later, strict=True)
+        return {amount for (at, _, amount), end in spans if at <= until and end >= since}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run that Prefect hands out: of invoices to be told of, or none to settle."""
+
+    owner: str
+    invoice_ids: tuple[str, ...] = ()
+    confirms: bool = False
+
+
+class Life:
+    """Builds everything on an empty ledger of its own, plays it to its end, and leaves it to be judged."""
+
+    def __init__(self, plot: Plot, engine: Engine, folder: Path) -> None:
+        self.plot, self.engine = plot, engine
+        self.chance = random.Random(plot.seed)  # noqa: S311 - it guards nothing
+        random.seed(plot.seed)  # the code's own jitter
+        self.clockwork = Clockwork(NOW, self.chance, plot.nerves)
+        self.twilio = PlayedTwilio(self.clockwork, self.chance, self._ring, plot.fates, plot.disorder)
+        (folder / "policy.toml").write_text(POLICY)
+        self.resources = resources_over(
+            engine, self.clockwork, twilio=self.twilio, DUEBELL_POLICY=str(folder / "policy.toml")
+        )
+        self.truths = [self._truth(number) for number in range(plot.messages)]
+        self.jobs: list[Job] = []
+        self._keys: set[str] = set()
+        open_tenant(engine)
+        event.listen(engine, "checkout", self._before_each_transaction)
+
+    def _before_each_transaction(self, *_: object) -> None:
+        self.clockwork.step()
+
+    def _truth(self, number: int) -> Truth:
+        shared = number - number % 2 if number % 10 < 2 else number  # some customers have two invoices
+        return Truth(number, f"+6421{shared:07}", [(NOW, "AUTHORISED", "115")])
+
+    def play(self) -> bool:
+        """Live until everything has reached its end; returns whether it did within a simulated day."""
+        for start in range(0, self.plot.messages, TOGETHER):
+            ids = range(start, min(start + TOGETHER, self.plot.messages))
+            at = self.chance.uniform(0, self.plot.arrive_within)
+            self.clockwork.at(at, lambda some=ids: self._arrive(some))
+            for number in ids:
+                self._something_happens(self.truths[number], at)
+        for number in range(self.plot.workers):
+            self.clockwork.act(f"worker {number}", self._work, reborn=self.chance.uniform(2, 60))
+        self.clockwork.act("net", self._watch, reborn=15.0)
+        for hour in range(1, 25):
+            self.clockwork.at(hour * HOURS, lambda: self.jobs.append(Job("cron", confirms=True)))
+        try:
+            return self.clockwork.run(self._is_quiet, most_seconds=24 * HOURS)
+        finally:
+            self.clockwork.close()
+            event.remove(self.engine, "checkout", self._before_each_transaction)
+
+    def _is_quiet(self) -> bool:
+        if self.clockwork.seconds < self.plot.arrive_within + 1_500 or self.jobs:
+            return False
+        with self.engine.connect() as connection:
+            found = connection.exec_driver_sql(OPEN)
+            return found.scalar_one() == 0
+
+    def _something_happens(self, truth: Truth, arrived: float) -> None:
+        if self.chance.random() >= self.plot.changes:
+            return
+        after = arrived + self.chance.choice([self.chance.uniform(0, 5), self.chance.expovariate(1 / 120)])
+        what = self.chance.choice(["PAID", "VOIDED", "edited", "STOP"])
+        self.clockwork.at(after, lambda: self._happens(truth, what))
+
+    def _happens(self, truth: Truth, what: str) -> None:
+        now = self.clockwork.now
+        if what == "STOP":
+            for one in self.truths:
+                one.stopped = now if one.to == truth.to else one.stopped
+            with writing(self.engine, now) as book:
+                preferences.refuse_address(book, truth.to, "sms", preferences.OPTED_OUT, "STOP")
+            return
+        status, amount = ("AUTHORISED", "230") if what == "edited" else (what, "115")
+        truth.states.append((now, status, amount))
+
+    def _arrive(self, numbers: Sequence[int]) -> None:
+        """A webhook is drained: the invoices are read and planned, and a run is nudged, or that is lost."""
+        now, ids = self.clockwork.now, [numbered(number) for number in numbers]
+        self._keep(numbers, with_contacts=True)
+        with writing(self.engine, now) as book:
+            plan_kind(
+                book,
+                TENANT,
+                INVOICE_ISSUED,
+                ids,
+                rules_of(self.resources),
+                actor="drain",
+                flow_run_id="drain",
+            )
+            if self.chance.random() >= self.plot.nudges_lost:
+                dispatch.run_started(book, TENANT, INVOICE_ISSUED, ids)
+                self._hand_out(Job(f"drained {numbers[0]}", tuple(ids)))
+
+    def _hand_out(self, job: Job) -> None:
+        twice = self.chance.random() < self.plot.runs_twice
+        self.jobs += [job, job] if twice else [job]
+
+    def _keep(self, numbers: Sequence[int], *, with_contacts: bool = False) -> None:
+        now = self.clockwork.now
+        read = [self._as_xero_says(self.truths[number]) for number in numbers]
+        if with_contacts:
+            contacts = [_contact_body(self.truths[number]) for number in numbers]
+            parsed = [(parse_contact_body(one), one) for one in contacts]
+            snapshots.save_contacts(self.engine, TENANT, parsed, read_at=now)
+        invoices = [(parse_invoice_body(one), one) for one in read]
+        snapshots.save_invoices(self.engine, TENANT, invoices, read_at=now)
+
+    def _as_xero_says(self, truth: Truth) -> str:
+        at, status, amount = truth.states[-1]
+        return invoice_body(
+            numbered(truth.number),
+            updated_at=at,
+            Status=status,
+            Contact={"ContactID": numbered(100_000 + int(truth.to[5:]))},
+            Total=int(amount),
+            AmountDue=int(amount),
+            InvoiceNumber=number_of(truth),
+        )
+
+    def read_again(self, _tenant: str, invoice_ids: Sequence[str], _since: datetime) -> None:
+        """Xero, asked for invoices once more."""
+        self.clockwork.step(self.chance.uniform(0.2, 2))
+        if self.chance.random() < self.plot.reads_fail:
+            raise Transient("Xero could not be read")
+        self._keep([int(one[-12:], 16) for one in invoice_ids])
+
+    def _work(self) -> None:
+        while True:
+            if not self.jobs:
+                self.clockwork.wait(2 if self.clockwork.seconds < 1_500 else 60)
+                continue
+            job = self.jobs.pop(0)
+            if job.invoice_ids:
+                self._tell(job)
+            else:
+                self._settle(job)
+
+    def _tell(self, job: Job) -> None:
+        with writing(self.engine, self.clockwork()) as book:
+            rules = rules_of(self.resources)
+            rows = plan_kind(
+                book, TENANT, INVOICE_ISSUED, job.invoice_ids, rules, actor="test", flow_run_id=job.owner
+            )
+            claims = notifications.claim_all(book, rows, job.owner)
+        for claim in claims:
+            for wait in (2, 4, 8, 16, None):
+                try:
+                    tell(self.resources, claim, self.read_again, flow_run_id=job.owner)
+                    break
+                except Transient:
+                    if wait is not None:
+                        self.clockwork.wait(wait)
+
+    def _settle(self, job: Job) -> None:
+        now = self.clockwork()
+        with writing(self.engine, now) as book:
+            attempts.reap(book, first_look(self.resources))
+        with reading(self.engine) as session:
+            due = unsettled.unsettled(session, now=now)
+            before = now - settling.ASK_AFTER
+            open_ones = unsettled.unconfirmed(session, after=now - settling.ASK_UNTIL, before=before)
+        for one in due:
+            self._try(lambda it=one: settling.settle(self.resources, it))
+        for one in open_ones if job.confirms else ():
+            self._try(lambda it=one: settling.confirm(self.resources, it))
+
+    def _try(self, looks: Callable[[], object]) -> None:
+        for _ in range(3):
+            try:
+                looks()
+            except Transient:
+                self.clockwork.wait(2)
+            else:
+                return
+
+    def _watch(self) -> None:
+        """The receiver's own net, over a Prefect that is played."""
+        place = PrefectPlace("http://prefect/api", transport=httpx.MockTransport(self._prefect))
+        net = Net(self.engine, PrefectRest(place), self.clockwork, Patience())
+        while True:
+            net.look()
+            seconds = self.clockwork.seconds
+            self.clockwork.wait(10 if seconds < 900 else 60 if seconds < 3_000 else 300)
+
+    def _prefect(self, request: httpx.Request) -> httpx.Response:
+        if self.chance.random() < 0.01:
+            return httpx.Response(503)
+        if request.method == "GET":
+            return httpx.Response(200, json={"id": "settle" if "settle" in request.url.path else "notify"})
+        body = json.loads(request.content)
+        key: str = body["idempotency_key"]
+        if key not in self._keys:
+            self._keys.add(key)
+            self._hand_out(Job(key, tuple(body["parameters"].get("invoice_ids", ()))))
+        return httpx.Response(201, json={"id": key})
+
+    def _ring(self, query: str, raw: bytes, signature: str) -> None:
+        """Twilio calls the receiver."""
+        settings = self.resources.settings
+        url = public_url(settings.public_url, STATUS_PATH, query)
+        assert callback_is_genuine(url, raw, signature, (settings.twilio_auth_token,))
+        receipt = receipt_of(read_status_callback(form_pairs(raw)), query)
+        assert receipt is not None
+        keep_receipt(self.engine, receipt, now=self.clockwork.now)
+
+
+OPEN = (
+    "SELECT (SELECT count(*) FROM notification"
+    " WHERE state IN ('planned', 'held', 'claimed', 'sending', 'unknown'))"
+    " + (SELECT count(*) FROM attempt WHERE state = 'accepted' AND provider_status"
+    " NOT IN ('delivered', 'undelivered', 'failed', 'canceled', 'read'))"
+)
+
+
+def number_of(truth: Truth) -> str:
+    """The number that Xero gave the invoice."""
+    return f"INV-{truth.number:06}"
+
+
+def _contact_body(truth: Truth) -> str:
+    return json.dumps(
+        {
+            "ContactID": numbered(100_000 + int(truth.to[5:])),
+            "Name": "Rimu Test Limited",
+            "ContactStatus": "ACTIVE",
+            "Phones": [{"PhoneType": "MOBILE", "PhoneNumber": truth.to}],
+        }
+    )

@@ -1,0 +1,155 @@
+"""The verdict on a simulated life: what the played provider accepted, held against what the ledger says."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlmodel import select
+
+from duebell.ledger.engine import reading
+from duebell.ledger.invariants import broken
+from duebell.ledger.tables import Attempt, Notification
+from duebell.states import NotificationState
+from tests.support_facts import numbered
+from tests.support_played_twilio import Taken
+from tests.support_simulation import Life, Truth, number_of
+
+S = NotificationState
+FRESH = timedelta(seconds=60)
+TOLD = {S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}
+REFUSED = {"21211", "21610"}
+FINAL_FLOOR = 0.95
+
+
+@dataclass
+class Verdict:
+    """What one life, or many, came to. ``wrongs`` are what must never be, each with its seed."""
+
+    lives: int = 0
+    owed: int = 0
+    sent: int = 0
+    ended: int = 0
+    doubled: int = 0
+    lost: int = 0
+    parked: int = 0
+    parked_though_sent: int = 0
+    skipped: int = 0
+    given_up: int = 0
+    late: int = 0
+    """Told of what had ended by the time Twilio took it, though it was true when the attempt was written."""
+    posts: Counter[str] = field(default_factory=Counter[str])
+    deaths: int = 0
+    stops: int = 0
+    wrongs: list[str] = field(default_factory=list[str])
+
+    def add(self, other: "Verdict") -> None:
+        """Count another in."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    @property
+    def progress(self) -> float:
+        """The share that came to an end which the ledger can explain."""
+        return self.ended / self.owed if self.owed else 0.0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was doubled, lost or wrong, and something was done."""
+        return not (self.doubled or self.lost or self.wrongs) and self.progress >= FINAL_FLOOR
+
+
+def judge(life: Life, *, in_time: bool) -> Verdict:
+    """The verdict on a life that was played."""
+    by_number: dict[str, list[Taken]] = defaultdict(list)
+    for message in life.twilio.messages:
+        by_number[message.number].append(message)
+    with reading(life.engine) as session:
+        rows = {row.subject_id: row for row in session.exec(select(Notification)).all()}
+        attempts = {one.attempt_id: one for one in session.exec(select(Attempt)).all()}
+    found = Verdict(
+        lives=1,
+        owed=len(life.truths),
+        posts=life.twilio.seen,
+        deaths=life.clockwork.deaths,
+        stops=life.clockwork.stops,
+        wrongs=[*life.twilio.wrongs, *broken(life.engine)],
+    )
+    if not in_time:
+        found.wrongs.append("it was not over within a simulated day")
+    for truth in life.truths:
+        messages = by_number.pop(number_of(truth), [])
+        _count(found, life, truth, rows.get(numbered(truth.number)), messages)
+        for message in messages:
+            attempt = attempts.get(message.attempt_id)
+            found.wrongs += [f"{message.number}: {what}" for what in _untrue(truth, message, attempt)]
+            found.late += truth.ended is not None and message.at > truth.ended
+    found.wrongs += [f"a message about {number}, which nobody owed" for number in by_number]
+    found.wrongs = [f"seed {life.plot.seed}: {what}" for what in found.wrongs]
+    return found
+
+
+def _count(
+    found: Verdict, life: Life, truth: Truth, row: Notification | None, messages: Sequence[Taken]
+) -> None:
+    number, sent = number_of(truth), bool(messages)
+    state = S(row.state) if row is not None else None
+    found.sent += sent
+    found.doubled += len(messages) > 1
+    found.ended += state in TOLD | {S.SKIPPED, S.GIVEN_UP, S.PARKED}
+    found.parked += state is S.PARKED
+    found.parked_though_sent += state is S.PARKED and sent
+    found.skipped += state is S.SKIPPED
+    found.given_up += state is S.GIVEN_UP
+    if len(messages) > 1:
+        found.wrongs.append(f"{number} was told {len(messages)} times")
+    why = _why_lost(life, truth, state, sent=sent)
+    if why:
+        found.lost += 1
+        found.wrongs.append(f"{number} is {why}")
+    if sent and state is not None and state in TOLD and state.value != messages[0].status:
+        found.wrongs.append(f"{number} is {state.value}, and Twilio says {messages[0].status}")
+
+
+def _why_lost(life: Life, truth: Truth, state: NotificationState | None, *, sent: bool) -> str:
+    """In what way the ledger does not know what became of a message; empty where it does."""
+    if state is None:
+        return "not in the ledger"
+    if state is S.PARKED:
+        return ""
+    if state in TOLD:
+        return "" if sent else "called told, and Twilio has nothing"
+    if sent:
+        return f"called {state.value}, and Twilio has it"
+    if state is S.SKIPPED and truth.ended is None and not _was_refused(life, truth):
+        return "skipped, and was still true"
+    if state is S.GIVEN_UP and not REFUSED & set(life.twilio.posts[number_of(truth)]):
+        return "given up, and was never refused"
+    return "" if state in {S.SKIPPED, S.GIVEN_UP} else f"still {state.value}"
+
+
+def _was_refused(life: Life, truth: Truth) -> bool:
+    """Whether Twilio refused the customer's number, for this or for another invoice of theirs."""
+    theirs = [number_of(one) for one in life.truths if one.to == truth.to]
+    return any(REFUSED & set(life.twilio.posts[number]) for number in theirs)
+
+
+def _untrue(truth: Truth, message: Taken, attempt: Attempt | None) -> Iterator[str]:
+    """What was wrong with a message at the moment at which it was written down."""
+    if attempt is None:
+        yield "posted without an attempt in the ledger"
+        return
+    began = attempt.started_at
+    if (attempt.text, attempt.address) != (message.body, message.to):
+        yield "other words or another number than were written down"
+    if message.to != truth.to:
+        yield "to another customer"
+    if attempt.read_age_seconds > FRESH.total_seconds():
+        yield f"told on a read that was {attempt.read_age_seconds:.0f} s old"
+    at, status, _ = truth.states[-1]
+    if status != "AUTHORISED" and at < began - FRESH:
+        yield f"told though {status} for {(began - at).total_seconds():.0f} s when it was written down"
+    if truth.stopped is not None and truth.stopped < began:
+        yield "told after the customer had said stop"
+    if not any(f"{amount}.00" in message.body for amount in truth.amounts_between(began - FRESH, began)):
+        yield "an amount that was not true any more"

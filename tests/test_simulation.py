@@ -1,0 +1,58 @@
+"""The simulation in short: a life that is sound, a story told twice, and a judge who sees what is wrong."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.support_ledger import copied, emptied
+from tests.support_played_twilio import WELL, Fate, Taken
+from tests.support_simulation import Life, Plot
+from tests.support_truth import hurried
+from tests.support_verdict import Verdict, judge
+
+
+def played(plot: Plot, migrated: Path, folder: Path) -> tuple[Life, Verdict]:
+    """One life on a ledger of its own, and its verdict."""
+    folder.mkdir()
+    engine = hurried(copied(migrated, folder))
+    life = Life(plot, engine, folder)
+    verdict = judge(life, in_time=life.play())
+    engine.dispose()
+    return life, verdict
+
+
+def test_in_a_life_of_trouble_nothing_is_doubled_and_nothing_lost(migrated: Path, tmp_path: Path) -> None:
+    _, verdict = played(Plot(seed=2, messages=30), migrated, tmp_path / "life")
+    assert verdict.wrongs == []
+    assert (verdict.doubled, verdict.lost, verdict.ended) == (0, 0, 30)
+    assert verdict.sound
+
+
+def test_a_seed_tells_the_same_story_again(migrated: Path, tmp_path: Path) -> None:
+    plot = Plot(seed=5, messages=6, arrive_within=60)
+    stories = [played(plot, migrated, tmp_path / name)[0].twilio for name in ("one", "two")]
+    first, second = [[(one.number, one.at, one.status) for one in story.messages] for story in stories]
+    assert first == second
+    assert first
+
+
+def test_it_holds_on_postgresql_too(postgres: Engine, tmp_path: Path) -> None:
+    life = Life(Plot(seed=3, messages=10), emptied(postgres), tmp_path)
+    assert judge(life, in_time=life.play()).sound
+
+
+@pytest.mark.parametrize("wrong", ["a second message", "a message that is gone", "another amount"])
+def test_the_judge_sees_what_must_not_be(migrated: Path, tmp_path: Path, wrong: str) -> None:
+    plot = Plot(seed=1, messages=2, fates=(Fate(WELL.name, 1.0, taken=True),), changes=0, arrive_within=1)
+    life, verdict = played(plot, migrated, tmp_path / "life")
+    assert verdict.sound
+    told = life.twilio.messages
+    changed: dict[str, list[Taken]] = {
+        "a second message": [*told, replace(told[0], sid="SM" + "f" * 32)],
+        "a message that is gone": told[1:],
+        "another amount": [replace(told[0], body=told[0].body.replace("115.00", "116.00")), *told[1:]],
+    }
+    life.twilio.messages = changed[wrong]
+    assert not judge(life, in_time=True).sound
