@@ -20,10 +20,11 @@ S = NotificationState
 
 @dataclass(frozen=True, slots=True)
 class StillTrue:
-    """The message may go out, by this channel to this address."""
+    """The message may go out, by this channel to this address; ``open_until`` is as in ``Send``."""
 
     channel: str
     address: str
+    open_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
         return _way_of(verdict, book.now)
     if next_hour is not None and lead.generation == 0:
         return NotNow(S.HELD, Reason.HOUR_FULL.value, next_hour)
-    return StillTrue(verdict.channel, verdict.address)
+    return StillTrue(verdict.channel, verdict.address, verdict.open_until)
 
 
 def _way_of(verdict: Verdict, now: datetime) -> NotNow:

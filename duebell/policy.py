@@ -5,7 +5,7 @@ is sent, so that nobody is told something that stopped being true in between.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,8 @@ from duebell.policy_sections import KindPolicy, MessagePolicy, WindowPolicy
 from duebell.reaching import SMS, Closed, Way, ways_to
 from duebell.reasons import IN_WORDS, Reason
 from duebell.states import Sending
-from duebell.working_days import next_open_instant, place_of
+from duebell.validity import LEAST_ROOM
+from duebell.working_days import next_open_instant, open_until_instant, place_of
 
 __all__ = ["IN_WORDS", "Circumstances", "Hold", "Reason", "Send", "Skip", "Verdict"]
 
@@ -43,11 +44,15 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The person is told now; ``others`` are the ways that are left should this one fail."""
+    """The person is told now; ``others`` are the ways that are left should this one fail.
+
+    ``open_until`` is when the hours for it are over, ``None`` where they last for days.
+    """
 
     address: str
     channel: str = SMS
     others: tuple[Way, ...] = ()
+    open_until: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +193,11 @@ def to_way(ways: tuple[Way, ...], rules: WindowPolicy, about: Circumstances, cou
         return Hold(Reason.IN_REVIEW, first.address, None, first.channel, tuple(others))
     if about.sending is Sending.ALLOWLIST and first.address not in about.policy.sending.allowlist:
         return Hold(Reason.NOT_ON_ALLOWLIST, first.address, None, first.channel, tuple(others))
-    number = first.address if first.channel == SMS else ""
-    opening = next_open_instant(
-        about.now, rules, place_of(rules, number, country, about.country, about.timezone)
-    )
+    is_sms = first.channel == SMS
+    place = place_of(rules, first.address if is_sms else "", country, about.country, about.timezone)
+    opening = next_open_instant(about.now, rules, place, LEAST_ROOM if is_sms else timedelta())
     if opening > about.now:
-        return Hold(Reason.OUTSIDE_WINDOW, first.address, opening, first.channel, tuple(others))
-    return Send(first.address, first.channel, tuple(others))
+        ends = next_open_instant(about.now, rules, place) == about.now
+        reason = Reason.WINDOW_ENDS if ends else Reason.OUTSIDE_WINDOW
+        return Hold(reason, first.address, opening, first.channel, tuple(others))
+    return Send(first.address, first.channel, tuple(others), open_until_instant(about.now, rules, place))

@@ -1,5 +1,7 @@
 """One POST to the provider of the channel that an attempt goes by."""
 
+from dataclasses import replace
+
 from duebell.email.addresses import mailbox
 from duebell.email.client import EmailClient
 from duebell.email.messages import EmailRequest
@@ -11,7 +13,8 @@ from duebell.resources import Resources
 from duebell.settings import Settings
 from duebell.twilio.callbacks import callback_url
 from duebell.twilio.messages import SmsRequest
-from duebell.twilio.outcome import SendOutcome
+from duebell.twilio.outcome import NotProcessed, SendOutcome
+from duebell.validity import validity_seconds
 
 
 class Poster:
@@ -20,6 +23,7 @@ class Poster:
     def __init__(self, resources: Resources) -> None:
         """Raises ``ConfigurationError`` where a channel lacks its credentials."""
         self._settings = resources.settings
+        self._clock = resources.clock
         self._twilio = resources.twilio()
         self._email = resources.email() if resources.settings.sends_email else None
 
@@ -29,12 +33,21 @@ class Poster:
 
     def post(self, intent: Intent) -> SendOutcome:
         """POST once; what came of it is the outcome, never an error."""
+        if self._clock() >= intent.lease_until:
+            # A process that stood still since it wrote the attempt down: others hold the attempt for lost.
+            return NotProcessed("its lease was over before it was posted")
         request = self._request(
             intent.attempt_id, intent.channel, intent.address, intent.text, intent.email_subject, intent.html
         )
         if isinstance(request, SmsRequest):
-            return self._twilio.send(request)
+            return self._post_sms(request, intent)
         return self._the_email().send(request)
+
+    def _post_sms(self, request: SmsRequest, intent: Intent) -> SendOutcome:
+        validity = validity_seconds(intent.open_until, self._clock())
+        if validity is None:
+            return NotProcessed("the hours for it were over before it was posted")
+        return self._twilio.send(replace(request, validity_seconds=validity))
 
     def _the_email(self) -> EmailClient:
         if self._email is None:  # a leg of email is chosen only where email can be sent

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     IN_REVIEW = "in_review"
     NOT_ON_ALLOWLIST = "not_on_allowlist"
     OUTSIDE_WINDOW = "outside_window"
+    WINDOW_ENDS = "window_ends"
     NO_DUE_DATE = "no_due_date"
     DUE_DATE_MOVED = "due_date_moved"
     STAGE_PASSED = "stage_passed"
@@ -68,6 +69,7 @@ IN_WORDS: dict[Reason, str] = {
     Reason.IN_REVIEW: "the organisation is in review and sends nothing: run `duebell go-live`",
     Reason.NOT_ON_ALLOWLIST: "the number is not on the policy's allow-list",
     Reason.OUTSIDE_WINDOW: "it is outside the hours in which this message may go out",
+    Reason.WINDOW_ENDS: "the hours for it are all but over, and it could arrive after them",
     Reason.NO_DUE_DATE: "the invoice has no due date",
     Reason.DUE_DATE_MOVED: "the due date was moved, and the stages are counted from the new one",
     Reason.STAGE_PASSED: "the stage's days are over, a later stage has come, or the policy has it no more",

@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_rand
 from duebell.deciding import Rules
 from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
-from duebell.known import known_of
+from duebell.known import Known, known_of
 from duebell.ledger import attempts, dispatch, legs, notifications, receipts
 from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
@@ -151,19 +151,36 @@ def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str
             return _let_go(
                 book, claim, found.state, found.reason, not_before=found.later, dispatch_at=found.later
             )
-        row = book.session.get_one(Notification, claim.notification_id)
-        if not legs.tell_by(book.session, row, found.channel, found.address):
-            return _put_back(book, claim, "another_way")
-        try:
-            text = write_text(book, resources.templates, claim.notification_id, known, resources.policy)
-            poster.check(legs.current(book.session, row))
-        except Permanent as problem:
-            return _hold_for_template(book, claim, problem)
-        read_at = min(known[one].read.read_at for one in claim.invoice_ids)
-        intent = attempts.begin(
-            book, claim, uuid.uuid4().hex, text=text, read_at=read_at, flow_run_id=flow_run_id
-        )
-        return intent or _put_back(book, claim, "stopped_or_overtaken")
+        return _begin(resources, poster, book, claim, known, found, flow_run_id)
+
+
+def _begin(
+    resources: Resources,
+    poster: Poster,
+    book: Writing,
+    claim: Claim,
+    known: Mapping[str, Known],
+    found: StillTrue,
+    flow_run_id: str | None,
+) -> Intent | Said:
+    row = book.session.get_one(Notification, claim.notification_id)
+    if not legs.tell_by(book.session, row, found.channel, found.address):
+        return _put_back(book, claim, "another_way")
+    try:
+        text = write_text(book, resources.templates, claim.notification_id, known, resources.policy)
+        poster.check(legs.current(book.session, row))
+    except Permanent as problem:
+        return _hold_for_template(book, claim, problem)
+    intent = attempts.begin(
+        book,
+        claim,
+        uuid.uuid4().hex,
+        text=text,
+        read_at=min(known[one].read.read_at for one in claim.invoice_ids),
+        flow_run_id=flow_run_id,
+        open_until=found.open_until,
+    )
+    return intent or _put_back(book, claim, "stopped_or_overtaken")
 
 
 def _put_back(book: Writing, claim: Claim, reason: str) -> Said:

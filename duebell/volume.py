@@ -18,12 +18,15 @@ from duebell.states import WAITING, NotificationState
 
 HOUR = timedelta(hours=1)
 
+FOR_ITS_HOURS = (Reason.OUTSIDE_WINDOW, Reason.WINDOW_ENDS)
+"""The reasons of what waits for nothing but the time of day."""
+
 
 def would_go(prospect: Prospect) -> bool:
     """Whether it goes out now, or once its hours have come."""
     verdict = prospect.verdict
     return isinstance(verdict, Send) or (
-        isinstance(verdict, Hold) and verdict.reason is Reason.OUTSIDE_WINDOW and not _is_forced(prospect)
+        isinstance(verdict, Hold) and verdict.reason in FOR_ITS_HOURS and not _is_forced(prospect)
     )
 
 

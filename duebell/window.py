@@ -15,6 +15,9 @@ DAYS_AHEAD = 3
 CLOSED_DAYS_AHEAD = (DAYS_AHEAD, 12, 60)
 """The looks ahead where days are left out: past a weekend, past a week, past any run of holidays."""
 
+CLOSING_LOOK = 2
+"""Days ahead in which a closing is looked for: Twilio keeps no message waiting for longer than ten hours."""
+
 WIDEST_SPREAD = timedelta(hours=8)
 """A number whose owner may be in zones further apart says too little of the hour there."""
 
@@ -25,26 +28,47 @@ def next_open(
     opens: time,
     closes: time,
     is_open_day: Callable[[date], bool] | None = None,
+    *,
+    least: timedelta = timedelta(),
 ) -> datetime:
     """The first instant from ``now`` on (aware UTC) at which every zone's clock is within [opens, closes).
 
     ``zones`` are IANA names that exist on this machine. The window may cross midnight; equal times mean
     always open. ``is_open_day`` leaves days out: at that instant it must be an open day by every zone's
-    calendar. Where the zones share no open minute within the looks ahead, the first zone decides alone.
+    calendar. ``least`` is how long the window has to stay open from then on; one that never does is taken
+    as it is. Where the zones share no such minute within the looks ahead, the first zone decides alone.
     Raises ``ValueError`` without any zone, and where no day is open.
     """
     if not zones:
         raise ValueError("a window needs at least one zone")
+    clocks = [ZoneInfo(zone) for zone in zones]
+    window = _Window(opens, closes, is_open_day)
+    for room in (least, timedelta()):
+        for chosen in (clocks, clocks[:1]):
+            found = window.opening(now.astimezone(UTC), chosen, room)
+            if found is not None:
+                return found
+    # a window shorter than a skipped hour may miss its day, but not three in a row
+    raise ValueError("a clock that never reads an hour of its own day, or a calendar without an open day")
+
+
+def open_until(
+    now: datetime,
+    zones: tuple[str, ...],
+    opens: time,
+    closes: time,
+    is_open_day: Callable[[date], bool] | None = None,
+) -> datetime | None:
+    """When the window that is open at ``now`` closes: the first instant at which one zone's clock is outside.
+
+    Where the zones are not all open now, the first of them decides alone, as in ``next_open``; where it is
+    closed itself, that is ``now``. ``None`` where the window stays open for two days.
+    """
     start = now.astimezone(UTC)
     clocks = [ZoneInfo(zone) for zone in zones]
     window = _Window(opens, closes, is_open_day)
-    for chosen in (clocks, clocks[:1]):
-        for days_ahead in (DAYS_AHEAD,) if is_open_day is None else CLOSED_DAYS_AHEAD:
-            for instant in window.candidates(start, chosen, days_ahead):
-                if all(window.is_open(instant.astimezone(clock)) for clock in chosen):
-                    return instant
-    # a window shorter than a skipped hour may miss its day, but not three in a row
-    raise ValueError("a clock that never reads an hour of its own day, or a calendar without an open day")
+    chosen = clocks if window.is_open_by(clocks, start) else clocks[:1]
+    return window.closing(start, chosen)
 
 
 def zones_of_number(e164: str, fallback_zone: str) -> tuple[str, ...]:
@@ -91,25 +115,53 @@ class _Window:
             in_hours = self.opens == self.closes or clock >= self.opens or clock < self.closes
         return in_hours and (self.is_open_day is None or self.is_open_day(there.date()))
 
+    def is_open_by(self, clocks: list[ZoneInfo], instant: datetime) -> bool:
+        """Whether it is open by each of these clocks and its calendar."""
+        return all(self.is_open(instant.astimezone(clock)) for clock in clocks)
+
+    def opening(self, now: datetime, clocks: list[ZoneInfo], least: timedelta) -> datetime | None:
+        """The first instant from ``now`` on at which it is open by every clock, for ``least`` at least."""
+        for days_ahead in (DAYS_AHEAD,) if self.is_open_day is None else CLOSED_DAYS_AHEAD:
+            for instant in self.candidates(now, clocks, days_ahead):
+                if self.is_open_by(clocks, instant) and self._lasts(instant, clocks, least):
+                    return instant
+        return None
+
+    def _lasts(self, instant: datetime, clocks: list[ZoneInfo], least: timedelta) -> bool:
+        if not least:
+            return True
+        closing = self.closing(instant, clocks)
+        return closing is None or closing - instant >= least
+
+    def closing(self, now: datetime, clocks: list[ZoneInfo]) -> datetime | None:
+        """The first instant from ``now`` on at which it is closed by one of the clocks."""
+        instants = (now, *self._turns(now, clocks, CLOSING_LOOK, self.closes))
+        return next((instant for instant in instants if not self.is_open_by(clocks, instant)), None)
+
     def candidates(self, now: datetime, clocks: list[ZoneInfo], days_ahead: int) -> Iterator[datetime]:
         """Every instant at which it may open: now, each opening, each midnight, each change of a clock.
 
         A clock that jumps over ``opens`` begins the window with the jump; one set back may begin it again.
         """
         yield now
+        yield from self._turns(now, clocks, days_ahead, self.opens)
+
+    def _turns(
+        self, now: datetime, clocks: list[ZoneInfo], days_ahead: int, turn: time
+    ) -> Iterator[datetime]:
         found: set[datetime] = set()
-        begins = {self.opens} if self.is_open_day is None else {self.opens, time()}
+        turns = {turn} if self.is_open_day is None else {turn, time()}
         for clock in clocks:
             found.update(_changes(now, clock, days_ahead))
             first = now.astimezone(clock).date()
-            for begin in begins:
-                found.update(_beginnings(first, clock, begin, days_ahead))
+            for one in turns:
+                found.update(_readings(first, clock, one, days_ahead))
         yield from sorted(instant for instant in found if instant > now)
 
 
-def _beginnings(first: date, clock: ZoneInfo, begin: time, days_ahead: int) -> Iterator[datetime]:
+def _readings(first: date, clock: ZoneInfo, reading: time, days_ahead: int) -> Iterator[datetime]:
     for days in range(days_ahead + 1):
-        wall = datetime.combine(first + timedelta(days=days), begin, clock)
+        wall = datetime.combine(first + timedelta(days=days), reading, clock)
         yield wall.astimezone(UTC)
         yield wall.replace(fold=1).astimezone(UTC)
 

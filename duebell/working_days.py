@@ -1,8 +1,9 @@
 """Office hours: the next open instant on the weekdays of the policy, public holidays left out or not."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 
 import holidays
@@ -11,7 +12,7 @@ import phonenumbers
 from duebell.countries import region_of
 from duebell.policy_sections import EVERY_DAY, WindowPolicy
 from duebell.policy_shapes import Weekday, WhoseClock
-from duebell.window import next_open, zones_of_number
+from duebell.window import next_open, open_until, zones_of_number
 
 WEEKDAYS = tuple(Weekday)
 
@@ -38,9 +39,20 @@ def place_of(
     return Place(zones_of_number(e164, organisation_zone), country)
 
 
-def next_open_instant(now: datetime, rules: WindowPolicy, place: Place) -> datetime:
-    """The first instant from ``now`` on (aware UTC) at which a message of these rules may arrive there."""
-    return _next_open(now, rules.opens, rules.closes, rules.days, rules.on_holidays, place)
+def next_open_instant(
+    now: datetime, rules: WindowPolicy, place: Place, least: timedelta = timedelta()
+) -> datetime:
+    """The first instant from ``now`` on (aware UTC) at which a message of these rules may arrive there.
+
+    ``least``: how long the hours have to last from then on. Hours that never last so long are taken as they
+    are.
+    """
+    return _next_open(now, rules.opens, rules.closes, rules.days, rules.on_holidays, place, least)
+
+
+def open_until_instant(now: datetime, rules: WindowPolicy, place: Place) -> datetime | None:
+    """When the hours that are open there at ``now`` are over; ``None`` where they last for days."""
+    return _open_until(now, rules.opens, rules.closes, rules.days, rules.on_holidays, place)
 
 
 @lru_cache(maxsize=4096)  # a sweep asks the same of thousands of invoices, with the same now
@@ -51,15 +63,35 @@ def _next_open(
     days: tuple[Weekday, ...],
     on_holidays: bool,  # noqa: FBT001 - a cached function is called by place
     place: Place,
+    least: timedelta,
 ) -> datetime:
+    open_days = _open_days(days, place, on_holidays=on_holidays)
+    return next_open(now, place.zones, opens, closes, open_days, least=least)
+
+
+@lru_cache(maxsize=4096)
+def _open_until(
+    now: datetime,
+    opens: time,
+    closes: time,
+    days: tuple[Weekday, ...],
+    on_holidays: bool,  # noqa: FBT001 - a cached function is called by place
+    place: Place,
+) -> datetime | None:
+    return open_until(now, place.zones, opens, closes, _open_days(days, place, on_holidays=on_holidays))
+
+
+def _open_days(
+    days: tuple[Weekday, ...], place: Place, *, on_holidays: bool
+) -> Callable[[date], bool] | None:
     if on_holidays and set(days) == set(EVERY_DAY):
-        return next_open(now, place.zones, opens, closes)
+        return None
 
     def is_open_day(day: date) -> bool:
         in_week = WEEKDAYS[day.weekday()] in days
         return in_week and (on_holidays or not is_public_holiday(place.country, day))
 
-    return next_open(now, place.zones, opens, closes, is_open_day)
+    return is_open_day
 
 
 def is_public_holiday(country: str, day: date) -> bool:

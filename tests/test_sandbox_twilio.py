@@ -235,53 +235,6 @@ def test_a_redaction_empties_the_text_and_the_oracle_still_knows_it(
     assert [message.body for message in sandbox.accepted_messages()] == [GOOD["Body"]]
 
 
-def test_a_scheduled_message_waits_for_its_time_by_the_sandboxs_clock(
-    sandbox: SandboxControl, twilio: httpx.Client
-) -> None:
-    send_at = in_utc(datetime.now(UTC) + timedelta(minutes=10))
-    sid = create(twilio, **BY_SERVICE, ScheduleType="fixed", SendAt=send_at)["sid"]
-    assert sandbox.settle()
-    assert [message.status for message in sandbox.accepted_messages()] == ["scheduled"]
-    sandbox.shift_clock(601)
-    path = f"{ACCOUNT}/Messages/{sid}.json"
-    while twilio.get(path).json()["status"] == "scheduled":
-        sandbox.settle()
-    assert sandbox.settle()
-    assert twilio.get(path).json()["status"] == "delivered"
-
-
-def test_a_scheduled_message_can_be_cancelled_and_then_never_leaves(
-    sandbox: SandboxControl, twilio: httpx.Client
-) -> None:
-    send_at = in_utc(datetime.now(UTC) + timedelta(minutes=10))
-    sid = create(twilio, **BY_SERVICE, ScheduleType="fixed", SendAt=send_at)["sid"]
-    path = f"{ACCOUNT}/Messages/{sid}.json"
-    assert twilio.post(path, data={"Status": "canceled"}).json()["status"] == "canceled"
-    assert twilio.post(path, data={"Status": "canceled"}).status_code == 400
-    sandbox.shift_clock(601)
-    assert sandbox.settle()
-    assert twilio.get(path).json()["status"] == "canceled"
-
-
-@pytest.mark.parametrize(
-    ("form", "code"),
-    [
-        ({"ScheduleType": "fixed"}, 35111),
-        ({"SendAt": "2026-01-01T00:00:00Z"}, 35117),
-        ({"ScheduleType": "fixed", "SendAt": "2026-01-01 00:00"}, 35114),
-        ({"ScheduleType": "fixed", "SendAt": "in 4 minutes"}, 35115),
-        ({"ScheduleType": "fixed", "SendAt": "in 60000 minutes"}, 35115),
-    ],
-)
-def test_a_schedule_outside_of_the_rules_is_refused(
-    twilio: httpx.Client, form: dict[str, str], code: int
-) -> None:
-    minutes = re.fullmatch(r"in (\d+) minutes", form.get("SendAt", ""))
-    if minutes:
-        form = form | {"SendAt": in_utc(datetime.now(UTC) + timedelta(minutes=int(minutes[1])))}
-    assert twilio.post(MESSAGES, data=BY_SERVICE | form).json()["code"] == code
-
-
 def test_an_opt_out_refuses_at_once_with_a_number_and_later_with_a_service(
     sandbox: SandboxControl, twilio: httpx.Client
 ) -> None:

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from urllib.parse import parse_qs, urldefrag
 
@@ -51,6 +52,10 @@ def steps_of(life: Life, *, service: bool, blocked: bool) -> tuple[Step, ...]:
     return tuple(path)
 
 
+EXPIRED = Step("failed", 30036)
+"""What becomes of a message that is still queued when its validity ends (.../docs/api/errors/30036)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """How often and why a callback is tried again, from the URL's fragment; by default once, if unreachable.
@@ -87,7 +92,7 @@ def override_of(fragment: str) -> Override:
 class Callbacks:
     """Leads every message through its life and records each callback's outcome.
 
-    A message that waits for its ``SendAt`` is not under way.
+    A message that waits for its ``SendAt``, or in a slow queue, is not under way.
     """
 
     conditions: Conditions
@@ -129,13 +134,30 @@ class Callbacks:
         later: list[Step] = []
         for step in steps_of(life, service=message.service is not None, blocked=blocked):
             await asyncio.sleep(self.conditions.settings.callback_step_seconds)
+            if step.status == "sending" and not await self._leaves_the_queue(message):
+                step = EXPIRED
             message.move(step.status, self.conditions.now(), step.error_code)
             if life.kind == "unordered":
                 later.insert(0, step)
             elif life.kind != "mute":
                 await self.tell(message, step, copies=2 if life.kind == "repeated" else 1)
+            if step is EXPIRED:
+                break
         for step in later:
             await self.tell(message, step)
+
+    async def _leaves_the_queue(self, message: Message) -> bool:
+        """Wait as long as the queue takes; ``False`` where the message expired in it."""
+        begun = message.send_at or message.created
+        leaves = begun + timedelta(seconds=self.conditions.settings.queue_seconds)
+        moment = min(leaves, message.expires)
+        if moment > self.conditions.now():
+            self.under_way.leave()  # it may wait for hours
+            try:
+                await self.conditions.until(moment)
+            finally:
+                self.under_way.enter()
+        return leaves <= message.expires
 
     async def tell(self, message: Message, step: Step, copies: int = 1) -> None:
         """Post the callback of one status, tried again as the URL's fragment says."""

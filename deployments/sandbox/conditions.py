@@ -18,6 +18,7 @@ class SandboxSettings:
     failed delivery is tried again at once. Where ``webhook_retry_seconds`` is set (Xero: 900), a failed one
     holds all later ones back until a retry succeeds, and the subscription is disabled after
     ``webhook_give_up_seconds`` of failing; where it is not, each delivery is tried on its own.
+    ``queue_seconds``: how long, by the sandbox's clock, a message stands in Twilio's queue before it is sent.
     ``invoices_ring_contacts``: each event of an invoice comes with one of its contact.
     """
 
@@ -41,6 +42,7 @@ class SandboxSettings:
     invoices_ring_contacts: bool = False
     events_url: str | None = None
     callback_step_seconds: float = 0.3
+    queue_seconds: float = 0.0
     list_lag_seconds: float = 0.0
     loopback_callbacks: bool = True
     extra_callback_fields: dict[str, str] = field(default_factory=dict[str, str])

@@ -22,6 +22,7 @@ class AcceptedMessage:
     from_: str | None
     messaging_service_sid: str | None
     send_at: datetime | None
+    validity_seconds: int
     error_code: int | None
 
 

@@ -102,6 +102,7 @@ class TwilioApi:
             created=now,
             updated=now,
             send_at=wanted.send_at,
+            validity_seconds=wanted.validity_seconds,
             accepted_body=wanted.body,
         )
         self.book.add(message)

@@ -45,6 +45,7 @@ class Message:
     created: datetime
     updated: datetime
     send_at: datetime | None = None
+    validity_seconds: int = 36_000
     sent: datetime | None = None
     error_code: int | None = None
     accepted_body: str = ""
@@ -56,6 +57,11 @@ class Message:
             self.sender = TWILIO_FROM
         if status == "sent" and self.sent is None:
             self.sent = now
+
+    @property
+    def expires(self) -> datetime:
+        """When it is not sent any more, should it still be queued; a scheduled one begins to wait late."""
+        return (self.send_at or self.created) + timedelta(seconds=self.validity_seconds)
 
     def wire(self) -> dict[str, object]:
         """The Message resource as Twilio writes it."""
@@ -96,6 +102,7 @@ class Message:
             from_=self.sender,
             messaging_service_sid=self.service,
             send_at=self.send_at,
+            validity_seconds=self.validity_seconds,
             error_code=self.error_code,
         )
 

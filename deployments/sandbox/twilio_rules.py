@@ -60,6 +60,7 @@ class NewMessage:
     service: str | None
     status_callback: str | None
     send_at: datetime | None
+    validity_seconds: int
     blocked: bool
 
 
@@ -76,12 +77,14 @@ def checked(
     sender = _sender(form, service)
     _body(form)
     _callback(form, loopback_callbacks=loopback_callbacks)
+    validity = _validity(form)
     _options(form)
     send_at = _send_at(form, service, now)
     blocked = to in opted_out or MAGIC_TO.get(to) == 21610
     if blocked and service is None:
         raise RefusedError(21610)
-    return NewMessage(to, form["Body"], sender, service, form.get("StatusCallback"), send_at, blocked)
+    callback = form.get("StatusCallback")
+    return NewMessage(to, form["Body"], sender, service, callback, send_at, validity, blocked)
 
 
 def _recipient(form: Mapping[str, str]) -> str:
@@ -143,10 +146,15 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _options(form: Mapping[str, str]) -> None:
+def _validity(form: Mapping[str, str]) -> int:
+    """How many seconds the message may wait in the queue (twilio.com/docs/api/errors/21624)."""
     validity = form.get("ValidityPeriod", "36000")
     if not validity.isascii() or not validity.isdigit() or not 1 <= int(validity) <= 36_000:
         raise RefusedError(21624)
+    return int(validity)
+
+
+def _options(form: Mapping[str, str]) -> None:
     fits = (
         form.get("SmartEncoded", "true") in {"true", "false"},
         form.get("ProvideFeedback", "true") in {"true", "false"},

@@ -21,20 +21,33 @@ S = NotificationState
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A call that is about to be made and stands in the ledger already."""
+    """A call that is about to be made and stands in the ledger already.
+
+    It is made before ``lease_until`` or not at all: from then on others hold it for lost. ``open_until`` is
+    when the hours of the message are over, ``None`` where it has none.
+    """
 
     attempt_id: str
     notification_id: int
     lease_token: int
+    lease_until: datetime
     channel: str
     address: str
     text: str
     email_subject: str = ""
     html: str = ""
+    open_until: datetime | None = None
 
 
 def begin(
-    book: Writing, claimed: Claim, attempt_id: str, *, text: str, read_at: datetime, flow_run_id: str | None
+    book: Writing,
+    claimed: Claim,
+    attempt_id: str,
+    *,
+    text: str,
+    read_at: datetime,
+    flow_run_id: str | None,
+    open_until: datetime | None = None,
 ) -> Intent | None:
     """The last gate: write the attempt down, or return ``None`` because something stands against it.
 
@@ -42,45 +55,52 @@ def begin(
     is on, the address must not be written to. The caller commits before any byte leaves.
     """
     leg = legs.current(book.session, book.session.get_one(Notification, claimed.notification_id))
-    key = _pass_gate(book, claimed, leg)
-    if key is None:
+    passed = _pass_gate(book, claimed, leg)
+    if passed is None:
         return None
-    book.session.add(
-        Attempt(
-            attempt_id=attempt_id,
-            notification_id=claimed.notification_id,
-            leg_id=leg.leg_id or 0,
-            lease_token=claimed.lease_token,
-            state=AttemptState.SENDING.value,
-            started_at=book.now,
-            address=leg.address,
-            text=text,
-            read_age_seconds=(book.now - read_at).total_seconds(),
-            flow_run_id=flow_run_id,
-        )
-    )
+    key, lease_until = passed
+    attempt = _attempt(claimed, leg, attempt_id, text, book.now)
+    attempt.read_age_seconds = (book.now - read_at).total_seconds()
+    attempt.flow_run_id = flow_run_id
+    book.session.add(attempt)
     begun = {"attempt": attempt_id}
     book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
-    return _intent(claimed, attempt_id, leg, text)
+    return _intent(attempt, leg, lease_until, open_until)
 
 
-def _intent(claimed: Claim, attempt_id: str, leg: Leg, text: str) -> Intent:
-    return Intent(
-        attempt_id,
-        claimed.notification_id,
-        claimed.lease_token,
-        leg.channel,
-        leg.address,
-        text,
-        leg.email_subject,
-        leg.html,
+def _attempt(claimed: Claim, leg: Leg, attempt_id: str, text: str, now: datetime) -> Attempt:
+    return Attempt(
+        attempt_id=attempt_id,
+        notification_id=claimed.notification_id,
+        leg_id=leg.leg_id or 0,
+        lease_token=claimed.lease_token,
+        state=AttemptState.SENDING.value,
+        started_at=now,
+        address=leg.address,
+        text=text,
+        read_age_seconds=0,
     )
 
 
-def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> str | None:
-    """Move from ``claimed`` to ``sending`` unless something stands against it; returns the key."""
+def _intent(attempt: Attempt, leg: Leg, lease_until: datetime, open_until: datetime | None) -> Intent:
+    return Intent(
+        attempt.attempt_id,
+        attempt.notification_id,
+        attempt.lease_token,
+        lease_until,
+        leg.channel,
+        leg.address,
+        attempt.text,
+        leg.email_subject,
+        leg.html,
+        open_until,
+    )
+
+
+def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime] | None:
+    """Move from ``claimed`` to ``sending`` unless something stands against it; key and end of the lease."""
     move(S.CLAIMED, S.SENDING)
-    key = book.session.exec(
+    passed = book.session.exec(
         update(Notification)
         .where(
             col(Notification.notification_id) == claimed.notification_id,
@@ -91,11 +111,12 @@ def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> str | None:
             ~is_refused(leg.address, leg.channel),
         )
         .values(state=S.SENDING.value, updated_at=book.now)
-        .returning(col(Notification.key))
-    ).scalar_one_or_none()
-    if key is not None:
-        groups.follow(book, claimed.notification_id, S.CLAIMED, actor="send")
-    return key
+        .returning(col(Notification.key), col(Notification.lease_until))
+    ).one_or_none()
+    if passed is None:
+        return None
+    groups.follow(book, claimed.notification_id, S.CLAIMED, actor="send")
+    return passed[0], passed[1]
 
 
 def _stopped(tenant_id: str) -> ColumnElement[bool]:
