@@ -9,21 +9,18 @@ from rich.table import Table
 from rich.text import Text
 from sqlmodel import func, select
 
-from deployments import doctor_calls, doctor_consent, doctor_xero_feed, reminders_held
+from deployments import doctor_calls, doctor_consent, doctor_words, doctor_xero_feed, reminders_held
 from deployments.findings import Finding
-from duebell.email_text import check_email
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger import tenants, trail
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
 from duebell.ledger.unsettled import unsettled
-from duebell.message_text import team_folder
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
 from duebell.setting_shapes import is_loopback
 from duebell.settings import SettingLine, describe, load
-from duebell.wording import TEAMS_VALUES
 
 USES = (Use.XERO, Use.XERO_CONSENT, Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, Use.SMS)
 
@@ -90,6 +87,7 @@ def look(resources: Resources) -> list[Finding]:
     looks: list[tuple[str, Callable[[Resources], list[Finding]]]] = [
         ("ledger", _ledger),
         ("policy", _policy),
+        ("words", doctor_words.look),
         ("reminders", reminders_held.look),
         ("Prefect", _prefect),
         ("Twilio", _twilio),
@@ -124,20 +122,16 @@ def _ledger(resources: Resources) -> list[Finding]:
 
 
 def _policy(resources: Resources) -> list[Finding]:
-    policy, templates = resources.policy, resources.templates
+    policy = resources.policy
     kinds = {
         INVOICE_ISSUED: policy.invoice_issued,
         PAYMENT_RECEIVED: policy.payment_received,
         INVOICE_OVERDUE: policy.invoice_overdue,
     }
-    for folder in (*kinds, *(team_folder(kind) for kind in TEAMS_VALUES)):
-        templates.check(folder)
-        if resources.settings.sends_email:
-            check_email(templates, folder)
     said = [
         f"{kind.replace('_', ' ')} is {'on' if rules.enabled else 'off'}" for kind, rules in kinds.items()
     ]
-    return [Finding("policy", f"{', '.join(said)}; every template can be said")]
+    return [Finding("policy", ", ".join(said))]
 
 
 def _prefect(resources: Resources) -> list[Finding]:

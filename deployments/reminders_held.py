@@ -8,7 +8,6 @@ from rich.text import Text
 
 from deployments.findings import Finding
 from duebell.errors import ConfigurationError
-from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import tenants, volumes
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
@@ -39,11 +38,9 @@ def held(resources: Resources) -> list[Held]:
 
 
 def look(resources: Resources) -> list[Finding]:
-    """What doctor finds: templates that can be said, and reminders that wait for a person."""
-    for folder in (INVOICE_OVERDUE, f"{INVOICE_OVERDUE}_team"):
-        resources.templates.check(folder)
+    """What doctor finds: whether anybody is reminded, and reminders that wait for a person."""
     is_on = "on" if resources.policy.invoice_overdue.enabled else "off"
-    findings = [Finding("reminders", f"invoice overdue is {is_on}; its templates can be said")]
+    findings = [Finding("reminders", f"invoice overdue is {is_on}")]
     for one in held(resources):
         said = f"{one.reminders} of {one.tenant.name} wait, because they are unusually many (the busiest of "
         said += f"the last {one.days} days had {one.busiest} messages): `duebell release` lets them go"

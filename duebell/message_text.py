@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from duebell.deciding import route_for, subject_of
@@ -15,8 +16,11 @@ from duebell.ledger.writing import Writing
 from duebell.policy_file import Policy
 from duebell.reaching import EMAIL
 from duebell.render import Templates
+from duebell.routing import language_for
 from duebell.rules import Route
 from duebell.segments import plain
+from duebell.teams import team_of
+from duebell.template_folders import Tongue, team_template
 from duebell.wording import Telling, Told, values_for
 
 
@@ -47,7 +51,9 @@ def telling_of(told: Sequence[Told], policy: Policy, now: datetime) -> Telling:
     first = told[0]
     own = policy.for_tenant(first.known.tenant.tenant_id)
     route = route_for(first.subject, first.known, own)
-    return Telling(tuple(told), own, route, first.known.today(now))
+    telling = Telling(tuple(told), own, route, first.known.today(now))
+    team = team_of(telling.subject.team) if telling.subject.team else ""
+    return replace(telling, language=language_for(own, route, telling.country, team))
 
 
 def forget_text(book: Writing, notification_id: int) -> None:
@@ -57,21 +63,23 @@ def forget_text(book: Writing, notification_id: int) -> None:
 
 
 def template_of(telling: Telling) -> str:
-    """The folder of the templates: the kind's, the kind's for a team, or the variant that a rule names."""
+    """The template: the kind's, the kind's for a team, or the variant that a rule names."""
     if telling.subject.team:
-        return team_folder(telling.subject.kind)
+        return team_template(telling.subject.kind)
     variant = telling.route.template
     return f"{telling.subject.kind}/{variant}" if variant else telling.subject.kind
 
 
-def team_folder(kind: str) -> str:
-    """The folder of the templates by which a team is told of a kind."""
-    return f"{kind}_team"
+def tongue_for(templates: Templates, telling: Telling, channel: str) -> Tongue:
+    """The language that the message is said in by this channel, and the one that was wanted for it."""
+    default = telling.policy.language.default
+    return templates.tongue_of(template_of(telling), channel, telling.language, default)
 
 
 def words_of(templates: Templates, telling: Telling, channel: str) -> EmailText:
     """What the message says by this channel; an SMS has its text alone. Raises ``TemplateProblem``."""
-    values, folder = values_for(telling), template_of(telling)
+    language = tongue_for(templates, telling, channel).language
+    values, folder = values_for(replace(telling, language=language)), f"{template_of(telling)}/{language}"
     try:
         if channel == EMAIL:
             return render_email(templates, folder, values)
@@ -98,4 +106,4 @@ def _source_of(telling: Telling) -> str:
     parts = [f"{one.subject}{one.known.read.body}" for one in telling.told]
     day = telling.today if telling.subject.kind == INVOICE_OVERDUE else ""
     people = [one.known.contact for one in telling.told]
-    return hashlib.sha256(f"{parts}{people}{telling.route}{day}".encode()).hexdigest()
+    return hashlib.sha256(f"{parts}{people}{telling.route}{telling.language}{day}".encode()).hexdigest()

@@ -14,6 +14,7 @@ from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.policy_rules import Rule
 from duebell.policy_sections import (
     InvoiceIssuedPolicy,
+    LanguagePolicy,
     LimitsPolicy,
     MessagePolicy,
     PaymentReceivedPolicy,
@@ -36,6 +37,7 @@ class Policy(Section):
     """The whole policy. A section or line that is left out has the value that it is shipped with."""
 
     sending: SendingPolicy = SendingPolicy()
+    language: LanguagePolicy = LanguagePolicy()
     invoice_issued: InvoiceIssuedPolicy = InvoiceIssuedPolicy()
     payment_received: PaymentReceivedPolicy = PaymentReceivedPolicy()
     invoice_overdue: InvoiceOverduePolicy = InvoiceOverduePolicy()

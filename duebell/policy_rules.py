@@ -11,11 +11,13 @@ from duebell.policy_shapes import (
     Countries,
     Currencies,
     Kinds,
+    Language,
     Name,
     Names,
     Section,
     Text,
     Texts,
+    Variant,
     said,
     several,
 )
@@ -76,16 +78,17 @@ class RuleWhen(Section):
 class RuleThen(Section):
     """What the message gets; what is left out is as the kind of message says. ``silence``: it is not sent."""
 
-    template: Name | None = None
+    template: Variant | None = None
+    language: Language | None = None
     channels: Channels | None = None
     tone: Name | None = None
     silence: StrictBool = False
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> "RuleThen":
-        words = (self.template, self.channels, self.tone)
+        words = (self.template, self.language, self.channels, self.tone)
         if self.silence is any(word is not None for word in words):
-            raise said("must say template, channels or tone, or else silence = true alone")
+            raise said("must say template, language, channels or tone, or else silence = true alone")
         return self
 
 

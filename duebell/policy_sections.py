@@ -1,5 +1,6 @@
 """The policy's sections, but for the ladder and the rules, and the values that they are shipped with."""
 
+from collections.abc import Mapping
 from datetime import time
 from decimal import Decimal
 from enum import StrEnum
@@ -7,14 +8,17 @@ from typing import Annotated, cast
 
 from pydantic import Field, StrictBool, ValidationInfo, field_validator
 
+from duebell.languages import ENGLISH
 from duebell.policy_shapes import (
     Amount,
     Channel,
     Channels,
     Clock,
+    Country,
     Days,
     Email,
     FallBack,
+    Language,
     Minutes,
     Number,
     Section,
@@ -39,6 +43,13 @@ class SendingPolicy(Section):
     """``allowlist``: E.164 numbers that messages go to while the installation's ceiling is ``allowlist``."""
 
     allowlist: tuple[Number, ...] = Field(default=(), repr=False)
+
+
+class LanguagePolicy(Section):
+    """In which language a message is said: by the recipient's country (ISO code), else the default one."""
+
+    default: Language = ENGLISH
+    by_country: Mapping[Country, Language] = Field(default_factory=dict[str, str])
 
 
 class WindowPolicy(Section):
@@ -87,11 +98,15 @@ class PaymentReceivedPolicy(KindPolicy):
 
 
 class TeamPolicy(WindowPolicy):
-    """People of the business itself. Which stages of the ladder they hear of, the stages say."""
+    """People of the business itself. Which stages of the ladder they hear of, the stages say.
+
+    ``language`` is the default one where there is none here.
+    """
 
     phones: tuple[Number, ...] = Field(default=(), repr=False)
     emails: tuple[Email, ...] = Field(default=(), repr=False)
     digest: Digest = Digest.DAILY
+    language: Language | None = None
     opens: Clock = time(9)
     closes: Clock = time(17)
     days: Weekdays = OFFICE_DAYS

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from duebell.errors import ConfigurationError
+from duebell.languages import is_language
 from duebell.phone import parse_e164
 
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -108,6 +109,18 @@ def _amount(value: object) -> object:
     raise said("must be an amount such as 20 or 19.50, without quotes and currency")
 
 
+def _language(value: object) -> object:
+    if isinstance(value, str) and is_language(value):
+        return value
+    raise said('must be a language\'s code in quotes, such as "de", or "de-CH" with its region')
+
+
+def _variant(name: str) -> str:
+    if is_language(name):
+        raise said(f'is the code of a language: write language = "{name}", or give the template another name')
+    return name
+
+
 def several(value: object) -> object:
     """One word for a list of one."""
     return (value,) if isinstance(value, str) else value
@@ -127,6 +140,9 @@ Days = Annotated[int, Field(strict=True, ge=0, le=366)]
 Name = Annotated[
     str, shaped(NAME, 'must be a name of small letters, digits, - and _, such as "day-7", in quotes')
 ]
+Variant = Annotated[Name, AfterValidator(_variant)]
+"""The name of other words for a kind of message, which are a folder beside those of the languages."""
+Language = Annotated[str, BeforeValidator(_language)]
 Currency = Annotated[str, shaped(CURRENCY, 'must be a currency\'s code such as "NZD"')]
 Country = Annotated[str, shaped(COUNTRY, 'must be a country\'s code of two letters, such as "NZ"')]
 Email = Annotated[str, shaped(EMAIL, "must be an email address alone, in quotes")]

@@ -13,8 +13,10 @@ from types import TracebackType
 from jinja2 import Template, TemplateSyntaxError, UndefinedError
 
 from duebell.errors import TemplateProblem
+from duebell.languages import ENGLISH, is_language
 from duebell.render_values import Fields, Link, cleaned
 from duebell.setting_shapes import did_you_mean
+from duebell.template_folders import SMS_TEXT, TemplateFolder, Tongue, all_folders, strays, tongue_of
 from duebell.template_keeper import TemplateKeeper
 from duebell.template_rules import refuse_breaches
 from duebell.template_sandbox import TemplateSandbox
@@ -26,26 +28,39 @@ LARGEST_OUTPUT = 12 * 1024
 LONGEST_SMS = 1600  # twilio.com/docs/api/errors/21617
 BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 UNDEFINED = re.compile(r"'(\w+)' is undefined")
-KIND = re.compile(r"[a-z]+(_[a-z]+)*(/[a-z][a-z0-9_-]*)?")  # with the variant that a rule asks for
+FOLDER = re.compile(r"[a-z]+(_[a-z]+)*(/[A-Za-z][A-Za-z0-9_-]*){0,2}")  # kind, variant, language
 
 Layout = Callable[[str], str]
 """Makes the filled-in template the text of its part; raises ``TemplateProblem``."""
 
 
 class Templates:
-    """The templates of a folder, ``<kind>/sms.txt`` each, read anew at every use so that an edit counts.
+    """The templates of a folder, each read anew at every use so that an edit counts.
 
+    A message's own folder within it is ``<kind>/<language>`` or ``<kind>/<variant>/<language>``.
     ``keeper`` remembers them from use to use: what an edit broke is said by the template before it.
     """
 
-    def __init__(self, folder: Path, keeper: TemplateKeeper | None = None) -> None:
+    def __init__(self, root: Path, keeper: TemplateKeeper | None = None) -> None:
         """Nothing is read yet."""
-        self._folder = folder
+        self._root = root
         self._keeper = keeper or TemplateKeeper()
         self._plain, self._html = TemplateSandbox(), TemplateSandbox(html=True)
 
-    def render_sms(self, kind: str, values: Mapping[str, object]) -> str:
-        """One line of text. ``values["locale"]`` chooses how amounts and days are written, ``en`` without it.
+    def folders(self) -> tuple[TemplateFolder, ...]:
+        """Every folder of templates, with its kind, variant, language and parts."""
+        return all_folders(self._root)
+
+    def strays(self) -> tuple[str, ...]:
+        """The files among them that no message is made from."""
+        return strays(self._root)
+
+    def tongue_of(self, template: str, channel: str, wanted: str, default: str) -> Tongue:
+        """The language in which a message of ``<kind>`` or ``<kind>/<variant>`` can be said whole."""
+        return tongue_of(self._root, template, channel, wanted, default)
+
+    def render_sms(self, folder: str, values: Mapping[str, object]) -> str:
+        """One line of text. ``values["locale"]`` chooses how amounts, days and plurals are written.
 
         Raises ``TemplateProblem`` for a template that is not allowed, a field that is missing or empty, and a
         text that is empty or longer than Twilio takes.
@@ -57,9 +72,9 @@ class Templates:
                 raise TemplateProblem(f"became longer than the {LONGEST_SMS} characters of an SMS")
             return text
 
-        return self._render(kind, "sms.txt", values, one_line)
+        return self._render(folder, SMS_TEXT, values, one_line)
 
-    def render_part(self, kind: str, part: str, values: Mapping[str, object]) -> str:
+    def render_part(self, folder: str, part: str, values: Mapping[str, object]) -> str:
         """A part of an email: ``subject.txt``, ``body.txt`` or ``body.html``, where values are escaped.
 
         An empty line begins a paragraph, any other line break is a blank. Raises as ``render_sms`` does.
@@ -69,19 +84,19 @@ class Templates:
             paragraphs = BETWEEN_PARAGRAPHS.split(said)
             return "\n\n".join(" ".join(one.split()) for one in paragraphs if one.strip())
 
-        return self._render(kind, part, values, in_paragraphs)
+        return self._render(folder, part, values, in_paragraphs)
 
-    def has_part(self, kind: str, part: str) -> bool:
-        """Whether the folder has this part of an email."""
-        return (self._folder / kind / part).is_file()
+    def has_part(self, folder: str, part: str) -> bool:
+        """Whether the folder has this part of a message."""
+        return (self._root / folder / part).is_file()
 
-    def check(self, kind: str, part: str = "sms.txt") -> None:
+    def check(self, folder: str, part: str = SMS_TEXT) -> None:
         """Raise ``TemplateProblem`` for a template that would be refused whatever the values are."""
-        name = _name_of(kind, part)
+        name = _name_of(folder, part)
         self._compile(name, self._read(name))
 
-    def _render(self, kind: str, part: str, values: Mapping[str, object], laid_out: Layout) -> str:
-        name = _name_of(kind, part)
+    def _render(self, folder: str, part: str, values: Mapping[str, object], laid_out: Layout) -> str:
+        name = _name_of(folder, part)
         content = self._read(name)
         kept = self._keeper.look(name, content, lambda: self._compile(name, content))
         try:
@@ -104,7 +119,7 @@ class Templates:
         environment = self._html if name.endswith(".html") else self._plain
         try:
             tree = environment.parse(source, name, name)
-            refuse_breaches(tree)
+            refuse_breaches(tree, _language_of(name))
             code = environment.compile(tree, name, name)
         except TemplateProblem as problem:
             raise TemplateProblem(f"{name} {problem}") from None
@@ -117,16 +132,21 @@ class Templates:
     def _read(self, name: str) -> bytes | None:
         """What the file holds, so much of it that one which is too large is seen to be."""
         try:
-            with (self._folder / name).open("rb") as file:
+            with (self._root / name).open("rb") as file:
                 return file.read(LARGEST_TEMPLATE + 1)
         except OSError:
             return None
 
 
-def _name_of(kind: str, part: str) -> str:
-    if not KIND.fullmatch(kind):
-        raise TemplateProblem("the kind of a template is words joined by underscores")
-    return f"{kind}/{part}"
+def _name_of(folder: str, part: str) -> str:
+    if not FOLDER.fullmatch(folder):
+        raise TemplateProblem("templates lie in the folder of their kind and language: invoice_issued/en")
+    return f"{folder}/{part}"
+
+
+def _language_of(name: str) -> str:
+    last = name.split("/")[-2]
+    return last if is_language(last) else ENGLISH
 
 
 def _source_of(name: str, content: bytes | None) -> str:

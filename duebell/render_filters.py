@@ -7,9 +7,13 @@ from decimal import Decimal
 from jinja2 import Undefined, pass_context
 from jinja2.runtime import Context
 
-from duebell import money
+from duebell import languages, money
+from duebell.bidi import isolated
 from duebell.errors import TemplateProblem
-from duebell.render_values import Blank
+from duebell.render_values import Blank, Fields, Link
+
+COUNT = "#"
+"""Stands for the count itself in the forms of a plural, as in ICU's messages."""
 
 
 def refuse_blank(value: object) -> None:
@@ -38,6 +42,16 @@ def _day(context: Context, day: object) -> str:
     return money.format_day(day, _locale(context))
 
 
+@pass_context
+def _plural(context: Context, count: object, **forms: str) -> str:
+    refuse_blank(count)
+    if type(count) is not int:
+        raise TemplateProblem("the filter plural needs a count, such as invoice.days_late")
+    locale = _locale(context)
+    form = forms.get(languages.plural_form(count, locale), forms[languages.OTHER])
+    return form.replace(COUNT, money.format_count(count, locale))
+
+
 def _upper(text: object) -> str:
     return _text(text, "upper").upper()
 
@@ -60,8 +74,25 @@ def _text(value: object, name: str) -> str:
 
 
 def _locale(context: Context) -> str:
-    locale = context.get("locale", "en")
-    return locale if locale in money.KNOWN_LOCALES else "en"
+    locale = context.get("locale")
+    return locale if locale in money.KNOWN_LOCALES else languages.ENGLISH_OF_THE_WORLD
+
+
+@pass_context
+def as_said(context: Context, value: object) -> object:
+    """What is printed of a value. Nobody is to read "Hi ,": an empty field is printed only behind ``default``
+    or an ``if``. A text keeps its own direction; a link stays as it is, for telephones take it to the blank.
+    """
+    refuse_blank(value)
+    if isinstance(value, (Fields, tuple)):
+        raise TemplateProblem("a whole group or list is printed where one of its fields is meant")
+    if isinstance(value, (Decimal, date)):
+        raise TemplateProblem("an amount or a day is printed without the filter money or day")
+    if value == "":
+        raise TemplateProblem("a field became empty through its filters")
+    if not isinstance(value, str) or isinstance(value, Link):
+        return value
+    return isolated(value, right_to_left=languages.is_right_to_left(_locale(context)))
 
 
 FILTERS: dict[str, Callable[..., object]] = {
@@ -70,4 +101,5 @@ FILTERS: dict[str, Callable[..., object]] = {
     "upper": _upper,
     "default": _default,
     "first_words": _first_words,
+    "plural": _plural,
 }

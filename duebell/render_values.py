@@ -116,12 +116,12 @@ def _value(value: object, place: str, depth: int) -> object:
     )
 
 
-def _link(link: Link, place: str) -> str:
+def _link(link: Link, place: str) -> Link | Blank:
     if not link:
         return Blank(place)
     if len(link) > LONGEST_LINK or not LINK.fullmatch(link):
         raise TemplateProblem(f"the link {place} is not an http address of at most {LONGEST_LINK} characters")
-    return str(link)
+    return Link(str(link))
 
 
 def _items(values: tuple[object, ...] | list[object], place: str, depth: int) -> tuple[object, ...]:

@@ -36,6 +36,17 @@ def routed(policy: Policy, kind: str, route: Route) -> Policy:
     return policy.model_copy(update={kind: section})
 
 
+def language_for(policy: Policy, route: Route, country: str, team: str = "") -> str:
+    """The language that is wanted for a message to somebody in this country, or to a team.
+
+    The rule's, or the team's own; else that of the country; else the default one.
+    """
+    if team:
+        own = policy.team[team].language if team in policy.team else None
+        return own or policy.language.default
+    return route.language or policy.language.by_country.get(country) or policy.language.default
+
+
 def country_of(contact: Contact | None, organisation_country: str) -> str:
     """The recipient's country: of their number, else as typed at the contact, else the organisation's."""
     if contact is None:

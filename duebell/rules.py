@@ -47,6 +47,7 @@ class Route:
     name: str = ""
     why: tuple[str, ...] = ()
     template: str | None = None
+    language: str | None = None
     channels: tuple[Channel, ...] | None = None
     tone: str | None = None
     silence: bool = False
@@ -67,6 +68,7 @@ def decide_route(facts: Facts, rules: Sequence[Rule]) -> Route:
                 rule.name or "",
                 tuple(conditions),
                 template=then.template,
+                language=then.language,
                 channels=then.channels,
                 tone=then.tone,
                 silence=then.silence,

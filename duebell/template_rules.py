@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from jinja2 import nodes
 
 from duebell.errors import TemplateProblem
+from duebell.languages import needed_plural_forms, plural_forms
 
-FILTERS = frozenset({"money", "day", "upper", "default", "first_words"})
+FILTERS = frozenset({"money", "day", "upper", "default", "first_words", "plural"})
+PLURAL = "plural"
 ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Template,
     nodes.Output,
@@ -18,6 +20,7 @@ ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Name,
     nodes.Getattr,
     nodes.Filter,
+    nodes.Keyword,
     nodes.Const,
     nodes.If,
     nodes.For,
@@ -28,10 +31,15 @@ DEEPEST = 12
 MOST_NODES = 500
 
 
-def refuse_breaches(tree: nodes.Template) -> None:
-    """Raise ``TemplateProblem`` with the line of the first thing that a template may not say."""
+def refuse_breaches(tree: nodes.Template, language: str) -> None:
+    """Raise ``TemplateProblem`` with the line of the first thing that a template may not say.
+
+    A plural has the forms that the template's language needs.
+    """
     for count, (node, depth, in_loop) in enumerate(_walk(tree)):
         breach = "more than a message needs" if count > MOST_NODES else _breach(node, depth, in_loop=in_loop)
+        if not breach and isinstance(node, nodes.Filter) and node.name == PLURAL:
+            breach = _plural_breach(node, language)
         if breach:
             raise TemplateProblem(f"line {node.lineno}: {breach}")
 
@@ -65,9 +73,29 @@ def _breach(node: nodes.Node, depth: int, *, in_loop: bool) -> str | None:
 def _filter_breach(node: nodes.Filter) -> str | None:
     if node.name not in FILTERS:
         return f"there is no filter {node.name}; there are {', '.join(sorted(FILTERS))}"
-    if node.node is None or node.kwargs or node.dyn_args or node.dyn_kwargs or len(node.args) > 1:
+    has_keywords = bool(node.kwargs) and node.name != PLURAL
+    if node.node is None or has_keywords or node.dyn_args or node.dyn_kwargs or len(node.args) > 1:
         return f"the filter {node.name} is used in a way that it does not have"
     return None
+
+
+def _plural_breach(node: nodes.Filter, language: str) -> str | None:
+    """A form that is forgotten would be a wrong sentence for some numbers alone, which nobody tries."""
+    given = {str(one.key): one.value for one in node.kwargs}
+    needed, known = needed_plural_forms(language), plural_forms(language)
+    if node.args or not all(
+        isinstance(one, nodes.Const) and isinstance(one.value, str) for one in given.values()
+    ):
+        return f"plural is written like this, # for the count: {_example(needed)}"
+    if unknown := sorted(given.keys() - known):
+        return f"the language {language} has no plural {unknown[0]}; it has {', '.join(sorted(known))}"
+    if missing := sorted(needed - given.keys()):
+        return f"the language {language} needs the plural {missing[0]} too: {_example(needed)}"
+    return None
+
+
+def _example(forms: frozenset[str]) -> str:
+    return "plural({})".format(", ".join(f'{one}="# ..."' for one in sorted(forms)))
 
 
 def _loop_breach(node: nodes.For, *, in_loop: bool) -> str | None:

@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
-from duebell.money import locale_for
 from duebell.wording_overdue import overdue, overdue_for_team
 from duebell.wording_shapes import FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice
 
@@ -15,7 +14,7 @@ __all__ = ["Telling", "Told", "values_for"]
 def values_for(telling: Telling) -> dict[str, object]:
     """What the templates of this kind may name. Money is of the invoices' own currency.
 
-    ``locale`` is that of the contact's country, or of the organisation's where none is known, and for a team.
+    ``locale`` is that of the message's language in the country where it is read.
     """
     first, kind = telling.first, telling.subject.kind
     contact = None if telling.subject.team else first.contact
@@ -23,10 +22,11 @@ def values_for(telling: Telling) -> dict[str, object]:
     if (contact is None and not telling.subject.team) or kind not in words:
         raise Permanent(f"there is nobody to tell of {kind}, or no such kind")
     values: dict[str, object] = {
-        "locale": locale_for((contact.country if contact else "") or first.tenant.country),
+        "locale": telling.locale,
         "organisation": first.tenant.name,
         "contact_name": contact.name if contact else "",
         "contact_first_name": contact.first_name if contact else "",
+        "contact_person": f"{contact.first_name} {contact.last_name}" if contact else "",
         "link": "",
         "tone": FRIENDLY,
         **words[kind](telling),
@@ -55,6 +55,7 @@ def _paid(telling: Telling) -> dict[str, object]:
         "invoice": of_invoice(invoices[0]),
         "invoices": [of_invoice(one) for one in invoices],
         "invoice_numbers": ", ".join(one.number for one in invoices[:NUMBERS_NAMED]),
+        "invoice_count": len(invoices),
         "other_invoices": len(invoices) - 1,
         "unnamed_invoices": max(len(invoices) - NUMBERS_NAMED, 0),
         "payment": {

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from duebell.deciding_overdue import stage_of
 from duebell.ladder import read_step
-from duebell.money import format_amount, locale_for
+from duebell.money import format_amount
 from duebell.policy_overdue import StagePolicy
 from duebell.render_values import Link
 from duebell.teams import team_of
@@ -46,15 +46,13 @@ def overdue_for_team(telling: Telling) -> dict[str, object]:
     for one in told:
         invoice = one.known.read.invoice
         owing[invoice.currency] = owing.get(invoice.currency, Decimal(0)) + (invoice.amount_due or 0)
-    locale = locale_for(telling.first.tenant.country)
-    values = _counted(told, telling.today)
     listed = [_for_team(one, telling.today) for one in told[:LISTED]]
     return {
-        **values,
+        **_counted(told, telling.today),
         "team": team_of(telling.subject.team),
         "invoice": listed[0],
         "invoices": listed,
-        "owing": ", ".join(format_amount(amount, currency, locale) for currency, amount in owing.items()),
+        "owing": ", ".join(format_amount(one, currency, telling.locale) for currency, one in owing.items()),
     }
 
 
@@ -71,7 +69,7 @@ def _counted(told: Sequence[Told], today: date) -> dict[str, object]:
 def _late(one: Told, today: date) -> dict[str, object]:
     due_on = one.known.read.invoice.due_on
     days = max((today - due_on).days, 0) if due_on else 0
-    return {**of_invoice(one.known.read.invoice), "days_late": days, "several_days": int(days != 1)}
+    return {**of_invoice(one.known.read.invoice), "days_late": days}
 
 
 def _for_team(one: Told, today: date) -> dict[str, object]:

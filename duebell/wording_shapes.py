@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from duebell.known import Known
+from duebell.languages import ENGLISH, locale_for
 from duebell.model import Invoice
 from duebell.policy_file import Policy
+from duebell.routing import country_of
 from duebell.rules import Route
 from duebell.subjects import Subject
 
@@ -25,17 +27,32 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What one message is about, the news that leads first, on this day of the organisation's calendar."""
+    """What one message is about, the news that leads first, on this day of the organisation's calendar.
+
+    ``language`` is the one that is wanted, and of what is being said, the one that it is said in.
+    """
 
     told: tuple[Told, ...]
     policy: Policy
     route: Route
     today: date
+    language: str = ENGLISH
 
     @property
     def subject(self) -> Subject:
         """The news that leads."""
         return self.told[0].subject
+
+    @property
+    def country(self) -> str:
+        """Where the message is read: the organisation's country for a team."""
+        known = self.first
+        return known.tenant.country if self.subject.team else country_of(known.contact, known.tenant.country)
+
+    @property
+    def locale(self) -> str:
+        """How amounts and days are written."""
+        return locale_for(self.language, self.country)
 
     @property
     def first(self) -> Known:
@@ -53,4 +70,5 @@ def of_invoice(invoice: Invoice) -> dict[str, object]:
         "amount_due": invoice.amount_due,
         "issued_on": invoice.issued_on,
         "due_on": invoice.due_on,
+        "link": "",
     }

@@ -159,10 +159,10 @@ def test_the_secrets_of_a_settings_file_are_not_printed(office: Office, tmp_path
 @pytest.mark.parametrize(
     "part",
     [
-        "invoice_issued/sms.txt",
-        "invoice_overdue/sms.txt",
-        "invoice_overdue_team/sms.txt",
-        "invoice_overdue/body.txt",
+        "invoice_issued/en/sms.txt",
+        "invoice_overdue/de/sms.txt",
+        "invoice_overdue_team/en/sms.txt",
+        "invoice_overdue/ar/body.txt",
     ],
 )
 def test_a_template_that_cannot_be_said_is_named_whatever_kind_it_is_of(
@@ -173,13 +173,13 @@ def test_a_template_that_cannot_be_said_is_named_whatever_kind_it_is_of(
     (folder / part).write_text("{{ organisation.__class__ }}")
     done = office.run("doctor", DUEBELL_TEMPLATES=str(folder), EMAIL_FROM="accounts@kauri.example")
     assert done.exit_code == 1
-    assert f"mend policy: {part} line 1" in unwrapped(done.output)
+    assert f"mend words: {part} line 1" in unwrapped(done.output)
 
 
 def test_the_templates_of_email_are_nobodys_concern_while_it_is_off(office: Office, tmp_path: Path) -> None:
     folder = tmp_path / "templates"
     shutil.copytree(ROOT / "deployments" / "templates", folder)
-    (folder / "invoice_overdue" / "body.txt").unlink()
+    (folder / "invoice_overdue" / "en" / "body.txt").unlink()
     assert office.run("doctor", DUEBELL_TEMPLATES=str(folder)).exit_code == 0
 
 

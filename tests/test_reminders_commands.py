@@ -51,7 +51,7 @@ def test_a_preview_of_an_invoice_says_what_to_whom_why_and_in_how_many_parts(off
     assert (reminder.stage, reminder.state, reminder.parts) == ("overdue", "goes out", 1)
     assert reminder.to == "customer +64•••••001"
     assert reminder.rule == "rule 1 (mine), by stage"
-    assert reminder.text.endswith("Please pay now, or contact us.")
+    assert reminder.text.endswith("Please arrange payment now, or contact us.")
 
 
 def test_a_preview_of_the_sweep_shows_what_waits_and_what_is_not_said_and_writes_nothing(
@@ -71,7 +71,7 @@ def test_a_preview_names_what_is_wrong_with_a_template(office: Office, tmp_path:
     text = policy_text(rest='[[rule]]\nwhen = { stage = "overdue" }\nthen = { template = "none" }')
     (tmp_path / "policy.toml").write_text(text)
     shown = run(office, tmp_path, "preview", "--invoice", "INV-0001")
-    assert "template problem: rule 1 wants the template: invoice_overdue/none/sms.txt" in shown.output
+    assert "template problem: rule 1 wants the template: invoice_overdue/none/en/sms.txt" in shown.output
 
 
 def test_a_preview_of_an_invoice_that_nobody_knows_fails_in_a_sentence(

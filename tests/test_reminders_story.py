@@ -70,7 +70,7 @@ def test_sixty_days_of_an_invoice(sqlite_ledger: Engine, tmp_path: Path) -> None
     ]
     assert "Still to pay: $75.00" in office.phones.to(MOBILE)[3]
     assert "for $75.00 was due" in office.phones.to(MOBILE)[5]
-    assert "Nothing more is to be paid" in office.phones.to(MOBILE)[-1]
+    assert "It is now paid in full" in office.phones.to(MOBILE)[-1]
     silences = {(line.day, line.said) for line in lines if line.what == "silence"}
     assert (28, in_words("promised")) in silences
     assert broken(office.engine) == []

@@ -64,7 +64,7 @@ def rule(then: str, when: str = 'kind = "invoice_overdue"') -> str:
         (7, "invoice INV-0001 for $115.00 was due on 2 Nov 2026 and is still open. "
             "If you have just paid, thank you."),
         (30, "invoice INV-0001 for $115.00 was due on 2 Nov 2026 and is still open. "
-             "Please pay now, or contact us."),
+             "Please arrange payment now, or contact us."),
     ],
 )  # fmt: skip
 def test_one_invoice_is_one_segment_and_says_who_what_and_when(
@@ -96,7 +96,7 @@ def test_what_is_due_longest_gives_a_message_about_several_its_tone(
     office.keeps(2, **due(DUE - 13 * DAY))
     assert said(office) == (
         "Kauri Test Limited: 2 invoices are overdue, $230.00 in all: INV-0002, INV-0001. "
-        "Please pay now, or contact us."
+        "Please arrange payment now, or contact us."
     )
 
 
@@ -182,7 +182,7 @@ def test_a_rule_may_silence_the_customer_and_the_team_still_hears(
 def test_a_rule_gives_another_tone(sqlite_ledger: Engine, tmp_path: Path) -> None:
     office = opened(sqlite_ledger, tmp_path, 1, rule('tone = "firm"', 'stage = "overdue"'))
     office.keeps(1, **due(DUE))
-    assert said(office).endswith("Please pay now, or contact us.")
+    assert said(office).endswith("Please arrange payment now, or contact us.")
 
 
 def issued(office: Office) -> list[tuple[str, str]]:
@@ -219,7 +219,7 @@ def test_a_rules_template_is_a_folder_within_its_kinds(sqlite_ledger: Engine, tm
 
 
 def with_templates(office: Office, folder: Path, text: str | None) -> Office:
-    place = folder / "templates" / "invoice_overdue" / "day-1"
+    place = folder / "templates" / "invoice_overdue" / "day-1" / "en"
     place.mkdir(parents=True)
     if text:
         (place / "sms.txt").write_text(text)
@@ -242,7 +242,7 @@ def test_a_template_that_is_not_there_holds_the_message_and_names_rule_and_file(
     [(_, _, state, reason)] = office.stands()
     assert state == S.HELD
     assert reason.startswith(
-        "template:rule 1 (mine) wants the template: invoice_overdue/day-1/sms.txt is not"
+        "template:rule 1 (mine) wants the template: invoice_overdue/day-1/en/sms.txt is not"
     )
 
 

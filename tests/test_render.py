@@ -51,17 +51,17 @@ def invoice(**changes: object) -> dict[str, object]:
 
 
 def test_the_shipped_template_tells_of_an_invoice_in_one_segment() -> None:
-    text = Templates(SHIPPED).render_sms("invoice_issued", VALUES)
+    text = Templates(SHIPPED).render_sms("invoice_issued/en", VALUES)
     assert text == "Harbour Joinery Ltd: invoice INV-0042 for $1,234.50 is due on 20 Dec 2026. Thank you."
     link = Link("https://in.xero.test/abcdefghijklmnopqrstuvwx")
-    longer = Templates(SHIPPED).render_sms("invoice_issued", {**VALUES, "link": link})
+    longer = Templates(SHIPPED).render_sms("invoice_issued/en", {**VALUES, "link": link})
     assert f" View it: {link} " in longer
     assert len(longer) <= 160
     assert longer.isascii()
 
 
 def test_the_shipped_template_does_without_a_due_date() -> None:
-    text = Templates(SHIPPED).render_sms("invoice_issued", invoice(due_on=None))
+    text = Templates(SHIPPED).render_sms("invoice_issued/en", invoice(due_on=None))
     assert text == "Harbour Joinery Ltd: invoice INV-0042 for $1,234.50 has been issued. Thank you."
 
 
@@ -71,21 +71,23 @@ def test_the_shipped_template_takes_amounts_and_days_that_are_written_out_alread
         due_on=format_day(date(2026, 12, 20), "en_NZ"),
     )
     templates = Templates(SHIPPED)
-    assert templates.render_sms("invoice_issued", written) == templates.render_sms("invoice_issued", VALUES)
+    assert templates.render_sms("invoice_issued/en", written) == templates.render_sms(
+        "invoice_issued/en", VALUES
+    )
 
 
 @pytest.mark.parametrize("name", ["organisation", "invoice"])
 def test_the_shipped_template_is_not_sent_without_what_it_names(name: str) -> None:
     values = {key: value for key, value in VALUES.items() if key != name}
-    with pytest.raises(TemplateProblem, match=f"invoice_issued/sms.txt line .*{name}"):
-        Templates(SHIPPED).render_sms("invoice_issued", values)
+    with pytest.raises(TemplateProblem, match=f"invoice_issued/en/sms.txt line .*{name}"):
+        Templates(SHIPPED).render_sms("invoice_issued/en", values)
 
 
 @pytest.mark.parametrize("field", ["number", "amount_due"])
 @pytest.mark.parametrize("nothing", ["", None, "\u200b"])
 def test_the_shipped_template_is_not_sent_with_an_empty_field(field: str, nothing: object) -> None:
     with pytest.raises(TemplateProblem, match=f"invoice.{field} is empty"):
-        Templates(SHIPPED).render_sms("invoice_issued", invoice(**{field: nothing}))
+        Templates(SHIPPED).render_sms("invoice_issued/en", invoice(**{field: nothing}))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ def test_a_template_that_is_not_text_is_refused(tmp_path: Path) -> None:
 def test_an_edited_template_counts_at_once_and_can_be_checked_alone(tmp_path: Path) -> None:
     assert render(tmp_path, "one") == "one"
     assert render(tmp_path, "two") == "two"
-    Templates(SHIPPED).check("invoice_issued")
+    Templates(SHIPPED).check("invoice_issued/en")
     (tmp_path / "kind" / "sms.txt").write_text("{{ 1 + 1 }}")
     with pytest.raises(TemplateProblem):
         Templates(tmp_path).check("kind")

@@ -230,7 +230,7 @@ def test_events_that_came_while_the_receiver_was_down_are_handled_when_xero_repl
 
 
 def test_a_template_with_an_unknown_field_stops_its_messages_and_says_which_field(calm: Road) -> None:
-    folder = calm.home / "templates" / "invoice_issued"
+    folder = calm.home / "templates" / "invoice_issued" / "en"
     folder.mkdir(parents=True)
     template = folder / "sms.txt"
     template.write_text("{{ organisation }}: invoice {{ invoice.nummer }}")
@@ -240,7 +240,7 @@ def test_a_template_with_an_unknown_field_stops_its_messages_and_says_which_fiel
         run = calm.prefect.wait_for(calm.run_of(invoice).id)
         assert (run.state_type, run.state_name) == (StateType.FAILED, "Template problem")
         assert run.state is not None
-        assert "invoice_issued/sms.txt line 1" in (run.state.message or "")
+        assert "invoice_issued/en/sms.txt line 1" in (run.state.message or "")
         assert "invoice.nummer" in (run.state.message or "")
         assert calm.messages(invoice) == []
 

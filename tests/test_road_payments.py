@@ -58,7 +58,7 @@ def test_part_payments_are_confirmed_one_by_one_with_what_is_still_to_pay(calm: 
     calm.sandbox.pay(invoice.invoice_id, "30.00")
     wait_until(lambda: told(calm, mobile, "30.00"), "the first payment is confirmed", 60)
     calm.sandbox.pay(invoice.invoice_id)
-    wait_until(lambda: told(calm, mobile, "Nothing more"), "the last payment is confirmed", 60)
+    wait_until(lambda: told(calm, mobile, "paid in full"), "the last payment is confirmed", 60)
     first, last = told(calm, mobile, "received")
     assert "Still to pay: " in first.body
     assert "85.00" in last.body

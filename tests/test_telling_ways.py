@@ -160,7 +160,7 @@ def test_a_subject_that_no_provider_would_take_holds_the_message_before_anything
     office: Resources, provider: Provider, tmp_path: Path
 ) -> None:
     keep_invoice(office.engine)
-    folder = tmp_path / "templates" / "invoice_issued"
+    folder = tmp_path / "templates" / "invoice_issued" / "en"
     folder.mkdir(parents=True)
     (folder / "subject.txt").write_text("a\u202eb")
     (folder / "body.txt").write_text("x")

@@ -99,7 +99,7 @@ def test_a_reminder_goes_out_while_somebody_edits_its_template(sqlite_ledger: En
     open_tenant(sqlite_ledger)
     keep_contact(sqlite_ledger)
     shutil.copytree(SHIPPED, tmp_path / "templates")
-    file = tmp_path / "templates" / "invoice_overdue" / "sms.txt"
+    file = tmp_path / "templates" / "invoice_overdue" / "en" / "sms.txt"
     office = office_over(sqlite_ledger, tmp_path, at(DUE + DAY))
     office.resources = resources_over(
         office.engine, office.clock, twilio=office.phones,

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from duebell.bidi import without_marks
 from duebell.email.addresses import Mailbox, address_fault, fits_header, mailbox
 from duebell.errors import ConfigurationError, Permanent
 from duebell.twilio.statuses import MessageStatus
@@ -45,7 +46,8 @@ class EmailRequest:
         _refuse_sender(self.from_, self.reply_to)
         if fault := address_fault(self.to):
             raise Permanent(f"the recipient's email address cannot be used ({fault.value})")
-        if not self.subject.strip() or len(self.subject) > LONGEST_SUBJECT or not fits_header(self.subject):
+        subject = without_marks(self.subject)  # a line of both directions has isolates of ours
+        if not subject.strip() or len(self.subject) > LONGEST_SUBJECT or not fits_header(subject):
             raise Permanent(f"the subject of an email is one line of 1 to {LONGEST_SUBJECT} plain characters")
         if not self.text.strip() or not _fits_body(self.text) or not _fits_body(self.html):
             raise Permanent(f"the text of an email is empty, beyond {LONGEST_BODY} characters, or not text")
