@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 from deployments.findings import Finding
 from duebell.calls import utc
-from duebell.ledger import tenants
+from duebell.ledger import credits, polls, tenants
 from duebell.ledger.tables import Tenant
 from duebell.policy_file import PollingPolicy
+from duebell.policy_overdue import CreditHolds
 from duebell.reporting_webhooks import told_of
 from duebell.resources import Resources
 
@@ -15,12 +16,26 @@ LATE = timedelta(minutes=15)
 
 
 def look(resources: Resources) -> list[Finding]:
-    """Two lines for each connected organisation: since when its webhooks are silent, and its last poll."""
+    """For each connected organisation: since when its webhooks are silent, its last poll, its credit."""
     polling, now = resources.policy.polling, resources.clock()
     findings: list[Finding] = []
     for tenant in tenants.connected(resources.engine):
-        findings += [_webhooks(resources, tenant), polled(tenant, polling, now)]
+        findings += [_webhooks(resources, tenant), polled(tenant, polling, now), _credit(resources, tenant)]
     return findings
+
+
+def _credit(resources: Resources, tenant: Tenant) -> Finding:
+    what = f"unallocated credit of {tenant.name}"
+    holds = resources.policy.for_tenant(tenant.tenant_id).invoice_overdue.credit
+    if holds is CreditHolds.IGNORE:
+        return Finding(what, "is not looked at, by the policy's credit")
+    read_at = credits.last_read(resources.engine, tenant.tenant_id)
+    said = f"read {utc(read_at)}" if read_at else "not read yet; it is before the first reminder"
+    if polls.lacks_payments_scope(resources.engine, tenant.tenant_id):
+        said += (
+            ": credit notes alone, for the consent opens no prepayments and overpayments; those hold nothing"
+        )
+    return Finding(what, said)
 
 
 def _webhooks(resources: Resources, tenant: Tenant) -> Finding:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from duebell import tokens
+from duebell import tokens, unallocated
 from duebell.access import XeroAccess
 from duebell.calls import Purpose
 from duebell.consent import Consented
@@ -136,8 +136,9 @@ def first_sync(resources: Resources, tenant_id: str, watched_from: datetime, pac
     Returns how many invoices there are and how many of them are news. Nothing of the tenant is handled
     before this ends, so that no old invoice is ever announced.
     """
-    reader = XeroReader(XeroAccess(resources, tenant_id, pace, OWNER, Purpose.FIRST_SYNC))
-    known = reader.first_sync(watched_from)
+    access = XeroAccess(resources, tenant_id, pace, OWNER, Purpose.FIRST_SYNC)
+    known = XeroReader(access).first_sync(watched_from)
+    unallocated.have(access, since=resources.clock())
     news = snapshots.never_compared(resources.engine, tenant_id)
     events = [
         NewEvent(tenant_id, "INVOICE", invoice_id, "UPDATE", _content_mark(body), None, found_by="first_sync")

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from duebell.errors import ConfigurationError
-from duebell.ledger import payments, preferences, reminders, snapshots
+from duebell.in_credit import NO_CREDIT, Balance
+from duebell.ledger import credits, payments, preferences, reminders, snapshots
 from duebell.ledger.payments import KnownPayment
 from duebell.ledger.reminders import Reminder
 from duebell.ledger.snapshots import ReadContact, ReadInvoice
@@ -27,7 +28,8 @@ MOST_MERGES = 5
 class Known:
     """What the ledger knows about one invoice. ``contact`` is the one that is left after merges.
 
-    ``reminders`` are those to the contact, its addresses and the teams; only reminding looks at them.
+    ``reminders`` are those to the contact, its addresses and the teams, ``balance`` is how the contact stands
+    where it has credit that is not allocated; only reminding looks at these.
     """
 
     tenant: Tenant
@@ -36,6 +38,7 @@ class Known:
     refusals: Mapping[str, str]
     payments: tuple[KnownPayment, ...] = field(default=())
     reminders: tuple[Reminder, ...] = field(default=())
+    balance: Balance = NO_CREDIT
 
     @property
     def contact_id(self) -> str | None:
@@ -98,7 +101,7 @@ WEEK = timedelta(days=7)
 def with_reminders(
     session: Session, tenant_id: str, known: Mapping[str, Known], policy: Policy, now: datetime
 ) -> dict[str, Known]:
-    """The same, with the reminders that the next one has to keep its distance from."""
+    """The same, with the reminders that the next one has to keep its distance from, and the credit."""
     gap = timedelta(days=policy.invoice_overdue.gap_days)
     contacts = {one.contact.contact_id: one for one in known.values() if one.contact}
     teams = [way for name, team in policy.team.items() for way in ways_of_team(name, team).values()]
@@ -110,8 +113,14 @@ def with_reminders(
     for channel in (SMS, EMAIL):
         ours = [way.address for way in teams if way.channel == channel]
         closed |= preferences.refusals(session, ours, channel)
+    stand = credits.balances(session, tenant_id, contacts)
     return {
-        invoice_id: replace(one, reminders=found, refusals={**one.refusals, **closed})
+        invoice_id: replace(
+            one,
+            reminders=found,
+            refusals={**one.refusals, **closed},
+            balance=stand.get(one.contact_id or "", NO_CREDIT),
+        )
         for invoice_id, one in known.items()
     }
 

@@ -136,6 +136,30 @@ class Payment:
     updated_at: datetime | None = None
 
 
+class CreditKind(StrEnum):
+    """What leaves a customer credit, in Xero's words for its events."""
+
+    CREDIT_NOTE = "CREDITNOTE"
+    PREPAYMENT = "PREPAYMENT"
+    OVERPAYMENT = "OVERPAYMENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """A credit note, a prepayment or an overpayment. ``remaining`` is what no invoice and no refund has used.
+
+    ``is_customers`` tells those of customers from those of suppliers.
+    """
+
+    credit_id: str
+    kind: CreditKind
+    is_customers: bool
+    contact_id: str | None
+    currency: str
+    remaining: Decimal
+    updated_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Tracking:
     """One tracking category and the option chosen on a line."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from duebell.ladder import later, promise_over_on, read_step, stage_due
 from duebell.model import Contact, Invoice, InvoiceStatus, InvoiceType
 from duebell.policy import Circumstances, Hold, Send, Skip, Verdict, to_address, to_customer
-from duebell.policy_overdue import Credit, InvoiceOverduePolicy, StagePolicy
+from duebell.policy_overdue import CreditHolds, InvoiceOverduePolicy, StagePolicy
 from duebell.policy_sections import Digest, WindowPolicy
 from duebell.policy_shapes import is_listed
 from duebell.reaching import SMS, Way
@@ -27,13 +27,14 @@ class Chase:
     """What a decision about one stage of one invoice rests on beside what every decision does.
 
     ``step`` is the stage and the due date that it was planned for. ``credit`` is the customer's unallocated
-    credit in the invoice's currency. The last two say when earlier reminders went out: to this customer, and
-    to this address, whoever shares it.
+    credit in the invoice's currency, ``due`` all that is due of them in it. The last two say when earlier
+    reminders went out: to this customer, and to this address, whoever shares it.
     """
 
     step: str
     route: Route = NO_RULE
     credit: Decimal = Decimal(0)
+    due: Decimal = Decimal(0)
     disputed: bool = False
     customer_reminded_at: tuple[datetime, ...] = ()
     address_reminded_at: tuple[datetime, ...] = ()
@@ -141,12 +142,12 @@ def _waits(
 
 def _is_in_credit(invoice: Invoice, rules: InvoiceOverduePolicy, chase: Chase) -> bool:
     match rules.credit:
-        case Credit.IGNORE:
+        case CreditHolds.IGNORE:
             return False
-        case Credit.HOLD:
+        case CreditHolds.ANY:
             return chase.credit > 0 and chase.credit >= _minimum(invoice, rules)
-        case Credit.COVERED:
-            return chase.credit >= (invoice.amount_due or 0)
+        case CreditHolds.COVERS:
+            return chase.credit >= max(chase.due, invoice.amount_due or Decimal(0))
 
 
 def _free_again(days: Sequence[date], most: int, span: int, today: date) -> date:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from duebell.policy_overdue import Credit, InvoiceOverduePolicy
+from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.policy_rules import Rule, RuleWhen
 from duebell.policy_sections import TeamPolicy
 from duebell.policy_shapes import Kind
@@ -15,9 +15,6 @@ def contradictions(
 ) -> Iterator[Slip]:
     """Every contradiction within one policy."""
     yield from _of_stages(overdue)
-    if overdue.credit is not Credit.IGNORE:
-        words = 'must be "ignore": credit that is not allocated is not read from Xero yet'
-        yield Slip(("invoice_overdue", "credit"), words)
     for number, stage in enumerate(overdue.stages):
         for team in stage.teams:
             if team not in teams:

@@ -15,15 +15,15 @@ CUSTOMER = "customer"
 TEAM = "team:"
 
 
-class Credit(StrEnum):
-    """What a customer's unallocated credit notes, prepayments and overpayments do to a reminder.
+class CreditHolds(StrEnum):
+    """Which credit notes, prepayments and overpayments that are not allocated hold a customer's reminders.
 
-    ``hold``: any that reach the currency's minimum hold it. ``covered``: they hold it where they cover the
-    invoice. ``ignore``: they do not count.
+    ``covers``: those that cover all that is due of the customer in the currency. ``any``: any that reach the
+    currency's minimum. ``ignore``: none.
     """
 
-    HOLD = "hold"
-    COVERED = "covered"
+    COVERS = "covers"
+    ANY = "any"
     IGNORE = "ignore"
 
 
@@ -95,6 +95,6 @@ class InvoiceOverduePolicy(MessagePolicy):
     minimum: Mapping[Currency, Amount] = Field(default_factory=_minimum)
     promise: Promise = Promise.HOLD
     promise_grace_days: Annotated[int, Field(strict=True, ge=0, le=60)] = 1
-    credit: Credit = Credit.IGNORE
+    credit: CreditHolds = CreditHolds.COVERS
     never_groups: tuple[Text, ...] = ("No reminders",)
     stages: tuple[StagePolicy, ...] = Field(default=LADDER, alias="stage")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from duebell import unallocated
 from duebell.access import XeroAccess
 from duebell.calls import Purpose
 from duebell.errors import Postponed, ScopeMissing
@@ -107,15 +108,18 @@ class _Poll:
         self._read_open = False
 
     def read_lists(self) -> None:
-        """The three lists that Xero tells the changes of, each from where it was left."""
+        """The lists that Xero tells the changes of, each from where it was left; credits once an hour."""
         self._walk(Cursor.INVOICES, self._client.invoice_page, self._take_invoices)
         self._read_payments()
         self._walk(Cursor.CONTACTS, self._client.contact_page, self._take_contacts)
+        unallocated.have(self._access, since=self._begun_at - unallocated.POLLED_EVERY)
 
     def read_open(self) -> None:
         """Once a day, what Xero tells no change of: see ``read_open_invoices``."""
         if open_reading_is_due(self._tenant, self._begun_at):
-            read_open_invoices(self._access_for(Purpose.OPEN_REREAD), self._news)
+            access = self._access_for(Purpose.OPEN_REREAD)
+            read_open_invoices(access, self._news)
+            unallocated.read_open(access)
             self._read_open = True
 
     def outcome(self, put_off: str) -> Polled:

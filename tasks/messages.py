@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import parking, settling, telling
+from duebell import parking, settling, telling, unallocated
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
 from duebell.errors import Postponed
@@ -44,15 +45,18 @@ def send(claim: Claim) -> Said:
     if is_cancelled():
         return telling.hold_cancelled(resources(), claim)
     try:
-        said = telling.tell(resources(), claim, _read_again, flow_run_id=own_run_id())
+        said = telling.tell(resources(), claim, partial(_read_again, claim), flow_run_id=own_run_id())
     except Postponed as wait:
         said = parking.wait_for_xero(resources(), claim, wait)
     get_run_logger().info("notification %d is %s %s", said.notification_id, said.state, said.reason)
     return said
 
 
-def _read_again(tenant_id: str, invoice_ids: Sequence[str], since: datetime) -> None:
-    BurstReader(access_to(tenant_id, Purpose.LOOK_AGAIN)).look_again(invoice_ids, since=since)
+def _read_again(claim: Claim, tenant_id: str, invoice_ids: Sequence[str], since: datetime) -> None:
+    access = access_to(tenant_id, Purpose.LOOK_AGAIN)
+    BurstReader(access).look_again(invoice_ids, since=since)
+    if unallocated.matters_to(resources().engine, claim):
+        unallocated.have(access, since=since)
 
 
 @task(cache_policy=NO_CACHE)

@@ -5,7 +5,7 @@ from datetime import datetime
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import allocations
+from duebell import allocations, unallocated
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
 from duebell.errors import Postponed, TenantDisconnected
@@ -35,6 +35,18 @@ def fetch_invoices(tenant_id: str, invoice_ids: list[str]) -> Reading:
     reading = BurstReader(access_to(tenant_id, Purpose.LOOK_AGAIN)).look_again(invoice_ids, since=since)
     get_run_logger().info("%d invoices read from Xero, %d fresh in the ledger", reading.read, reading.fresh)
     return reading
+
+
+@task(**RETRYING, cache_policy=NO_CACHE)
+def fetch_credit(tenant_id: str) -> int:
+    """Have the customers' unallocated credit in the ledger, read at most a minute ago.
+
+    Returns how many lists had to be read.
+    """
+    since = resources().clock() - FRESH
+    read = unallocated.have(access_to(tenant_id, Purpose.LOOK_AGAIN), since=since)
+    get_run_logger().info("%d lists of credit read from Xero", read)
+    return read
 
 
 @task(**RETRYING, cache_policy=NO_CACHE)
@@ -71,6 +83,7 @@ def _read(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
     invoices = reader.changed(_ids(events, "INVOICE"), since=latest)
     contacts = reader.contacts(_ids(events, "CONTACT"), since=latest)
     allocations.read_touched(access, events)
+    unallocated.read_changed(access, events)
     return Reading(
         invoices.fresh + contacts.fresh,
         invoices.read + contacts.read,

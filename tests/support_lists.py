@@ -1,6 +1,7 @@
 """A Xero whose lists are filtered, ordered and paged as the real ones, on a clock of its own."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -33,7 +34,14 @@ from tests.support_facts import (
     resources_over,
 )
 
-IDS = {"Invoices": "InvoiceID", "Contacts": "ContactID", "Payments": "PaymentID"}
+IDS = {
+    "Invoices": "InvoiceID",
+    "Contacts": "ContactID",
+    "Payments": "PaymentID",
+    "CreditNotes": "CreditNoteID",
+    "Prepayments": "PrepaymentID",
+    "Overpayments": "OverpaymentID",
+}
 WATCHED_FROM = NOW - timedelta(hours=1)
 Answering = Callable[[httpx.Request], httpx.Response | None]
 
@@ -59,9 +67,7 @@ class Lists:
     clock: Hand
     ahead: timedelta = timedelta()
     largest: int = 1_000
-    rows: dict[str, dict[str, dict[str, Any]]] = field(
-        default_factory=lambda: {"Invoices": {}, "Contacts": {}, "Payments": {}}
-    )
+    rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {plural: {} for plural in IDS})
     instead: Answering = lambda _request: None
     asked: list[httpx.Request] = field(default_factory=list[httpx.Request])
 
@@ -123,6 +129,8 @@ class Lists:
             rows = [row for row in rows if row["Status"] in statuses.split(",")]
         if SALES_ONLY.encode() in request.url.query:
             rows = [row for row in rows if row["Type"] == "ACCREC"]
+        if kind := re.fullmatch(r'Status=="(.+)" AND Type=="(.+)"', request.url.params.get("where", "")):
+            rows = [row for row in rows if (row["Status"], row["Type"]) == kind.groups()]
         return rows
 
     def _told(self, body: dict[str, Any]) -> httpx.Response:

@@ -200,14 +200,18 @@ def test_a_promise_of_the_end_of_days_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("credit", "word", "held"),
+    ("credit", "due", "word", "held"),
     [
-        ("0", "hold", False), ("9.99", "hold", False), ("10", "hold", True), ("114.99", "covered", False),
-        ("115", "covered", True), ("1000", "ignore", False), ("0", "covered", False),
+        ("0", 0, "any", False), ("9.99", 0, "any", False), ("10", 0, "any", True), ("10", 300, "any", True),
+        ("114.99", 0, "covers", False), ("115", 0, "covers", True), ("115", 115, "covers", True),
+        ("299.99", 300, "covers", False), ("300", 300, "covers", True), ("0", 0, "covers", False),
+        ("1000", 0, "ignore", False),
     ],
 )  # fmt: skip
-def test_a_customer_in_credit_waits_as_the_policy_says(credit: str, word: str, held: bool) -> None:  # noqa: FBT001 - a column of the table
-    decided = verdict(circumstance=about(overdue_policy(credit=word)), credit=Decimal(credit))
+def test_a_customer_in_credit_waits_as_the_policy_says(credit: str, due: int, word: str, held: bool) -> None:  # noqa: FBT001 - a column of the table
+    decided = verdict(
+        circumstance=about(overdue_policy(credit=word)), credit=Decimal(credit), due=Decimal(due)
+    )
     expected = Hold(Reason.IN_CREDIT, MOBILE, midnight(TODAY + DAY)) if held else Send(MOBILE)
     assert decided == expected
 
@@ -247,7 +251,7 @@ def test_a_wait_ends_in_office_hours() -> None:
     evening = NOW + timedelta(hours=4)
     decided = verdict(circumstance=about(Policy(), now=evening))
     assert decided == Hold(Reason.OUTSIDE_WINDOW, MOBILE, monday)
-    in_credit = Policy.model_validate({"invoice_overdue": {"credit": "hold"}})
+    in_credit = Policy.model_validate({"invoice_overdue": {"credit": "any"}})
     assert verdict(circumstance=about(in_credit), credit=Decimal(50)) == Hold(
         Reason.IN_CREDIT, MOBILE, monday
     )
@@ -300,7 +304,7 @@ abouts = st.builds(
     about,
     st.builds(
         overdue_policy,
-        credit=st.sampled_from(["hold", "covered", "ignore"]),
+        credit=st.sampled_from(["any", "covers", "ignore"]),
         promise=st.sampled_from(["hold", "ignore"]),
     )
     | st.just(Policy()),

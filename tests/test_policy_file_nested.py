@@ -8,7 +8,7 @@ import pytest
 
 from duebell.errors import ConfigurationError
 from duebell.policy_file import Policy, load_policy, read_policy
-from duebell.policy_overdue import Credit, Promise
+from duebell.policy_overdue import CreditHolds, Promise
 from duebell.policy_sections import Digest
 from duebell.policy_shapes import Kind, Weekday, WhoseClock
 
@@ -39,7 +39,11 @@ def test_the_ladder_that_is_shipped_stays_inside_the_hours_that_the_laws_leave()
     assert overdue.days == (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
     assert overdue.clock is WhoseClock.RECIPIENT
     assert (overdue.gap_days, overdue.late_days, overdue.group) == (3, 6, True)
-    assert (overdue.promise, overdue.promise_grace_days, overdue.credit) == (Promise.HOLD, 1, Credit.IGNORE)
+    assert (overdue.promise, overdue.promise_grace_days, overdue.credit) == (
+        Promise.HOLD,
+        1,
+        CreditHolds.COVERS,
+    )
     assert overdue.minimum["GBP"] == Decimal(5)
 
 
@@ -94,7 +98,7 @@ def test_one_word_stands_for_a_list_of_one() -> None:
         ("[invoice_overdue]\non_holidays = 'no'", 2, "true or false"),
         ("[invoice_overdue]\nclock = 'mine'", 2, "must be 'recipient' or 'organisation'"),
         ("[invoice_overdue]\nsend = 'hold'", 2, "does not exist"),
-        ("[invoice_overdue]\ncredit = 'covered'", 2, "is not read from Xero yet"),
+        ("[invoice_overdue]\ncredit = 'hold'", 2, "credit must be 'covers', 'any' or 'ignore'"),
         ("[invoice_overdue]\nminimum = { NZD = '20' }", 2, "minimum.NZD must be an amount such as 20"),
         ("[invoice_overdue.minimum]\nNZD = 5\nnzd = 20", 3, "a currency's code"),
         ("[invoice_overdue]\nminimum = { NZD = nan }", 2, "must be an amount"),

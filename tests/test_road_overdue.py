@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from deployments.sandbox.control_types import AcceptedMessage, InvoiceSummary
 from deployments.sandbox.credentials import TENANT_ID
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import InvoiceSnapshot, Notification
+from duebell.ledger.tables import CreditReading, InvoiceSnapshot, Notification
 from tests.support_prefect import wait_until
 from tests.support_road import Road
 
@@ -94,3 +94,23 @@ def test_a_customer_who_pays_before_it_is_said_is_not_reminded(chasing: Road) ->
     wait_until(lambda: reminders(chasing, invoice) == [("second", "skipped")], "it is left out", 60)
     chasing.sandbox.settings(webhooks_automatic=True)
     assert told(chasing, mobile) == []
+
+
+def test_a_customer_whose_credit_waits_in_xero_is_not_reminded_until_it_is_refunded(chasing: Road) -> None:
+    mobile = "+61491570713"
+    invoice = overdue(chasing, "Paid Too Much Pty", mobile, 8)
+    contact = next(one.contact_id for one in chasing.sandbox.contacts() if one.name == "Paid Too Much Pty")
+    # Nobody tells us of it: the run that is about to speak asks for it.
+    assert chasing.sandbox.settle(30)
+    chasing.sandbox.settings(webhooks_automatic=False)
+    credit = chasing.sandbox.add_credit("CREDITNOTE", contact, "200.00")
+    with chasing.engine.begin() as connection:
+        connection.execute(update(CreditReading).values(read_at=datetime.now(UTC) - timedelta(minutes=2)))
+    swept(chasing)
+    wait_until(lambda: reminders(chasing, invoice) == [("second", "held")], "it waits", 60)
+    assert told(chasing, mobile) == []
+    chasing.sandbox.settings(webhooks_automatic=True)
+    chasing.sandbox.refund(credit.credit_id)
+    wait_until(lambda: chasing.handled(credit.credit_id), "the refund is known", 60)
+    swept(chasing)
+    wait_until(lambda: len(told(chasing, mobile)) == 1, "the customer is reminded", 60)

@@ -243,6 +243,33 @@ class ContactSnapshot(Row, table=True):
     body: str = long_text()
 
 
+class CreditSnapshot(Row, table=True):
+    """A customer's credit note, prepayment or overpayment as last read.
+
+    ``remaining`` is a decimal number in its currency: what is not allocated to an invoice.
+    """
+
+    tenant_id: str = Field(primary_key=True)
+    credit_id: str = Field(primary_key=True)
+    kind: str
+    contact_id: str | None = Field(default=None, index=True)
+    currency: str = ""
+    remaining: str = "0"
+    updated_at: datetime | None = maybe_moment()
+    read_at: datetime = moment()
+
+
+class CreditReading(Row, table=True):
+    """How far one of a tenant's lists of credits was read."""
+
+    tenant_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    cursor: datetime = moment()
+    """By the server's own times."""
+    read_at: datetime = moment()
+    """By our clock, when the reading began: what the snapshots say held then."""
+
+
 class Notification(Row, table=True):
     """What one person is owed once. ``key`` is the dedup key and is claimed by inserting it."""
 

@@ -9,13 +9,22 @@ import httpx
 from pydantic import SecretStr
 
 from duebell.errors import BadAnswer, Transient
-from duebell.model import Connection, Contact, Invoice, Organisation, Payment
+from duebell.model import Connection, Contact, Credit, CreditKind, Invoice, Organisation, Payment
 from duebell.xero import queries
 from duebell.xero.answers import CallMade, Sent, call_made, http_date, problem_of
 from duebell.xero.fields import Fields
 from duebell.xero.parse import parse_connections, parse_organisation
+from duebell.xero.parse_credits import CREDIT_LISTS, OPEN
 from duebell.xero.reader import read_json
-from duebell.xero.records import Records, contacts_of, invoices_of, joined, listed, payments_of
+from duebell.xero.records import (
+    Records,
+    contacts_of,
+    credits_of,
+    invoices_of,
+    joined,
+    listed,
+    payments_of,
+)
 from duebell.xero.transfer import USER_AGENT, Answer, Bounds, exchange
 
 Pace = Callable[[], AbstractContextManager[None]]
@@ -110,6 +119,26 @@ class XeroClient:
         query = queries.page_query("UpdatedDateUTC", page, page_size)
         answer = self._ask(f"{ACCOUNTING}/Payments", query, modified_since=modified_since)
         return _unchanged(answer) or payments_of(read_json(answer.body))
+
+    def credit_page(
+        self,
+        kind: CreditKind,
+        page: int,
+        page_size: int = queries.PAGE_SIZE,
+        *,
+        modified_since: datetime | None = None,
+    ) -> Records[Credit]:
+        """One page (from 1) of the customers' open credits of a kind, in the order of their ids.
+
+        With ``modified_since`` it is a page of all that changed, used up and withdrawn ones and suppliers'
+        too, as in ``invoice_page``.
+        """
+        names = CREDIT_LISTS[kind]
+        order = "UpdatedDateUTC" if modified_since else names.id_name
+        more = "" if modified_since else queries.of_type(OPEN, names.customers_type)
+        query = queries.page_query(order, page, page_size, more)
+        answer = self._ask(f"{ACCOUNTING}/{names.plural}", query, modified_since=modified_since)
+        return _unchanged(answer) or credits_of(read_json(answer.body), kind)
 
     def organisation(self) -> Organisation:
         """The organisation behind the tenant, with Xero's own time of the answer."""

@@ -16,6 +16,11 @@ SALES_ONLY = "where=Type%3D%3D%22ACCREC%22"
 """The filter ``Type=="ACCREC"``, escaped, which leaves bills out."""
 
 
+def of_type(status: str, type_: str) -> str:
+    """The filter ``Status=="…" AND Type=="…"``, escaped; both are Xero's words of letters and hyphens."""
+    return f"where=Status%3D%3D%22{status}%22%20AND%20Type%3D%3D%22{type_}%22&"
+
+
 def record_ids(ids: Iterable[str]) -> tuple[str, ...]:
     """The ids in lower case, each once, in their order. Raises ``Permanent`` where one is no UUID."""
     checked = tuple(uuid_of(given) for given in ids)

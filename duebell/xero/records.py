@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Generic, TypeVar, cast
 
 from duebell.errors import BadAnswer
-from duebell.model import Contact, Invoice, Payment
+from duebell.model import Contact, Credit, CreditKind, Invoice, Payment
 from duebell.xero.fields import Fields
 from duebell.xero.parse import parse_contact, parse_invoice
+from duebell.xero.parse_credits import CREDIT_LISTS, parser_of
 from duebell.xero.parse_payments import parse_payment
 from duebell.xero.reader import BadField, compact_json, uuid_of
 
-T = TypeVar("T", Invoice, Contact, Payment)
+T = TypeVar("T", Invoice, Contact, Payment, Credit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Records(Generic[T]):
         return replace(self, good=good, bad=tuple(bad for bad in self.bad if bad.record_id in ids))
 
 
-def record_id(value: Invoice | Contact | Payment) -> str:
+def record_id(value: Invoice | Contact | Payment | Credit) -> str:
     """Xero's id of the record."""
     match value:
         case Invoice():
@@ -73,6 +74,8 @@ def record_id(value: Invoice | Contact | Payment) -> str:
             return value.contact_id
         case Payment():
             return value.payment_id
+        case Credit():
+            return value.credit_id
 
 
 def invoices_of(envelope: object) -> Records[Invoice]:
@@ -88,6 +91,12 @@ def contacts_of(envelope: object) -> Records[Contact]:
 def payments_of(envelope: object) -> Records[Payment]:
     """The payments of an answer. Raises ``BadAnswer`` where it has no list of them."""
     return _records(envelope, "Payments", "PaymentID", parse_payment)
+
+
+def credits_of(envelope: object, kind: CreditKind) -> Records[Credit]:
+    """The credits of a kind in an answer. Raises ``BadAnswer`` where it has no list of them."""
+    names = CREDIT_LISTS[kind]
+    return _records(envelope, names.plural, names.id_name, parser_of(kind))
 
 
 def _records(envelope: object, plural: str, id_key: str, parse: Callable[[object], T]) -> Records[T]:

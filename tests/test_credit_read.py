@@ -1,0 +1,136 @@
+"""The customers' credit that waits in Xero: what is read of it, when, and for how many calls."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from duebell import unallocated
+from duebell.calls import Purpose
+from duebell.ledger import credits
+from duebell.ledger.engine import reading
+from duebell.ledger.inbox import ClaimedEvent
+from duebell.ledger.tables import Audit
+from tests.support_facts import CONTACT, NOW, OTHER_CONTACT, TENANT, numbered, resources_over
+from tests.support_lists import IDS, Polling
+
+CREDIT = "eeeeeeee-2222-4333-8444-555555555555"
+TYPES = {
+    "CreditNotes": "ACCRECCREDIT",
+    "Prepayments": "RECEIVE-PREPAYMENT",
+    "Overpayments": "RECEIVE-OVERPAYMENT",
+}
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def books(ledger: Engine) -> Polling:
+    """A tenant with one customer."""
+    books = Polling(ledger)
+    books.xero.contact()
+    return books
+
+
+def credit(books: Polling, plural: str = "Overpayments", credit_id: str = CREDIT, **fields: Any) -> None:
+    """An overpayment of 50 that waits, or a change of it."""
+    usual: dict[str, Any] = {
+        "Type": TYPES[plural], "Status": "AUTHORISED", "RemainingCredit": 50, "CurrencyCode": "NZD",
+        "Contact": {"ContactID": CONTACT},
+    }  # fmt: skip
+    books.xero.put(plural, **(usual | {IDS[plural]: credit_id} | fields))
+
+
+def reads(books: Polling, **age: float) -> int:
+    """Have it, at most so old."""
+    access = books.access(TENANT, Purpose.LOOK_AGAIN)
+    return unallocated.have(access, since=books.clock.now - timedelta(**age))
+
+
+def waits(books: Polling) -> dict[str, Decimal]:
+    with reading(books.engine) as session:
+        found = credits.balances(session, TENANT, [CONTACT])
+    return dict(found[CONTACT].credit) if found else {}
+
+
+@pytest.mark.parametrize("plural", TYPES)
+def test_what_waits_is_known_after_one_call_a_list(books: Polling, plural: str) -> None:
+    credit(books, plural)
+    credit(books, plural, numbered(1), Type="ACCPAYCREDIT")
+    credit(books, plural, numbered(2), Status="PAID")
+    assert reads(books) == 3
+    assert waits(books) == {"NZD": 50}
+    assert len(books.xero.asked) == 3
+    assert reads(books, minutes=5) == 0
+    assert len(books.xero.asked) == 3
+
+
+def test_after_that_only_what_changed_is_asked_for(books: Polling) -> None:
+    credit(books)
+    reads(books)
+    books.clock.now += timedelta(minutes=30)
+    credit(books, RemainingCredit=0, Status="PAID")
+    asked = len(books.xero.asked)
+    assert reads(books) == 3
+    assert all("if-modified-since" in one.headers for one in books.xero.asked[asked:])
+    assert len(books.xero.asked) == asked + 3
+    assert waits(books) == {}
+
+
+def test_polling_reads_it_once_an_hour_and_all_of_it_once_a_day(books: Polling) -> None:
+    credit(books)
+    for _ in range(4):
+        books.poll(minutes=15)
+    assert len(books.xero.calls("Overpayments")) == 1
+    books.poll(minutes=15)
+    assert len(books.xero.calls("Overpayments")) == 2
+    credit(books, RemainingCredit=0, Status="PAID", updated=None)  # its time stands still
+    books.poll(minutes=60)
+    assert waits(books) == {"NZD": 50}
+    books.clock.now = NOW + DAY
+    books.poll()
+    assert waits(books) == {}
+
+
+def test_a_policy_that_ignores_credit_costs_no_call(books: Polling, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text("[invoice_overdue]\ncredit = 'ignore'\n")
+    books.resources = resources_over(books.engine, books.clock, xero=books.xero, DUEBELL_POLICY=str(file))
+    assert reads(books) == 0
+    assert books.xero.asked == []
+
+
+def test_without_the_scope_of_payments_credit_notes_are_read_alone_and_that_is_written_down_once(
+    ledger: Engine,
+) -> None:
+    books = Polling(ledger, scopes=("accounting.invoices.read",))
+    credit(books)
+    credit(books, "CreditNotes", numbered(1), RemainingCredit=7)
+    assert (reads(books), reads(books, minutes=-1)) == (1, 1)
+    assert waits(books) == {"NZD": 7}
+    with reading(ledger) as session:
+        noted = session.exec(select(Audit).where(Audit.subject_type == "tenant")).all()
+    assert [one.action for one in noted] == ["payments cannot be polled"]
+
+
+def test_the_event_of_a_credit_has_its_list_read_and_no_other(books: Polling) -> None:
+    reads(books)
+    books.clock.now += timedelta(minutes=1)
+    credit(books, "Prepayments")
+    now, asked = books.clock.now, len(books.xero.asked)
+    event = ClaimedEvent(1, 1, "PREPAYMENT", CREDIT, now, 1)
+    assert unallocated.read_changed(books.access(TENANT, Purpose.EVENTS), [event]) == 1
+    assert [one.url.path.rsplit("/", 1)[-1] for one in books.xero.asked[asked:]] == ["Prepayments"]
+    assert waits(books) == {"NZD": 50}
+
+
+def test_currencies_stand_apart_and_what_was_merged_counts_for_who_is_left(books: Polling) -> None:
+    credit(books)
+    credit(books, "Prepayments", numbered(1), CurrencyCode="AUD", RemainingCredit=3)
+    credit(books, "CreditNotes", numbered(2), Contact={"ContactID": OTHER_CONTACT}, RemainingCredit=4)
+    books.xero.contact(OTHER_CONTACT, ContactStatus="ARCHIVED", MergedToContactID=CONTACT)
+    books.poll()
+    assert waits(books) == {"NZD": 54, "AUD": 3}
