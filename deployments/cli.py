@@ -204,11 +204,12 @@ def resend(
     why: Annotated[str, typer.Option("--why", help="for the audit trail")],
     kind: Annotated[str, typer.Option("--kind", help="invoice_issued or payment_received")] = INVOICE_ISSUED,
     payment: Annotated[str | None, typer.Option("--payment", help="which payment, by its id")] = None,
+    to: Annotated[str, typer.Option("--to", help="a contact person instead, by their email address")] = "",
 ) -> None:
     """Send the message about an invoice, or a payment of it, once more, because you want it."""
     with opened() as resources:
         read_first(resources, invoice)
-        planned = plan_resend(resources, invoice, by=by_whom(), why=why, kind=kind, payment_id=payment)
+        planned = plan_resend(resources, invoice, by=by_whom(), why=why, kind=kind, payment_id=payment, to=to)
         if planned.state == "planned":
             say(f"It is planned as {planned.key} and goes out within seconds while `duebell up` runs.")
         else:

@@ -21,7 +21,13 @@ from duebell.states import WAITING, NotificationState
 CONTACT_CHANGED = "contact_changed"
 ACTOR = CONTACT_CHANGED
 
-OF_THE_CONTACT = (Reason.NO_CONTACT, Reason.CONTACT_CLOSED, Reason.NO_PHONE, Reason.NUMBER_INVALID)
+OF_THE_CONTACT = (
+    Reason.NO_CONTACT,
+    Reason.CONTACT_CLOSED,
+    Reason.NO_PHONE,
+    Reason.NO_EMAIL,
+    Reason.NUMBER_INVALID,
+)
 """The reasons for leaving somebody out that a change of the contact may cure."""
 
 CURED_WITHIN = timedelta(days=30)

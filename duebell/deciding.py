@@ -1,16 +1,19 @@
 """The verdict on one notification of any kind: the facts that it rests on, handed to its rule."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from duebell.deciding_overdue import decide_overdue, reminders_of
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, is_contact
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, is_contact, person_of
 from duebell.known import Known
 from duebell.ledger.tables import Notification
+from duebell.persons import addressee, persons_of
 from duebell.policy import Circumstances, Reason, Skip, Verdict, on_invoice_issued, on_payment_received
 from duebell.policy_file import Policy
+from duebell.policy_sections import MessagePolicy
+from duebell.policy_shapes import Channel
 from duebell.reaching import EMAIL, SMS
 from duebell.routing import route_of, routed
 from duebell.rules import NO_RULE, Route
@@ -32,16 +35,31 @@ class Rules:
 def subjects_of(kind: str, known: Known, rules: Rules, now: datetime) -> tuple[Subject, ...]:
     """What there is to tell of a kind about one invoice."""
     if kind == PAYMENT_RECEIVED:
-        return tuple(Subject(kind, one.subject_id) for one in known.payments)
-    if kind == INVOICE_OVERDUE:
-        return reminders_of(known, rules.policy.for_tenant(known.tenant.tenant_id), now)
-    return (Subject(kind, known.read.invoice.invoice_id),)
+        found = tuple(Subject(kind, one.subject_id) for one in known.payments)
+    elif kind == INVOICE_OVERDUE:
+        found = reminders_of(known, rules.policy.for_tenant(known.tenant.tenant_id), now)
+    else:
+        found = (Subject(kind, known.read.invoice.invoice_id),)
+    return (*found, *(further for one in found for further in _to_persons(one, known, rules)))
+
+
+def _to_persons(subject: Subject, known: Known, rules: Rules) -> Iterator[Subject]:
+    """The same for the further persons at the customer, where such a message may go by email."""
+    persons = () if subject.team else persons_of(known.contact)
+    if persons and EMAIL in rules.channels:
+        section = _section(subject, known, rules.policy.for_tenant(known.tenant.tenant_id))
+        if section.contact_persons and Channel.EMAIL in section.channels:
+            yield from (replace(subject, person=person) for person in persons)
+
+
+def _section(subject: Subject, known: Known, policy: Policy) -> MessagePolicy:
+    return routed(policy, subject.kind, route_for(subject, known, policy)).of_kind(subject.kind)
 
 
 def subject_of(row: Notification) -> Subject:
     """What a notification that stands is about."""
     team = "" if is_contact(row.recipient) else row.recipient
-    return Subject(row.kind, row.subject_id, row.step, team)
+    return Subject(row.kind, row.subject_id, row.step, team, person_of(row.recipient))
 
 
 def route_for(subject: Subject, known: Known, policy: Policy) -> Route:
@@ -62,12 +80,12 @@ def decide(
     failed: Collection[str] = (),
     own: Collection[int | None] = (),
 ) -> Verdict:
-    """Whether somebody is told now. ``forced``: a person wants it said, however old it is.
-
-    ``failed`` are the channels by which it was tried in vain; ``own`` the ids under which its message stands.
-    """
+    """Whether somebody is told now. ``forced``: a person wants it said, however old. ``failed``: the channels
+    by which it was tried in vain. ``own``: the ids under which its message stands."""
     policy = rules.policy.for_tenant(known.tenant.tenant_id)
-    route = route_for(subject, known, policy)
+    route, contact = route_for(subject, known, policy), addressee(known.contact, subject.person)
+    if subject.person and (contact is None or not policy.of_kind(subject.kind).contact_persons):
+        return Skip(Reason.PERSON_LEFT_OUT)
     about = Circumstances(
         policy=routed(policy, subject.kind, route),
         sending=lower(rules.ceiling, Sending(known.tenant.sending)),
@@ -78,9 +96,14 @@ def decide(
         known_before_connecting=_known_before(subject, known) and not forced,
         forced=forced,
         refusals=known.refusals,
-        channels=rules.channels.difference(failed),
+        channels=_channels(subject, rules).difference(failed),
     )
-    return _unless_silenced(Case(subject, known, about, route, frozenset(own)))
+    return _unless_silenced(Case(subject, replace(known, contact=contact), about, route, frozenset(own)))
+
+
+def _channels(subject: Subject, rules: Rules) -> frozenset[str]:
+    """A further person has no number in Xero."""
+    return rules.channels & {EMAIL} if subject.person else rules.channels
 
 
 def decide_again(

@@ -58,12 +58,13 @@ def _customers_chase(case: Case) -> Chase:
     known, invoice = case.known, case.known.read.invoice
     earlier = [one for one in known.reminders if one.notification_id not in case.own and one.contact_id]
     address = _address_of(known, case.about) if earlier else ""
+    told = known.contact_id, case.subject.person
     return Chase(
         case.subject.step,
         case.route,
         credit=known.balance.credit_in(invoice.currency),
         due=known.balance.due_with(invoice, known.today(case.about.now)),
-        customer_reminded_at=tuple(one.at for one in earlier if one.contact_id == known.contact_id),
+        customer_reminded_at=tuple(one.at for one in earlier if (one.contact_id, one.person) == told),
         address_reminded_at=tuple(one.at for one in earlier if one.address == address),
     )
 

@@ -112,4 +112,5 @@ def _candidate(subject: Subject, known: Known, policy: Policy) -> Candidate:
     """A stage that the policy has no more is said by nobody, so any will do for it."""
     stage = stage_of(subject.step, policy.invoice_overdue) or LADDER[0]
     customer = known.contact_id or known.read.invoice.invoice_id
-    return Candidate(customer, known.read.invoice, stage, route_for(subject, known, policy))
+    reader = f"{customer}/{subject.person}"
+    return Candidate(reader, known.read.invoice, stage, route_for(subject, known, policy))

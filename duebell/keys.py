@@ -4,16 +4,40 @@ No phone number, no channel, no text and no time of day goes in, so that a chang
 order or a better wording never tells a person twice.
 """
 
+import hashlib
+
 from duebell.errors import Permanent
 
 INVOICE_ISSUED = "invoice_issued"
 PAYMENT_RECEIVED = "payment_received"
 INVOICE_OVERDUE = "invoice_overdue"
 
+OF_HASH = 16
+"""Digits of the hash by which a person is known: no two of any customer's few will ever share them."""
+
 
 def contact_recipient(contact_id: str) -> str:
     """The recipient part for a customer."""
     return f"contact:{contact_id}"
+
+
+def person_recipient(contact_id: str, person: str) -> str:
+    """The recipient part for a further person at a customer, who is known by ``address_hash``."""
+    return f"{contact_recipient(contact_id)}/{person}"
+
+
+def person_of(recipient: str) -> str:
+    """The hash in a recipient part, where it is a further person's; else nothing."""
+    return recipient.partition("/")[2] if is_contact(recipient) else ""
+
+
+def address_hash(address: str) -> str:
+    """What stands for an email address in a key: the same however its capitals are typed.
+
+    By the letter of RFC 5321 (2.4) capitals before the @ may matter; where they do, one person is told and
+    the other is not, and nowhere is a person told twice.
+    """
+    return hashlib.sha256(address.strip().casefold().encode()).hexdigest()[:OF_HASH]
 
 
 def is_contact(recipient: str) -> bool:

@@ -15,6 +15,7 @@ from duebell.ledger.reminders import Reminder
 from duebell.ledger.snapshots import ReadContact, ReadInvoice
 from duebell.ledger.tables import Tenant
 from duebell.model import Contact, InvoicePayment
+from duebell.persons import persons_of
 from duebell.phone import PhoneFound, best_mobile
 from duebell.policy_file import Policy
 from duebell.reaching import EMAIL, SMS
@@ -127,7 +128,7 @@ def with_reminders(
 
 def _refusals(session: Session, contacts: Iterable[Contact], country: str) -> dict[str, str]:
     everyone = list(contacts)
-    emails = [one.email for one in everyone if one.email]
+    emails = [address for one in everyone for address in _emails(one)]
     return {
         **preferences.refusals(session, _numbers(everyone, country), SMS),
         **preferences.refusals(session, emails, EMAIL),
@@ -137,7 +138,12 @@ def _refusals(session: Session, contacts: Iterable[Contact], country: str) -> di
 def _addresses(one: Known) -> list[str]:
     if one.contact is None:
         return []
-    return [*_numbers([one.contact], one.tenant.country), *filter(None, [one.contact.email])]
+    return [*_numbers([one.contact], one.tenant.country), *_emails(one.contact)]
+
+
+def _emails(contact: Contact) -> list[str]:
+    """The contact's address and those of the persons who are told beside it."""
+    return [*filter(None, [contact.email]), *(one.email.strip() for one in persons_of(contact).values())]
 
 
 def _numbers(contacts: Iterable[Contact], country: str) -> list[str]:

@@ -38,7 +38,7 @@ def write_text(
     telling = telling_of(told, policy, book.now)
     source = _source_of(telling)
     if leg.rendered_from != source:
-        if not telling.subject.team and telling.first.contact is None:
+        if not telling.subject.team and telling.contact is None:
             raise Permanent(f"notification {notification_id} has no contact to write to")
         _say(leg, words_of(templates, telling, leg.channel))
         leg.rendered_from = source

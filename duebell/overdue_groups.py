@@ -10,7 +10,9 @@ from duebell.rules import NO_RULE, Route
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A reminder that may go out now. ``customer`` is the contact's id, merges resolved."""
+    """A reminder that may go out now. ``customer`` is whom it tells: the contact's id, merges resolved, with
+    the hash of a further person.
+    """
 
     customer: str
     invoice: Invoice

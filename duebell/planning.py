@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from duebell.deciding import Rules, Subject, decide, subject_of
 from duebell.grouping import groups_of
-from duebell.keys import INVOICE_OVERDUE, contact_recipient, dedup_key
+from duebell.keys import INVOICE_OVERDUE, contact_recipient, dedup_key, person_recipient
 from duebell.known import Known
 from duebell.ledger import groups, notifications, snapshots
 from duebell.ledger.notifications import Owed
@@ -95,9 +95,8 @@ def _owed(one: Prospect) -> Owed:
 
 
 def owed_for(tenant_id: str, subject: Subject, known: Known, standing: Notification | None = None) -> Owed:
-    """Who is owed a piece of news: the invoice's contact, once, under the key that may stand already."""
-    recipient = subject.team or contact_recipient(known.contact_id or "none")
-    recipient = standing.recipient if standing else recipient
+    """Who is owed a piece of news: each person once, under the key that may stand already."""
+    recipient = standing.recipient if standing else _recipient(subject, known)
     key = dedup_key(tenant_id, subject.kind, subject.subject_id, recipient, step=subject.step)
     return Owed(
         standing.key if standing else key,
@@ -109,6 +108,13 @@ def owed_for(tenant_id: str, subject: Subject, known: Known, standing: Notificat
         known.contact_id,
         subject.step,
     )
+
+
+def _recipient(subject: Subject, known: Known) -> str:
+    contact_id = known.contact_id or "none"
+    if subject.person:
+        return person_recipient(contact_id, subject.person)
+    return subject.team or contact_recipient(contact_id)
 
 
 def owed_again(row: Notification) -> Owed:

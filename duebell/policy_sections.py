@@ -65,11 +65,13 @@ class WindowPolicy(Section):
 class MessagePolicy(WindowPolicy):
     """What every kind of message has.
 
+    ``contact_persons``: further persons at the customer are told too, where email is among the channels.
     ``fall_back_unknown``: the next way also takes a message of which nobody can tell whether it went out.
     """
 
     enabled: StrictBool = True
     channels: Channels = (Channel.SMS,)
+    contact_persons: StrictBool = True
     fall_back: FallBack = FallBack.NEXT_DAY
     fall_back_unknown: StrictBool = False
 

@@ -25,6 +25,7 @@ from duebell.reporting import in_words
 from duebell.resources import Resources
 from duebell.rules import Route
 from duebell.segments import segments
+from duebell.subjects import Subject
 from duebell.sweeping import look
 from duebell.telling import rules_of
 from duebell.wording import Told
@@ -95,7 +96,7 @@ def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy) 
         subject.kind,
         tuple(one.known.read.invoice.number for one in members),
         subject.step.partition("@")[0],
-        f"{subject.team or 'customer'} {redact(way.address)}" if way else subject.team or "customer",
+        f"{_whom(subject)} {redact(way.address)}" if way else _whom(subject),
         way.channel if way else "",
         "template problem" if why_not else state,
         why_not or reason,
@@ -104,6 +105,10 @@ def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy) 
         segments(text).parts if way and way.channel != EMAIL else 0,
         text,
     )
+
+
+def _whom(subject: Subject) -> str:
+    return subject.team or ("contact person" if subject.person else "customer")
 
 
 def _state(one: Prospect) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """What is owed about some invoices, and how it is decided now: read and decided, nothing written."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -94,7 +94,7 @@ class _Outlook:
         """
         for invoice_id in sorted(self._known):
             for subject in self._subjects(self._known[invoice_id]):
-                if subject not in self._resent:
+                if subject not in self._resent and self._is_in_time(subject):
                     yield self._first(subject, self._known[invoice_id])
 
     def resends(self) -> Iterator[Prospect]:
@@ -107,19 +107,25 @@ class _Outlook:
     def _subjects(self, known: Known) -> Sequence[Subject]:
         """What there is to tell, and what waits of it although there is nothing to tell any more."""
         asked, invoice_id = self._asked, known.read.invoice.invoice_id
-        if asked.kind != INVOICE_OVERDUE:
-            return subjects_of(asked.kind, known, self._rules, self._now)
         waiting = [
             subject_of(row)
             for row in self._standing
             if row.invoice_id == invoice_id and row.generation == 0 and S(row.state) in WAITING
         ]
-        if invoice_id not in asked.invoice_ids:
+        is_ladder = asked.kind == INVOICE_OVERDUE
+        if is_ladder and invoice_id not in asked.invoice_ids:
             return waiting
         today = subjects_of(asked.kind, known, self._rules, self._now)
-        return tuple(
-            dict.fromkeys([*(one for one in today if asked.begins or one in self._firsts), *waiting])
-        )
+        begun = (one for one in today if asked.begins or not is_ladder or one in self._firsts)
+        return tuple(dict.fromkeys([*begun, *waiting]))
+
+    def _is_in_time(self, subject: Subject) -> bool:
+        """Whether it is news for this person: who is added later does not hear of what was told before."""
+        row = self._firsts.get(subject)
+        if not subject.person or (row is not None and S(row.state) is not S.SKIPPED):
+            return True
+        customers = self._firsts.get(replace(subject, person=""))
+        return customers is None or _may_change(customers)
 
     def _first(self, subject: Subject, known: Known) -> Prospect:
         row = self._firsts.get(subject)

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NO_PHONE = "no_phone"
     NO_EMAIL = "no_email"
     NO_WAY = "no_way"
+    PERSON_LEFT_OUT = "person_left_out"
     OPTED_OUT = "opted_out"
     NUMBER_INVALID = "number_invalid"
     IN_REVIEW = "in_review"
@@ -64,6 +65,8 @@ IN_WORDS: dict[Reason, str] = {
     Reason.NO_PHONE: "the contact has no usable mobile number",
     Reason.NO_EMAIL: "the contact has no usable email address",
     Reason.NO_WAY: "none of the policy's channels can be used; for email, EMAIL_FROM must be set",
+    Reason.PERSON_LEFT_OUT: "Xero no longer says that the person is to be included in emails, or the "
+    "policy's contact_persons is false",
     Reason.OPTED_OUT: "the person asked for no more messages",
     Reason.NUMBER_INVALID: "the number or address turned out to be unusable; change it in Xero",
     Reason.IN_REVIEW: "the organisation is in review and sends nothing: run `duebell go-live`",

@@ -9,7 +9,7 @@ from duebell.audit import Entry
 from duebell.calls import Purpose
 from duebell.deciding import RULES
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_ISSUED
+from duebell.keys import INVOICE_ISSUED, address_hash, is_contact, person_of
 from duebell.known import known_of
 from duebell.ledger import notifications, snapshots
 from duebell.ledger.tables import InvoiceSnapshot, Notification
@@ -45,10 +45,12 @@ def resend(
     why: str,
     kind: str = INVOICE_ISSUED,
     payment_id: str | None = None,
+    to: str = "",
 ) -> Resend:
     """Plan one more message of a kind about an invoice, named by its number or id.
 
-    ``payment_id`` says which of several payments is meant. Raises ``Permanent`` where no such invoice is
+    ``payment_id`` says which of several payments is meant; ``to`` is the email address of a further person at
+    the customer, who is meant in the customer's place. Raises ``Permanent`` where no such invoice is
     known, where number or kind name several things, or where a message about it is on its way or still
     waits: a second one beside it would tell the person twice.
     """
@@ -58,7 +60,7 @@ def resend(
     with writing(resources.engine, now) as book:
         snapshot = _find(book, wanted)
         snapshots.hold(book.session, snapshot.tenant_id, [snapshot.invoice_id])
-        about = _About(book, snapshot, kind, payment_id)
+        about = _About(book, snapshot, kind, payment_id, address_hash(to) if to else "")
         row = _first(about, resources, by) or _again(about, resources, by, why)
         book.audit(
             Entry(by, "re-send asked for", "notification", row.key, row.tenant_id, details={"why": why})
@@ -101,11 +103,17 @@ class _About:
     snapshot: InvoiceSnapshot
     kind: str
     payment_id: str | None
+    person: str
+
+    def is_meant(self, row: Notification) -> bool:
+        """Whether it is for the customer, or for the further person who is meant."""
+        return is_contact(row.recipient) and person_of(row.recipient) == self.person
 
     def rows(self) -> list[Notification]:
         """The notifications of one subject, oldest first. Raises ``Permanent`` where there are several."""
         tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
         rows = notifications.of_invoices(self.book.session, tenant_id, self.kind, [invoice_id])
+        rows = [row for row in rows if self.is_meant(row)]
         if self.payment_id is not None:
             rows = [row for row in rows if row.subject_id == self.payment_id]
         if len({(row.subject_id, row.step, row.recipient) for row in rows}) > 1:
@@ -122,9 +130,11 @@ def _first(about: _About, resources: Resources, by: str) -> Notification | None:
     rows = plan_kind(
         about.book, snapshot.tenant_id, about.kind, [snapshot.invoice_id], rules, actor=by, flow_run_id=None
     )
-    if not rows:
-        raise Permanent(f"there is nothing of kind {about.kind} to say about this invoice")
-    return next((row for row in rows if S(row.state) not in ENDED), None)
+    meant = [row for row in rows if about.is_meant(row)]
+    if not meant:
+        whom = "this person" if about.person else "the customer"
+        raise Permanent(f"there is nothing of kind {about.kind} to say to {whom} about this invoice")
+    return next((row for row in meant if S(row.state) not in ENDED), None)
 
 
 def _again(about: _About, resources: Resources, by: str, why: str) -> Notification:

@@ -12,13 +12,15 @@ class Subject:
     """What a notification is about and whom it is for.
 
     ``subject_id`` is the invoice's id, or that of a payment of it; ``step`` is a stage of the ladder with its
-    due date; ``team`` is empty for the customer, else the key's recipient, such as ``team:accounts``.
+    due date; ``team`` is empty for the customer, else the key's recipient, such as ``team:accounts``;
+    ``person`` is the hash that stands in the key for a further person at the customer.
     """
 
     kind: str
     subject_id: str
     step: str = ""
     team: str = ""
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)

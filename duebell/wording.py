@@ -17,7 +17,7 @@ def values_for(telling: Telling) -> dict[str, object]:
     ``locale`` is that of the message's language in the country where it is read.
     """
     first, kind = telling.first, telling.subject.kind
-    contact = None if telling.subject.team else first.contact
+    contact = None if telling.subject.team else telling.contact
     words = TEAMS_VALUES if telling.subject.team else VALUES
     if (contact is None and not telling.subject.team) or kind not in words:
         raise Permanent(f"there is nobody to tell of {kind}, or no such kind")

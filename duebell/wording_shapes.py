@@ -5,7 +5,8 @@ from datetime import date
 
 from duebell.known import Known
 from duebell.languages import ENGLISH, locale_for
-from duebell.model import Invoice
+from duebell.model import Contact, Invoice
+from duebell.persons import addressee
 from duebell.policy_file import Policy
 from duebell.routing import country_of
 from duebell.rules import Route
@@ -58,6 +59,11 @@ class Telling:
     def first(self) -> Known:
         """What is known of its invoice."""
         return self.told[0].known
+
+    @property
+    def contact(self) -> Contact | None:
+        """Who reads it: the customer, or a further person there with their own name."""
+        return addressee(self.first.contact, self.subject.person)
 
 
 def of_invoice(invoice: Invoice) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """A business whose reminders are told: its ledger, a clock that is moved, and a provider that remembers."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -55,12 +56,16 @@ def at(day: date, hour: int = 10, minute: int = 0) -> datetime:
 
 @dataclass
 class Phones:
-    """Twilio, which takes every message and remembers to whom it went and what it said."""
+    """Twilio, which takes every message or email and remembers to whom it went and what it said."""
 
     heard: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     answer: int = 201
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/Emails":
+            email = json.loads(request.content)
+            self.heard.append((email["to"][0]["address"], email["content"]["text"]))
+            return httpx.Response(202, json={"operationId": f"comms_operation_{len(self.heard):026}"})
         form = parse_qs(request.content.decode())
         if self.answer != 201:
             return httpx.Response(self.answer, json={"code": 20429, "message": "too many", "status": 429})
@@ -169,11 +174,14 @@ def _what(row: Notification) -> str:
     return stage if row.recipient.startswith("contact:") else f"{row.recipient} {stage}"
 
 
-def office_over(engine: Engine, folder: Path, now: datetime, text: str | None = None) -> Office:
+def office_over(
+    engine: Engine, folder: Path, now: datetime, text: str | None = None, *, email_from: str = ""
+) -> Office:
     """The business over this ledger, at this moment."""
     clock, phones = Hand(now), Phones()
     (folder / "policy.toml").write_text(text or policy_text())
-    resources = resources_over(engine, clock, twilio=phones, DUEBELL_POLICY=str(folder / "policy.toml"))
+    file = str(folder / "policy.toml")
+    resources = resources_over(engine, clock, twilio=phones, DUEBELL_POLICY=file, EMAIL_FROM=email_from)
     return Office(resources, clock, phones)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import case
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, or_, select
 
-from duebell.keys import INVOICE_OVERDUE, team_recipient
+from duebell.keys import INVOICE_OVERDUE, is_contact, person_of
 from duebell.ledger.tables import Attempt, Notification
 from duebell.states import AttemptState
 
@@ -22,23 +21,23 @@ HEARD = [
 class Reminder:
     """A reminder that somebody may have had. ``contact_id`` is empty for one to a team.
 
-    ``notification_id`` is the one in whose message it was told.
+    ``notification_id`` is the one in whose message it was told; ``person`` is the hash of a further person at
+    the contact, empty for the contact.
     """
 
     notification_id: int
     at: datetime
     address: str = field(repr=False)
     contact_id: str
+    person: str = ""
 
 
 def since(
     session: Session, tenant_id: str, moment: datetime, contacts: Collection[str], addresses: Collection[str]
 ) -> tuple[Reminder, ...]:
     """The reminders from ``moment`` on to these contacts, and to these addresses whoever shares them."""
-    is_teams = col(Notification.recipient).startswith(team_recipient(""))
-    whom = case((is_teams, ""), else_=func.coalesce(col(Notification.contact_id), ""))
     rows = session.exec(
-        select(Attempt.notification_id, Attempt.started_at, Attempt.address, whom)
+        select(Attempt.notification_id, Attempt.started_at, Attempt.address, Notification)
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .where(
             Notification.tenant_id == tenant_id,
@@ -48,4 +47,13 @@ def since(
             or_(col(Notification.contact_id).in_(contacts), col(Attempt.address).in_(addresses)),
         )
     ).all()
-    return tuple(Reminder(led_by, at, address, contact_id) for led_by, at, address, contact_id in rows)
+    return tuple(
+        Reminder(
+            led_by,
+            at,
+            address,
+            (row.contact_id or "") if is_contact(row.recipient) else "",
+            person_of(row.recipient),
+        )
+        for led_by, at, address, row in rows
+    )
