@@ -11,8 +11,8 @@ from rich.text import Text
 
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
+from deployments import policy_command, reminders_held
 from deployments import preview as preview_command
-from deployments import reminders_held
 from deployments import up as up_command
 from deployments.live import show_before_live
 from deployments.terminal import complain, make_console
@@ -29,6 +29,7 @@ from duebell.settings import load
 from duebell.testing_message import send_test as send_test_message
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(policy_command.app, name="policy")
 
 
 def say(text: str | Text) -> None:

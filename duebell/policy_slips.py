@@ -62,18 +62,18 @@ def report(slips: Iterable[Slip], text: str, name: str, policy: type[Section]) -
         slip for slip in every if slip.place in lines or slip.of_all() is slip or slip.of_all() not in every
     }
     told = sorted(
-        (_line(slip.place, lines), f"{_named(slip.place, lines, policy)} {slip.words}") for slip in own
+        (line_of(slip.place, lines), f"{named(slip.place, lines, policy)} {slip.words}") for slip in own
     )
     said = "\n".join(f"- {name} line {line}: {words}" for line, words in told)
     return f"The policy is not as it must be:\n{said}"
 
 
-def _line(place: Place, lines: Mapping[Place, int]) -> int:
+def line_of(place: Place, lines: Mapping[Place, int]) -> int:
     """The line of the key, else of what it would stand in, else the first."""
     return next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 1)
 
 
-def _named(place: Place, lines: Mapping[Place, int], policy: type[Section]) -> str:
+def named(place: Place, lines: Mapping[Place, int], policy: type[Section]) -> str:
     """The section as it is written, and the key in it."""
     end = _end_of_section(place, policy)
     keys = ".".join(_written(part) for part in place[:end] if isinstance(part, str))

@@ -10,14 +10,17 @@ from duebell.model import Contact
 from duebell.phone import PhoneFound, best_mobile
 from duebell.policy_file import Policy
 from duebell.policy_shapes import Kind
-from duebell.rules import NO_RULE, Route, decide_route, facts_of
+from duebell.rules import NO_RULE, Facts, Route, decide_route, facts_of
 
 
 def route_of(kind: str, subject_id: str, step: str, known: Known, policy: Policy) -> Route:
     """What the first rule that matches says of a message to the customer."""
-    if not policy.rules:
-        return NO_RULE
-    facts = facts_of(
+    return decide_route(facts_for(kind, subject_id, step, known), policy.rules) if policy.rules else NO_RULE
+
+
+def facts_for(kind: str, subject_id: str, step: str, known: Known) -> Facts:
+    """What the rules can ask about a message to the customer."""
+    return facts_of(
         Kind(kind),
         known.read.invoice,
         known.contact,
@@ -25,7 +28,6 @@ def route_of(kind: str, subject_id: str, step: str, known: Known, policy: Policy
         stage=read_step(step)[0] if step else "",
         paid=_paid(kind, subject_id, known),
     )
-    return decide_route(facts, policy.rules)
 
 
 def routed(policy: Policy, kind: str, route: Route) -> Policy:

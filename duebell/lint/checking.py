@@ -1,0 +1,168 @@
+"""``duebell policy check``: all that the lint looks at, over the books of the ledger where there is one."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from duebell.keys import INVOICE_OVERDUE
+from duebell.known import Known
+from duebell.ledger.tables import Tenant
+from duebell.lint import books
+from duebell.lint.books import Vocabulary
+from duebell.lint.findings import Grade, LintFinding, Remark, findings_of, hint
+from duebell.lint.hours import of_hours
+from duebell.lint.made_up import made_up
+from duebell.lint.names import Met, of_currencies, of_rules, of_teams, of_words
+from duebell.lint.rule_order import swallowed
+from duebell.lint.saying import Saying, as_variant
+from duebell.lint.tellings import Sample, samples
+from duebell.lint.template_files import kinds_of, of_files
+from duebell.policy_file import Policy
+from duebell.policy_slips import Slip
+from duebell.routing import facts_for
+from duebell.toml_lines import Place, lines_of
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found, by file and line, and over how many invoices and messages."""
+
+    findings: tuple[LintFinding, ...]
+    invoices: int
+    messages: int
+
+    def graded(self, grade: Grade) -> int:
+        """How many findings are of this grade."""
+        return sum(one.grade is grade for one in self.findings)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the books of those have who share a policy; ``prefix`` is where theirs stands in the file."""
+
+    policy: Policy
+    prefix: Place
+    met: Met = field(default_factory=Met)
+    known: Vocabulary = field(default_factory=Vocabulary)
+
+
+def check(
+    text: str, file: str, policy: Policy, folder: Path, engine: Engine | None, now: datetime
+) -> Checked:
+    """Everything there is to find about a policy that was read from ``text``, and about its templates.
+
+    ``file`` is how findings call the policy; the templates are called by their places in their ``folder``.
+    Without a ledger (``engine``) it goes by invented invoices alone.
+    """
+    one = _Check(policy, Saying(folder), now)
+    if engine is not None:
+        one.read(engine)
+    one.invent()
+    own = findings_of(one.remarks(lines_of(text)), text, file)
+    found = [*own, *of_files(folder, policy), *one.saying.findings()]
+    return Checked(tuple(sorted(_each_once(found))), one.invoices, one.saying.said)
+
+
+def _each_once(found: Iterable[LintFinding]) -> Iterator[LintFinding]:
+    """A template that is refused unread is refused with every message too."""
+    at: dict[tuple[str, int], list[str]] = {}
+    for one in found:
+        earlier = at.setdefault((one.file, one.line), [])
+        if not any(one.said.startswith(said) for said in earlier):
+            earlier.append(one.said)
+            yield one
+
+
+class _Check:
+    def __init__(self, policy: Policy, saying: Saying, now: datetime) -> None:
+        self._policy = policy
+        self.saying = saying
+        self._now = now
+        self._seen: dict[Place, _Seen] = {(): _Seen(policy, ())}
+        for tenant_id, own in policy.tenants.items():
+            self._seen["tenant", tenant_id] = _Seen(own, ("tenant", tenant_id))
+        self._organisations: list[Tenant] = []
+        self._variants: set[tuple[Place, int]] = set()
+        self.invoices = 0
+
+    def read(self, engine: Engine) -> None:
+        """Say what could be said of everything in the books."""
+        self._organisations = list(books.organisations(engine))
+        for tenant in self._organisations:
+            seen = self._of(tenant)
+            for contact in books.contacts(engine, tenant.tenant_id):
+                seen.known.add_contact(contact)
+            for theirs in books.customers(engine, tenant.tenant_id):
+                self.invoices += len(theirs)
+                for one in theirs:
+                    seen.known.add_invoice(one.read.invoice)
+                self._say_all(theirs, seen)
+
+    def _say_all(self, theirs: Sequence[Known], seen: _Seen) -> None:
+        """Each message of a customer's once, though several stages may have it."""
+        said: set[object] = set()
+        for sample in samples(theirs, seen.policy, "", self._now):
+            self._met(sample, seen)
+            if sample.mark not in said:
+                said.add(sample.mark)
+                self.saying.say(sample, seen.policy, measured=True)
+
+    def _of(self, tenant: Tenant) -> _Seen:
+        return self._seen.get(("tenant", tenant.tenant_id), self._seen[()])
+
+    def _met(self, sample: Sample, seen: _Seen) -> None:
+        telling = sample.telling
+        if not telling.subject.team and len(telling.told) == 1:
+            subject = telling.subject
+            facts = facts_for(subject.kind, subject.subject_id, subject.step, telling.first)
+            seen.met.count(facts, seen.policy)
+            self._variants.add((seen.prefix, telling.route.place))
+
+    def invent(self) -> None:
+        """Say what could be said of the invented invoices, and each rule's variant that nothing has met."""
+        for seen in self._seen.values():
+            organisation = next((one for one in self._organisations if self._of(one) is seen), None)
+            for what, theirs in made_up(self._now, *([organisation] if organisation else [])):
+                plain = seen.policy.model_copy(update={"rules": ()})
+                for sample in samples(theirs, plain, what, self._now):
+                    self.saying.say(sample, seen.policy, measured=not self.invoices)
+            self._invent_variants(seen)
+
+    def _invent_variants(self, seen: _Seen) -> None:
+        """By the invoice that has every field: which of them its rule demands, nobody knows."""
+        _, whole = next(made_up(self._now))
+        for place, rule in enumerate(seen.policy.rules, start=1):
+            if rule.then.template is None or (seen.prefix, place) in self._variants:
+                continue
+            plain = seen.policy.model_copy(update={"rules": ()})
+            for sample in samples(whole, plain, "an invented invoice", self._now):
+                subject, stages = sample.telling.subject, rule.when.stage
+                of_stage = subject.kind != INVOICE_OVERDUE or not stages or _stage(sample) in stages
+                if subject.kind in kinds_of(rule) and of_stage and not subject.team:
+                    self.saying.say(as_variant(sample, place, seen.policy), seen.policy, measured=False)
+
+    def remarks(self, lines: dict[Place, int]) -> Iterator[Remark]:
+        """What there is to say about the policy itself."""
+        for seen in self._seen.values():
+            found = [
+                *of_hours(seen.policy),
+                *swallowed(seen.policy.rules),
+                *of_teams(seen.policy, lines, seen.prefix),
+                *of_currencies(seen.policy),
+                *of_rules(seen.policy, seen.met),
+                *(of_words(seen.policy, seen.known) if seen.met.facts else ()),
+            ]
+            for one in found:
+                yield replace(one, slip=Slip((*seen.prefix, *one.slip.place), one.slip.words))
+        known = {one.tenant_id for one in self._organisations}
+        for tenant_id in self._policy.tenants if known else ():
+            if tenant_id not in known:
+                words = "is no organisation that is connected. `duebell doctor` lists those that are"
+                yield hint(("tenant", tenant_id), words)
+
+
+def _stage(sample: Sample) -> str:
+    return sample.telling.subject.step.partition("@")[0]

@@ -1,0 +1,108 @@
+"""Names in the policy: that nobody has, that nobody uses, and rules that nothing in the books meets."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from babel import Locale
+from phonenumbers import SUPPORTED_REGIONS
+
+from duebell.countries import region_of
+from duebell.lint.books import Vocabulary
+from duebell.lint.findings import Remark, hint
+from duebell.policy_file import Policy
+from duebell.policy_rules import RuleWhen
+from duebell.rules import Facts, decide_route
+from duebell.setting_shapes import did_you_mean
+from duebell.toml_lines import Place
+
+AS_SHIPPED = "No reminders"
+"""The group of ``never_groups`` that nobody needs to have."""
+
+
+@dataclass(slots=True)
+class Met:
+    """How often each rule of a policy, counted from 1, decided about a message of the books, or would."""
+
+    facts: int = 0
+    decided: dict[int, int] = field(default_factory=dict[int, int])
+    matched: set[int] = field(default_factory=set[int])
+
+    def count(self, facts: Facts, policy: Policy) -> None:
+        """Ask the rules about one message."""
+        self.facts += 1
+        place = decide_route(facts, policy.rules).place
+        self.decided[place] = self.decided.get(place, 0) + 1
+        for number, rule in enumerate(policy.rules, start=1):
+            if number not in self.matched and decide_route(facts, [rule]).place:
+                self.matched.add(number)
+
+
+def of_teams(policy: Policy, lines: Collection[Place], prefix: Place = ()) -> Iterator[Remark]:
+    """Teams that a stage names and that have nobody, and teams that no stage names."""
+    overdue = policy.invoice_overdue
+    for number, stage in enumerate(overdue.stages if overdue.enabled else ()):
+        for name in stage.teams:
+            team = policy.team.get(name)
+            if team is not None and not team.phones and not team.emails:
+                words = f"names the team {name!r}, which hears nothing. Give [team.{name}] phones or emails"
+                yield hint(("invoice_overdue", "stage", number, "tell"), words)
+    used = {name for stage in overdue.stages for name in stage.teams}
+    for name in policy.team:
+        if name not in used and (*prefix, "team", name) in lines:
+            yield hint(("team", name), f'is told nothing. Name it in a stage: tell = [..., "team:{name}"]')
+
+
+def of_rules(policy: Policy, met: Met) -> Iterator[Remark]:
+    """Rules that decide about nothing in the books."""
+    for number in range(1, len(policy.rules) + 1) if met.facts else ():
+        if number not in met.matched:
+            yield hint(("rule", number - 1), "matches nothing in the books. Look at its conditions")
+        elif not met.decided.get(number):
+            words = "decides nothing in the books: rules before it match first. Move it up, or remove it"
+            yield hint(("rule", number - 1), words)
+
+
+def of_words(policy: Policy, known: Vocabulary) -> Iterator[Remark]:
+    """Words of Xero's that nothing in the books has: groups, tracking, themes, currencies, countries."""
+    for number, group in enumerate(policy.invoice_overdue.never_groups):
+        near = did_you_mean(group, known.groups)
+        if not _is_among(group, known.groups) and (group != AS_SHIPPED or near.startswith("Did")):
+            place = ("invoice_overdue", "never_groups", number)
+            yield hint(place, f"is a contact group that no contact in the books has. {near}")
+    for number, rule in enumerate(policy.rules):
+        for name, words in _of_conditions(rule.when, known):
+            yield hint(("rule", number, "when", name), words)
+
+
+def _of_conditions(when: RuleWhen, known: Vocabulary) -> Iterator[tuple[str, str]]:
+    lists: Mapping[str, tuple[tuple[str, ...] | None, Collection[str], str]] = {
+        "contact_group": (when.contact_group, known.groups, "is a contact group that no contact has"),
+        "branding_theme": (when.branding_theme, known.themes, "is a branding theme that no invoice has"),
+        "currency": (when.currency, known.currencies, "is a currency that no invoice is in"),
+    }
+    for name, (wanted, there, words) in lists.items():
+        for one in wanted or ():
+            if not _is_among(one, there):
+                yield name, f"{one!r} {words} in the books. {did_you_mean(one, there)}"
+    for country in when.country or ():
+        if country not in SUPPORTED_REGIONS:
+            right = region_of(country)
+            yield "country", f"{country!r} is no country's code. {f'Write {right}' if right else 'Remove it'}"
+    if when.tracking is not None and known.currencies:
+        options = {f"{category} / {option}".casefold() for category, option in known.tracking}
+        wanted = f"{when.tracking.category} / {when.tracking.option}".casefold()
+        if wanted not in options:
+            yield "tracking", f"is on no line of an invoice in the books. {did_you_mean(wanted, options)}"
+
+
+def of_currencies(policy: Policy) -> Iterator[Remark]:
+    """Codes that are no currency at all."""
+    real = cast("Mapping[str, str]", Locale("en").currencies)
+    for code in policy.invoice_overdue.minimum:
+        if code not in real:
+            yield hint(("invoice_overdue", "minimum", code), f"is no currency. {did_you_mean(code, real)}")
+
+
+def _is_among(word: str, there: Collection[str]) -> bool:
+    return word.strip().casefold() in {one.strip().casefold() for one in there}

@@ -1,0 +1,129 @@
+"""Every template said of every sample: what it cannot say, where it reads badly, and when it grows dear."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from duebell.email_text import SUBJECT, TEXT
+from duebell.errors import Permanent, TemplateProblem
+from duebell.lint.findings import Grade, LintFinding
+from duebell.lint.tellings import Sample
+from duebell.lint.texts import GAP, Cause, cause_of, gap_of, line_naming, line_of_gap
+from duebell.message_text import template_of, words_of
+from duebell.policy_file import Policy
+from duebell.policy_sections import MessagePolicy
+from duebell.reaching import EMAIL, SMS
+from duebell.render import Templates
+from duebell.segments import segments
+from duebell.wording import Telling, values_for
+
+PROBLEM = re.compile(
+    r"(?:rule \d+[^:]*: )?(?P<file>[a-z0-9_/-]+\.[a-z]+)(?: line (?P<line>\d+))?:? (?P<said>.*)"
+)
+"""How a template's problem is worded: the rule that wants it, file, line, and what is wrong."""
+
+
+@dataclass(slots=True)
+class _Lengths:
+    """How many parts the SMS of one template took, and why the first of several parts did."""
+
+    parts: Counter[int] = field(default_factory=Counter[int])
+    called: str = ""
+    cause: Cause | None = None
+
+
+class Saying:
+    """Says samples, and gathers what there is to find. ``folder`` is that of the templates."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is said yet."""
+        self._folder = folder
+        self._templates = Templates(folder)
+        self._problems: dict[tuple[str, int, str], Counter[str]] = {}
+        self._lengths: dict[str, _Lengths] = {}
+        self.said = 0
+
+    def say(self, sample: Sample, policy: Policy, *, measured: bool) -> None:
+        """Say one sample by each channel that it could go by. ``measured``: its length counts."""
+        for channel in self._channels(sample.telling, policy):
+            self.said += 1
+            try:
+                self._look(sample, channel, measured=measured)
+            except TemplateProblem as problem:
+                self._note(*_read(str(problem)), sample.called)
+            except Permanent as problem:
+                self._note(template_of(sample.telling), 1, str(problem), sample.called)
+
+    def findings(self) -> list[LintFinding]:
+        """What was found, each thing once, with how many messages it concerns."""
+        return [
+            LintFinding(file, line, Grade.MEND, f"{said} {_such_as(called)}")
+            for (file, line, said), called in self._problems.items()
+        ] + [
+            _dear(file, one, self._source(file))
+            for file, one in self._lengths.items()
+            if one.cause is not None
+        ]
+
+    def _channels(self, telling: Telling, policy: Policy) -> list[str]:
+        """Those that the policy names, and those that there are templates for all the same."""
+        folder = template_of(telling)
+        section: MessagePolicy = getattr(policy, telling.subject.kind)
+        named = () if telling.subject.team else telling.route.channels or section.channels
+        there = [SMS] if self._templates.has_part(folder, "sms.txt") else []
+        there += [EMAIL] if self._templates.has_part(folder, SUBJECT) else []
+        return list(dict.fromkeys([*(one.value for one in named), *there]))
+
+    def _look(self, sample: Sample, channel: str, *, measured: bool) -> None:
+        telling, folder = sample.telling, template_of(sample.telling)
+        words = words_of(self._templates, telling, channel)
+        said = {"sms.txt": words.text} if channel == SMS else {SUBJECT: words.subject, TEXT: words.text}
+        for part, text in said.items():
+            if GAP.search(text) and (gap := gap_of(text, values_for(telling))):
+                file = f"{folder}/{part}"
+                line = line_of_gap(self._source(file), gap)
+                missing = f'leaves a gap: "{gap.strip()}" stands where a word is missing. Put it behind an if'
+                self._note(file, line, missing, sample.called)
+        if channel == SMS and measured:
+            lengths = self._lengths.setdefault(f"{folder}/sms.txt", _Lengths())
+            lengths.parts[taken := segments(words.text).parts] += 1
+            if taken > 1 and lengths.cause is None:
+                lengths.cause, lengths.called = cause_of(words.text, values_for(telling)), sample.called
+
+    def _note(self, file: str, line: int, said: str, called: str) -> None:
+        self._problems.setdefault((file, line, said), Counter())[called] += 1
+
+    def _source(self, file: str) -> str:
+        try:
+            return (self._folder / file).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+
+def _read(problem: str) -> tuple[str, int, str]:
+    """File, line and words of a template's problem."""
+    found = PROBLEM.fullmatch(problem)
+    return (found["file"], int(found["line"] or 1), found["said"]) if found else ("", 1, problem)
+
+
+def _such_as(called: Counter[str]) -> str:
+    first = next(iter(called))
+    return f"({called.total()} messages, such as of {first})" if called.total() > 1 else f"(of {first})"
+
+
+def _dear(file: str, one: _Lengths, source: str) -> LintFinding:
+    """What an SMS of several parts costs, and what does it."""
+    cause, several = one.cause or Cause(""), one.parts.total() - one.parts[1]
+    most = max(one.parts)
+    where = f" in {cause.place}" if cause.place else ""
+    of_all = f"{several} of {one.parts.total()} messages" if one.parts[1] else "every message"
+    said = f"{of_all} take {most} SMS instead of 1, such as of {one.called}: {cause.why}{where}"
+    return LintFinding(file, line_naming(source, cause.place), Grade.HINT, said)
+
+
+def as_variant(sample: Sample, place: int, policy: Policy) -> Sample:
+    """The sample as if a rule, counted from 1, had matched it."""
+    then = policy.rules[place - 1].then
+    route = replace(sample.telling.route, place=place, template=then.template, tone=then.tone)
+    return Sample(replace(sample.telling, route=route), sample.called)

@@ -1,0 +1,97 @@
+"""Every message that could be made of a customer's invoices, whenever it would be its time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from duebell.deciding import route_for
+from duebell.deciding_overdue import stage_of
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, team_recipient
+from duebell.known import Known
+from duebell.ladder import day_of, step_key
+from duebell.policy_file import Policy
+from duebell.policy_overdue import StagePolicy
+from duebell.subjects import Subject
+from duebell.wording import Telling, Told
+from duebell.wording_overdue import FIRM_FROM
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One message that could be, and what a finding calls it: its invoice, or that it is invented."""
+
+    telling: Telling
+    called: str
+
+    @property
+    def mark(self) -> object:
+        """What is the same for two messages that the templates are given the same kind of values for."""
+        telling, subject = self.telling, self.telling.subject
+        news = tuple((one.subject.kind, one.subject.subject_id, one.subject.team) for one in telling.told)
+        said = (telling.route.template, telling.route.channels, telling.route.tone)
+        stage = stage_of(subject.step, telling.policy.invoice_overdue) if subject.step else None
+        days = stage.days if stage else 0
+        return news, said, days <= 0, days == 1, days >= FIRM_FROM
+
+
+def samples(known: Sequence[Known], policy: Policy, called: str, now: datetime) -> Iterator[Sample]:
+    """The messages about one customer's invoices: of each alone, and of those that are told together.
+
+    A message that a rule leaves unsaid is none.
+    """
+    every = [*_alone(known, policy, now), *_together(known, policy)]
+    for told, today in every:
+        first = told[0]
+        route = route_for(first.subject, first.known, policy)
+        if not route.silence:
+            name = called or first.known.read.invoice.number or first.known.read.invoice.invoice_id
+            yield Sample(Telling(tuple(told), policy, route, today), name)
+
+
+def _alone(known: Sequence[Known], policy: Policy, now: datetime) -> Iterator[tuple[list[Told], date]]:
+    for one in known:
+        invoice, today = one.read.invoice, one.today(now)
+        if policy.invoice_issued.enabled and one.contact is not None:
+            yield [Told(Subject(INVOICE_ISSUED, invoice.invoice_id), one)], today
+        for payment in one.payments if policy.payment_received.enabled and one.contact is not None else ():
+            if one.payment(payment.subject_id) is not None:
+                yield [Told(Subject(PAYMENT_RECEIVED, payment.subject_id), one)], today
+        for stage in _stages(one, policy):
+            for team in _recipients(stage, one):
+                yield [_reminder(one, stage, team)], _day(one, stage)
+
+
+def _together(known: Sequence[Known], policy: Policy) -> Iterator[tuple[list[Told], date]]:
+    """What one message says of all invoices of a currency, and to a team of all currencies."""
+    for stage in policy.invoice_overdue.stages:
+        by_currency: dict[str, list[Told]] = {}
+        by_team: dict[str, list[Told]] = {}
+        for one in known:
+            if stage in _stages(one, policy):
+                for team in _recipients(stage, one):
+                    lot = by_team if team else by_currency
+                    lot.setdefault(team or one.read.invoice.currency, []).append(_reminder(one, stage, team))
+        for told in (*by_currency.values(), *by_team.values()):
+            if len(told) > 1:
+                yield told, max(_day(one.known, stage) for one in told)
+
+
+def _stages(one: Known, policy: Policy) -> Sequence[StagePolicy]:
+    invoice, rules = one.read.invoice, policy.invoice_overdue
+    is_owed = rules.enabled and invoice.due_on is not None and (invoice.amount_due or 0) > 0
+    return rules.stages if is_owed else ()
+
+
+def _recipients(stage: StagePolicy, one: Known) -> list[str]:
+    customer = [""] if stage.tells_customer and one.contact is not None else []
+    return customer + [team_recipient(name) for name in stage.teams]
+
+
+def _reminder(one: Known, stage: StagePolicy, team: str) -> Told:
+    invoice = one.read.invoice
+    step = step_key(stage.name, invoice.due_on or date.max)
+    return Told(Subject(INVOICE_OVERDUE, invoice.invoice_id, step, team), one)
+
+
+def _day(one: Known, stage: StagePolicy) -> date:
+    return day_of(stage, one.read.invoice.due_on or date.max)

@@ -1,0 +1,189 @@
+"""``duebell policy check``: each finding names file, line and mend; what is shipped has nothing to mend."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from typer.testing import CliRunner, Result
+
+from deployments.cli import app
+from duebell.lint.checking import Checked, check
+from duebell.lint.findings import Grade
+from duebell.policy_file import read_policy
+from tests.support_facts import invoice_body, keep_contact, keep_invoice, numbered, open_tenant
+from tests.support_office import environment_of
+
+DEPLOYMENTS = Path(__file__).resolve().parents[1] / "deployments"
+NOW = datetime(2026, 11, 20, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(DEPLOYMENTS / "templates", tmp_path / "templates"))
+
+
+def checked(text: str, folder: Path, engine: Engine | None = None) -> Checked:
+    policy = read_policy(text.encode(), Path("policy.toml"))
+    return check(text, "policy.toml", policy, folder, engine, NOW)
+
+
+def said(text: str, folder: Path, engine: Engine | None = None) -> list[str]:
+    """Each finding as it is read, without those that the shipped policy has too."""
+    found = checked(text, folder, engine).findings
+    lines = [f"{one.grade} {one.file}:{one.line} {one.said}" for one in found]
+    return [line for line in lines if "team 'accounts', which hears" not in line and "_team/sms" not in line]
+
+
+@pytest.mark.parametrize("file", ["policy.toml", "demo_policy.toml"])
+def test_what_is_shipped_has_nothing_to_mend(folder: Path, file: str) -> None:
+    found = checked((DEPLOYMENTS / file).read_text(), folder)
+    assert [one for one in found.findings if one.grade is Grade.MEND] == []
+    assert found.messages > 50
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "expected"),
+    [
+        ("invoice_issued/sms.txt", "{{ organisation }}:", "{{ organisaton }}:",
+         "mend invoice_issued/sms.txt:21 there is no field organisaton. Did you mean organisation?"),
+        ("invoice_issued/sms.txt", "Thank you.", "{{ invoice.reference }}",
+         "mend invoice_issued/sms.txt:24 the field invoice.reference is empty; guard it with if"),
+        ("invoice_issued/sms.txt", "Thank you.", "{{ 1 + 1 }}", "mend invoice_issued/sms.txt:24 add is not"),
+        ("invoice_issued/sms.txt", "Thank you.", "{{ broken", "mend invoice_issued/sms.txt:24 "),
+        ("invoice_issued/body.txt", "Hello,{% endif %}", "Hello{% endif %} ,",
+         'mend invoice_issued/body.txt:2 leaves a gap: "," stands where a word is missing'),
+        ("payment_received/sms.txt", "money(payment.currency) }}.", 'money("NZD") }}.',
+         "mend payment_received/sms.txt:22 writes every amount in NZD. Write money(invoice.currency)"),
+        ("invoice_overdue_team/body.txt", "money(one.currency)", "money(invoice.currency)",
+         "mend invoice_overdue_team/body.txt:10 writes an amount of one in the currency of invoice"),
+        ("invoice_issued/sms.txt", "Thank you.", "That\u2019s all.",
+         "hint invoice_issued/sms.txt:24 the character \u2019 makes an SMS one of 70 characters"),
+        ("invoice_issued/sms.txt", "Thank you.", "x" * 160,
+         "hint invoice_issued/sms.txt:"),
+    ],
+)  # fmt: skip
+def test_a_template_s_mistake_is_named_with_its_line(
+    folder: Path, file: str, before: str, after: str, expected: str
+) -> None:
+    source = (folder / file).read_text()
+    assert before in source
+    (folder / file).write_text(source.replace(before, after))
+    assert [line for line in said("", folder) if line.startswith(expected)] != []
+
+
+def test_a_folder_that_nobody_reads_and_one_that_a_rule_misses_are_named(folder: Path) -> None:
+    (folder / "invoice_overdu").mkdir()
+    (folder / "invoice_overdu" / "sms.txt").write_text("x")
+    (folder / "invoice_issued" / "sms.text").write_text("x")
+    rule = '[[rule]]\nname = "mine"\nwhen = { stage = "last" }\nthen = { template = "strict" }'
+    found = said(rule, folder)
+    assert any(
+        line.startswith("hint invoice_overdu/sms.txt:0 is read by nobody") and "invoice_overdue" in line
+        for line in found
+    )
+    assert any("invoice_issued/sms.text:0 is read by nobody. Did you mean sms.txt?" in one for one in found)
+    assert any("mend invoice_overdue/strict/sms.txt:1 is not in the folder" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[invoice_issued]\nopens = "06:30"', "hint policy.toml:2 [invoice_issued] opens is early"),
+        ('[invoice_issued]\nopens = "00:00"\ncloses = "00:00"',
+         "hint policy.toml:2 [invoice_issued] opens lets messages go out at night"),
+        ('[invoice_overdue]\nopens = "09:10"\ncloses = "09:40"',
+         "hint policy.toml:3 [invoice_overdue] closes comes less than an hour after opens"),
+        ("[team.sales]\ndigest = \"each\"", "hint policy.toml:1 [team] sales is told nothing"),
+        ('[invoice_overdue]\ndays = ["mon"]', "[[invoice_overdue.stage]] (1) days may find no open day"),
+        ('[invoice_overdue]\nlate_days = 1', "[[invoice_overdue.stage]] (2) is left out where its"),
+        ("[invoice_overdue]\nminimum = { NZT = 10 }",
+         "hint policy.toml:2 [invoice_overdue] minimum.NZT is no currency. Did you mean NZD?"),
+        ('[[rule]]\nwhen = { kind = "invoice_issued" }\nthen = { tone = "a" }\n'
+         '[[rule]]\nwhen = { kind = "invoice_issued", country = "NZ" }\nthen = { tone = "b" }',
+         "mend policy.toml:4 [[rule]] (2) is never reached: rule 1 comes first"),
+    ],
+)  # fmt: skip
+def test_a_slip_of_the_policy_is_named_with_its_line(folder: Path, text: str, expected: str) -> None:
+    assert [line for line in said(text, folder) if expected in line] != []
+
+
+@pytest.fixture
+def books(sqlite_ledger: Engine) -> Engine:
+    """One organisation in New Zealand with a customer in a group, and two invoices."""
+    open_tenant(sqlite_ledger, short_code="!mBdtL")
+    keep_contact(sqlite_ledger, FirstName="Ana", ContactGroups=[{"Name": "Key accounts"}])
+    tracked = [{"Tracking": [{"Name": "Region", "Option": "North"}]}]
+    keep_invoice(sqlite_ledger, invoice_body(numbered(1), LineItems=tracked))
+    keep_invoice(sqlite_ledger, invoice_body(numbered(2), Reference="PO 7 \u0101"))
+    return sqlite_ledger
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[[rule]]\nwhen = { currency = "GBP" }\nthen = { tone = "a" }',
+         "hint policy.toml:1 [[rule]] (1) matches nothing in the books"),
+        ('[[rule]]\nwhen = { reference = "PO*" }\nthen = { tone = "a" }\n'
+         '[[rule]]\nwhen = { reference = "*7*" }\nthen = { tone = "b" }',
+         "hint policy.toml:4 [[rule]] (2) decides nothing in the books"),
+        ('[invoice_overdue]\nnever_groups = ["Key account"]',
+         "hint policy.toml:2 [invoice_overdue] never_groups, item 1, is a contact group that no contact in "
+         "the books has. Did you mean Key accounts?"),
+        ('[[rule]]\nwhen = { contact_group = "Key" }\nthen = { tone = "a" }',
+         "'Key' is a contact group that no"),
+        ('[[rule]]\nwhen = { tracking = { category = "Region", option = "Nort" } }\nthen = { tone = "a" }',
+         "Did you mean region / north?"),
+        ('[[rule]]\nwhen = { country = "UK" }\nthen = { tone = "a" }',
+         "'UK' is no country's code. Write GB"),
+        ('[tenant."bbbbbbbb-bbbb-4ccc-8ddd-eeeeeeeeeeee".invoice_issued]\noldest_days = 3',
+         "is no organisation that is connected"),
+    ],
+)  # fmt: skip
+def test_names_are_held_against_the_books(folder: Path, books: Engine, text: str, expected: str) -> None:
+    found = said(text, folder, books)
+    assert [line for line in found if expected in line] != [], found
+
+
+def test_what_makes_an_sms_longer_is_named_by_its_character_and_field(folder: Path, books: Engine) -> None:
+    source = (folder / "invoice_issued" / "sms.txt").read_text()
+    more = "{% if invoice.reference %} Reference {{ invoice.reference }}, as you asked us to say.{% endif %}"
+    (folder / "invoice_issued" / "sms.txt").write_text(source.replace(" Thank you.", more))
+    [found] = [line for line in said("", folder, books) if "invoice_issued/sms.txt" in line]
+    assert found == (
+        "hint invoice_issued/sms.txt:24 1 of 2 messages take 2 SMS instead of 1, such as of INV-0002: the "
+        "character U+0101 (latin small letter a with macron) leaves room for 70 instead of 160 in "
+        "invoice.reference"
+    )
+
+
+def test_every_message_of_the_books_is_made(folder: Path, books: Engine) -> None:
+    found = checked("", folder, books)
+    assert found.invoices == 2
+    assert found.messages > checked("", folder).messages
+
+
+def run(folder: Path, engine: Engine | None, *words: str) -> Result:
+    url = engine.url.render_as_string(hide_password=False) if engine else f"sqlite:///{folder}/none.db"
+    environment = environment_of(folder / "home", url, "http://127.0.0.1:9") | {"COLUMNS": "200"}
+    return CliRunner().invoke(app, ["policy", "check", *words], env=environment)
+
+
+def test_the_command_ends_with_what_it_found(folder: Path, books: Engine) -> None:
+    good, bad = folder / "good.toml", folder / "bad.toml"
+    good.write_text('[invoice_issued]\nopens = "07:00"\n')
+    done = run(folder, books, str(good))
+    assert (done.exit_code, done.output.splitlines()[-1][:16]) == (0, "0 to mend, 4 hin"), done.output
+    bad.write_text("[invoice_issued]\nopens = 7\n")
+    done = run(folder, books, str(bad))
+    assert done.exit_code == 1
+    assert "bad.toml line 2: [invoice_issued] opens must be a time" in done.output
+    assert run(folder, books, str(folder / "nowhere.toml")).exit_code == 2
+
+
+def test_without_a_ledger_it_checks_what_it_can_and_makes_none(folder: Path) -> None:
+    done = run(folder, None)
+    assert done.exit_code == 0, done.output
+    assert "no ledger yet" in done.output
+    assert not (folder / "none.db").exists()
