@@ -1,5 +1,6 @@
 """``duebell policy check``: each finding names file, line and mend; what is shipped has nothing to mend."""
 
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,45 +47,65 @@ def test_what_is_shipped_has_nothing_to_mend(folder: Path, file: str) -> None:
 @pytest.mark.parametrize(
     ("file", "before", "after", "expected"),
     [
-        ("invoice_issued/sms.txt", "{{ organisation }}:", "{{ organisaton }}:",
-         "mend invoice_issued/sms.txt:21 there is no field organisaton. Did you mean organisation?"),
-        ("invoice_issued/sms.txt", "Thank you.", "{{ invoice.reference }}",
-         "mend invoice_issued/sms.txt:24 the field invoice.reference is empty; guard it with if"),
-        ("invoice_issued/sms.txt", "Thank you.", "{{ 1 + 1 }}", "mend invoice_issued/sms.txt:24 add is not"),
-        ("invoice_issued/sms.txt", "Thank you.", "{{ broken", "mend invoice_issued/sms.txt:24 "),
-        ("invoice_issued/body.txt", "Hello,{% endif %}", "Hello{% endif %} ,",
-         'mend invoice_issued/body.txt:2 leaves a gap: "," stands where a word is missing'),
-        ("payment_received/sms.txt", "money(payment.currency) }}.", 'money("NZD") }}.',
-         "mend payment_received/sms.txt:22 writes every amount in NZD. Write money(invoice.currency)"),
-        ("invoice_overdue_team/body.txt", "money(one.currency)", "money(invoice.currency)",
-         "mend invoice_overdue_team/body.txt:10 writes an amount of one in the currency of invoice"),
-        ("invoice_issued/sms.txt", "Thank you.", "That\u2019s all.",
-         "hint invoice_issued/sms.txt:24 the character \u2019 makes an SMS one of 70 characters"),
-        ("invoice_issued/sms.txt", "Thank you.", "x" * 160,
-         "hint invoice_issued/sms.txt:"),
+        ("invoice_issued/en/sms.txt", "{{ organisation }}:", "{{ organisaton }}:",
+         "there is no field organisaton. Did you mean organisation?"),
+        ("invoice_issued/en/sms.txt", " Thank you.", "{{ invoice.reference }}",
+         "the field invoice.reference is empty; guard it with if"),
+        ("invoice_issued/en/sms.txt", " Thank you.", "{{ 1 + 1 }}", "add is not"),
+        ("invoice_issued/en/sms.txt", " Thank you.", "{{ broken", ""),
+        ("invoice_issued/de/sms.txt", "{{ organisation }}:", "{{ organisaton }}:",
+         "there is no field organisaton. Did you mean organisation?"),
+        ("payment_received/en/sms.txt", "money(payment.currency) }}.", 'money("NZD") }}.',
+         "writes every amount in NZD. Write money(invoice.currency)"),
+        ("invoice_overdue_team/en/body.txt", "money(one.currency)", "money(invoice.currency)",
+         "writes an amount of one in the currency of invoice"),
     ],
 )  # fmt: skip
 def test_a_template_s_mistake_is_named_with_its_line(
     folder: Path, file: str, before: str, after: str, expected: str
 ) -> None:
-    source = (folder / file).read_text()
-    assert before in source
-    (folder / file).write_text(source.replace(before, after))
-    assert [line for line in said("", folder) if line.startswith(expected)] != []
+    line = edit(folder / file, before, after)
+    assert [one for one in said("", folder) if one.startswith(f"mend {file}:{line} {expected}")] != []
+
+
+def edit(file: Path, before: str, after: str) -> int:
+    """Write something else in a template's last place of it; returns its line."""
+    source = file.read_text()
+    head, found, tail = source.rpartition(before)
+    assert found
+    file.write_text(head + after + tail)
+    return head.count("\n") + 1
+
+
+def test_a_gap_and_what_grows_an_sms_are_named_with_their_lines(folder: Path) -> None:
+    line = edit(folder / "invoice_issued/en/body.txt", "Hello,{% endif %}", "Hello{% endif %} ,")
+    gap = f'mend invoice_issued/en/body.txt:{line} leaves a gap: "," stands where a word is missing'
+    macron = edit(folder / "invoice_issued/en/sms.txt", " Thank you.", " Thank y\u014du.")
+    edit(folder / "payment_received/en/sms.txt", "thank you", "x" * 160)
+    found = said("", folder)
+    assert any(one.startswith(gap) for one in found), found
+    assert any(
+        f"hint invoice_issued/en/sms.txt:{macron} the character \u014d makes an" in one for one in found
+    )
+    assert any(re.match(r"hint payment_received/en/sms.txt:\d+ .* 2 SMS instead of 1", one) for one in found)
+
+
+def test_a_language_that_the_policy_wants_and_nobody_wrote_is_named(folder: Path) -> None:
+    found = said('[language.by_country]\nFR = "fr"', folder)
+    assert any(one.startswith("hint invoice_issued/fr:0 is not there, so it is said in en") for one in found)
+    found = said('[language]\ndefault = "fr"', folder)
+    assert any(one.startswith("mend invoice_issued/fr:0 is not there, so its messages") for one in found)
 
 
 def test_a_folder_that_nobody_reads_and_one_that_a_rule_misses_are_named(folder: Path) -> None:
-    (folder / "invoice_overdu").mkdir()
-    (folder / "invoice_overdu" / "sms.txt").write_text("x")
-    (folder / "invoice_issued" / "sms.text").write_text("x")
+    (folder / "invoice_overdu" / "en").mkdir(parents=True)
+    (folder / "invoice_overdu" / "en" / "sms.txt").write_text("x")
+    (folder / "invoice_issued" / "en" / "sms.text").write_text("x")
     rule = '[[rule]]\nname = "mine"\nwhen = { stage = "last" }\nthen = { template = "strict" }'
-    found = said(rule, folder)
-    assert any(
-        line.startswith("hint invoice_overdu/sms.txt:0 is read by nobody") and "invoice_overdue" in line
-        for line in found
-    )
-    assert any("invoice_issued/sms.text:0 is read by nobody. Did you mean sms.txt?" in one for one in found)
-    assert any("mend invoice_overdue/strict/sms.txt:1 is not in the folder" in line for line in found)
+    found = "\n".join(said(rule, folder))
+    assert "hint invoice_overdu/en:0 is read by nobody: no kind and no rule has it. Did you mean" in found
+    assert "hint invoice_issued/en/sms.text:0 is read by nobody" in found
+    assert "mend invoice_overdue/strict/en:0 is not there" in found
 
 
 @pytest.mark.parametrize(
@@ -147,13 +168,12 @@ def test_names_are_held_against_the_books(folder: Path, books: Engine, text: str
 
 
 def test_what_makes_an_sms_longer_is_named_by_its_character_and_field(folder: Path, books: Engine) -> None:
-    source = (folder / "invoice_issued" / "sms.txt").read_text()
     more = "{% if invoice.reference %} Reference {{ invoice.reference }}, as you asked us to say.{% endif %}"
-    (folder / "invoice_issued" / "sms.txt").write_text(source.replace(" Thank you.", more))
-    [found] = [line for line in said("", folder, books) if "invoice_issued/sms.txt" in line]
+    line = edit(folder / "invoice_issued/en/sms.txt", " Thank you.", more)
+    [found] = [one for one in said("", folder, books) if "invoice_issued/en/sms.txt" in one]
     assert found == (
-        "hint invoice_issued/sms.txt:24 1 of 2 messages take 2 SMS instead of 1, such as of INV-0002: the "
-        "character U+0101 (latin small letter a with macron) leaves room for 70 instead of 160 in "
+        f"hint invoice_issued/en/sms.txt:{line} 1 of 2 messages take 2 SMS instead of 1, such as of INV-0002:"
+        " the character U+0101 (latin small letter a with macron) leaves room for 70 instead of 160 in "
         "invoice.reference"
     )
 

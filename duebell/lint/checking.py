@@ -129,7 +129,14 @@ class _Check:
                 plain = seen.policy.model_copy(update={"rules": ()})
                 for sample in samples(theirs, plain, what, self._now):
                     self.saying.say(sample, seen.policy, measured=not self.invoices)
+                    self._say_in_every_language(sample, seen)
             self._invent_variants(seen)
+
+    def _say_in_every_language(self, sample: Sample, seen: _Seen) -> None:
+        for language in self.saying.languages():
+            if language != sample.telling.language:
+                other = replace(sample.telling, language=language)
+                self.saying.say(Sample(other, sample.called), seen.policy, measured=False)
 
     def _invent_variants(self, seen: _Seen) -> None:
         """By the invoice that has every field: which of them its rule demands, nobody knows."""

@@ -5,21 +5,20 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from duebell.email_text import SUBJECT, TEXT
 from duebell.errors import Permanent, TemplateProblem
 from duebell.lint.findings import Grade, LintFinding
 from duebell.lint.tellings import Sample
 from duebell.lint.texts import GAP, Cause, cause_of, gap_of, line_naming, line_of_gap
-from duebell.message_text import template_of, words_of
+from duebell.message_text import template_of, tongue_for, words_of
 from duebell.policy_file import Policy
-from duebell.policy_sections import MessagePolicy
 from duebell.reaching import EMAIL, SMS
 from duebell.render import Templates
 from duebell.segments import segments
+from duebell.template_folders import NEEDED, SMS_TEXT, SUBJECT, TEXT
 from duebell.wording import Telling, values_for
 
 PROBLEM = re.compile(
-    r"(?:rule \d+[^:]*: )?(?P<file>[a-z0-9_/-]+\.[a-z]+)(?: line (?P<line>\d+))?:? (?P<said>.*)"
+    r"(?:rule \d+[^:]*: )?(?P<file>[A-Za-z0-9_/-]+\.[a-z]+)(?: line (?P<line>\d+))?:? (?P<said>.*)"
 )
 """How a template's problem is worded: the rule that wants it, file, line, and what is wrong."""
 
@@ -68,17 +67,25 @@ class Saying:
 
     def _channels(self, telling: Telling, policy: Policy) -> list[str]:
         """Those that the policy names, and those that there are templates for all the same."""
-        folder = template_of(telling)
-        section: MessagePolicy = getattr(policy, telling.subject.kind)
-        named = () if telling.subject.team else telling.route.channels or section.channels
-        there = [SMS] if self._templates.has_part(folder, "sms.txt") else []
-        there += [EMAIL] if self._templates.has_part(folder, SUBJECT) else []
-        return list(dict.fromkeys([*(one.value for one in named), *there]))
+        named = telling.route.channels or policy.of_kind(telling.subject.kind).channels
+        there = [one for one in (SMS, EMAIL) if self._is_there(telling, one)]
+        return list(dict.fromkeys([*(() if telling.subject.team else named), *there]))
+
+    def _is_there(self, telling: Telling, channel: str) -> bool:
+        folder = self._folder_of(telling, channel)
+        return all(self._templates.has_part(folder, part) for part in NEEDED[channel])
+
+    def _folder_of(self, telling: Telling, channel: str) -> str:
+        return f"{template_of(telling)}/{tongue_for(self._templates, telling, channel).language}"
+
+    def languages(self) -> tuple[str, ...]:
+        """Those that there are templates in."""
+        return tuple(sorted({one.language for one in self._templates.folders()}))
 
     def _look(self, sample: Sample, channel: str, *, measured: bool) -> None:
-        telling, folder = sample.telling, template_of(sample.telling)
+        telling, folder = sample.telling, self._folder_of(sample.telling, channel)
         words = words_of(self._templates, telling, channel)
-        said = {"sms.txt": words.text} if channel == SMS else {SUBJECT: words.subject, TEXT: words.text}
+        said = {SMS_TEXT: words.text} if channel == SMS else {SUBJECT: words.subject, TEXT: words.text}
         for part, text in said.items():
             if GAP.search(text) and (gap := gap_of(text, values_for(telling))):
                 file = f"{folder}/{part}"
@@ -86,7 +93,7 @@ class Saying:
                 missing = f'leaves a gap: "{gap.strip()}" stands where a word is missing. Put it behind an if'
                 self._note(file, line, missing, sample.called)
         if channel == SMS and measured:
-            lengths = self._lengths.setdefault(f"{folder}/sms.txt", _Lengths())
+            lengths = self._lengths.setdefault(f"{folder}/{SMS_TEXT}", _Lengths())
             lengths.parts[taken := segments(words.text).parts] += 1
             if taken > 1 and lengths.cause is None:
                 lengths.cause, lengths.called = cause_of(words.text, values_for(telling)), sample.called
@@ -117,8 +124,8 @@ def _dear(file: str, one: _Lengths, source: str) -> LintFinding:
     cause, several = one.cause or Cause(""), one.parts.total() - one.parts[1]
     most = max(one.parts)
     where = f" in {cause.place}" if cause.place else ""
-    of_all = f"{several} of {one.parts.total()} messages" if one.parts[1] else "every message"
-    said = f"{of_all} take {most} SMS instead of 1, such as of {one.called}: {cause.why}{where}"
+    of_all = f"{several} of {one.parts.total()} messages take" if one.parts[1] else "every message takes"
+    said = f"{of_all} {most} SMS instead of 1, such as of {one.called}: {cause.why}{where}"
     return LintFinding(file, line_naming(source, cause.place), Grade.HINT, said)
 
 
@@ -126,4 +133,5 @@ def as_variant(sample: Sample, place: int, policy: Policy) -> Sample:
     """The sample as if a rule, counted from 1, had matched it."""
     then = policy.rules[place - 1].then
     route = replace(sample.telling.route, place=place, template=then.template, tone=then.tone)
-    return Sample(replace(sample.telling, route=route), sample.called)
+    language = then.language or sample.telling.language
+    return Sample(replace(sample.telling, route=route, language=language), sample.called)

@@ -1,7 +1,7 @@
 """Every message that could be made of a customer's invoices, whenever it would be its time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from duebell.deciding import route_for
@@ -11,7 +11,9 @@ from duebell.known import Known
 from duebell.ladder import day_of, step_key
 from duebell.policy_file import Policy
 from duebell.policy_overdue import StagePolicy
+from duebell.routing import language_for
 from duebell.subjects import Subject
+from duebell.teams import team_of
 from duebell.wording import Telling, Told
 from duebell.wording_overdue import FIRM_FROM
 
@@ -31,7 +33,7 @@ class Sample:
         said = (telling.route.template, telling.route.channels, telling.route.tone)
         stage = stage_of(subject.step, telling.policy.invoice_overdue) if subject.step else None
         days = stage.days if stage else 0
-        return news, said, days <= 0, days == 1, days >= FIRM_FROM
+        return news, said, telling.language, days <= 0, days == 1, days >= FIRM_FROM
 
 
 def samples(known: Sequence[Known], policy: Policy, called: str, now: datetime) -> Iterator[Sample]:
@@ -45,7 +47,10 @@ def samples(known: Sequence[Known], policy: Policy, called: str, now: datetime) 
         route = route_for(first.subject, first.known, policy)
         if not route.silence:
             name = called or first.known.read.invoice.number or first.known.read.invoice.invoice_id
-            yield Sample(Telling(tuple(told), policy, route, today), name)
+            telling = Telling(tuple(told), policy, route, today)
+            team = team_of(first.subject.team) if first.subject.team else ""
+            language = language_for(policy, route, telling.country, team)
+            yield Sample(replace(telling, language=language), name)
 
 
 def _alone(known: Sequence[Known], policy: Policy, now: datetime) -> Iterator[tuple[list[Told], date]]:

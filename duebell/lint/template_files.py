@@ -1,24 +1,22 @@
 """The template files themselves, whatever is said with them: what is refused, misused or read by nobody."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import nodes
 
-from duebell.email_text import PAGE, SUBJECT, TEXT
 from duebell.errors import TemplateProblem
 from duebell.lint.findings import Grade, LintFinding
-from duebell.message_text import team_folder
 from duebell.policy_file import Policy
 from duebell.policy_rules import Rule
 from duebell.policy_shapes import Kind
 from duebell.render import Templates
-from duebell.segments import smart
+from duebell.segments import plain, smart
 from duebell.setting_shapes import did_you_mean
+from duebell.template_folders import NEEDED, PARTS, SMS_TEXT, TemplateFolder, team_template
 from duebell.template_sandbox import TemplateSandbox
 from duebell.wording import TEAMS_VALUES
-
-PARTS = ("sms.txt", SUBJECT, TEXT, PAGE)
+from duebell.words_wanted import Wanted, wanted_of
 
 TOGETHER = frozenset({"owing", "invoice", "payment"})
 """What is always of one currency in a message to a customer."""
@@ -31,9 +29,40 @@ def kinds_of(rule: Rule) -> tuple[str, ...]:
     return (Kind.INVOICE_OVERDUE.value,) if rule.when.stage else tuple(kind.value for kind in Kind)
 
 
-def folders_of(policy: Policy) -> set[str]:
-    """Every folder that a message may take its words from."""
-    found = {kind.value for kind in Kind} | {team_folder(kind) for kind in TEAMS_VALUES}
+def of_files(folder: Path, policy: Policy) -> Iterator[LintFinding]:
+    """What is wrong with the files, each by itself."""
+    templates, used = Templates(folder), _templates_of(policy)
+    for stray in templates.strays():
+        words = "is read by nobody: a template is one of"
+        yield LintFinding(stray, 0, Grade.HINT, f"{words} {', '.join(PARTS)} in the folder of its language")
+    for one in templates.folders():
+        template = f"{one.kind}/{one.variant}".rstrip("/")
+        if template not in used:
+            words = f"is read by nobody: no kind and no rule has it. {did_you_mean(template, used)}"
+            yield LintFinding(one.name, 0, Grade.HINT, words)
+            continue
+        for part in one.parts:
+            yield from _of_file(templates, folder, one, part)
+    for one in wanted_of(policy):
+        yield from _not_there(templates, one)
+
+
+def _not_there(templates: Templates, one: Wanted) -> Iterator[LintFinding]:
+    """What the policy asks for and nobody wrote, in its language or at all."""
+    said_in = templates.tongue_of(one.template, one.channel, one.language, one.default).language
+    needed = NEEDED[one.channel]
+    missing = [part for part in needed if not templates.has_part(f"{one.template}/{said_in}", part)]
+    if missing:
+        words = f"is not there, so its messages cannot be said. Write {' and '.join(missing)}"
+        yield LintFinding(f"{one.template}/{said_in}", 0, Grade.MEND, words)
+    elif not one.language.startswith(said_in):
+        words = f"is not there, so it is said in {said_in}. Write {' and '.join(needed)}"
+        yield LintFinding(f"{one.template}/{one.language}", 0, Grade.HINT, words)
+
+
+def _templates_of(policy: Policy) -> set[str]:
+    """Every template that a message may take its words from: a kind's, a team's, a rule's variant."""
+    found = {kind.value for kind in Kind} | {team_template(kind) for kind in TEAMS_VALUES}
     for own in (policy, *policy.tenants.values()):
         for rule in own.rules:
             if rule.then.template:
@@ -41,36 +70,19 @@ def folders_of(policy: Policy) -> set[str]:
     return found
 
 
-def of_files(folder: Path, policy: Policy) -> Iterator[LintFinding]:
-    """What is wrong with the files, each by itself."""
-    used, templates = folders_of(policy), Templates(folder)
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-        file = path.relative_to(folder).as_posix()
-        kind, _, part = file.rpartition("/")
-        if kind not in used:
-            words = f"is read by nobody: no kind and no rule's template has it. {did_you_mean(kind, used)}"
-            yield LintFinding(file, 0, Grade.HINT, words)
-        elif part not in PARTS:
-            words = f"is read by nobody. {did_you_mean(part, PARTS)}"
-            yield LintFinding(file, 0, Grade.HINT, words)
-        else:
-            yield from _of_file(templates, folder, kind, part)
-
-
-def _of_file(templates: Templates, folder: Path, kind: str, part: str) -> Iterator[LintFinding]:
-    file = f"{kind}/{part}"
+def _of_file(templates: Templates, root: Path, folder: TemplateFolder, part: str) -> Iterator[LintFinding]:
+    file = f"{folder.name}/{part}"
     try:
-        templates.check(kind, part)
+        templates.check(folder.name, part)
     except TemplateProblem as problem:
         line, _, said = str(problem).removeprefix(f"{file} line ").partition(": ")
         at = int(line) if line.isdigit() else 1
         yield LintFinding(file, at, Grade.MEND, said if line.isdigit() else str(problem))
         return
-    tree = TemplateSandbox().parse((folder / file).read_text(encoding="utf-8-sig"))
-    is_teams = kind in {team_folder(one) for one in TEAMS_VALUES}
-    for line, said in _foreign_currencies(tree, is_teams=is_teams):
+    tree = TemplateSandbox().parse((root / file).read_text(encoding="utf-8-sig"))
+    for line, said in _foreign_currencies(tree, is_teams=folder.kind in map(team_template, TEAMS_VALUES)):
         yield LintFinding(file, line, Grade.MEND, said)
-    if part == "sms.txt":
+    if part == SMS_TEXT:
         yield from _dear_characters(tree, file)
 
 
@@ -105,27 +117,15 @@ def _items(tree: nodes.Template) -> set[str]:
 
 
 def _dear_characters(tree: nodes.Template, file: str) -> Iterator[LintFinding]:
-    """Characters of the template itself that make every SMS one of 70 characters."""
-    for one in tree.find_all(nodes.TemplateData):
-        for character in smart(one.data):
-            before = one.data[: one.data.index(character)]
-            line = one.lineno + before.count("\n")
-            mend = MENDS.get(character)
-            words = f"the character {character} makes an SMS one of 70 characters instead of 160"
-            yield LintFinding(
-                file, line, Grade.HINT, f"{words}. {f'Write {mend}' if mend else 'Leave it out'}"
-            )
+    """The few characters of a template itself that make every SMS one of 70 characters."""
+    found = list(tree.find_all(nodes.TemplateData))
+    dear = smart(plain("".join(one.data for one in found)))
+    for character in dear if len(dear) <= FEW else ():
+        where = next(one for one in found if character in one.data)
+        line = where.lineno + where.data[: where.data.index(character)].count("\n")
+        words = f"the character {character} makes an SMS one of 70 characters instead of 160"
+        yield LintFinding(file, line, Grade.HINT, f"{words}. Write it otherwise, or leave it out")
 
 
-MENDS: Mapping[str, str] = {
-    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
-    "\N{LEFT SINGLE QUOTATION MARK}": "'",
-    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
-    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
-    "\N{EN DASH}": "-",
-    "\N{EM DASH}": "-",
-    "\N{HORIZONTAL ELLIPSIS}": "...",
-    "\N{NO-BREAK SPACE}": "a plain blank",
-    "\N{BULLET}": "-",
-}
-"""What a plain telephone's alphabet has in the place of a character."""
+FEW = 3
+"""A language that is written in another alphabet has more of its characters than this."""
