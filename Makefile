@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test prove-calls prove-simulation check lock clean
+.PHONY: help setup demo up test prove-calls prove-simulation prove-writers check lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,6 +39,9 @@ prove-calls: $(STAMP) ## count the calls to Xero that 1, 50, 200 and 1,000 invoi
 
 prove-simulation: $(STAMP) ## send many messages over simulated time, with all that goes wrong (ARGS="--messages 100000", "--seed 7")
 	@$(BIN)/python -m tests.prove_simulation $(ARGS)
+
+prove-writers: $(STAMP) ## a worker's 32 threads and a receiver write to one SQLite ledger (ARGS="seconds threads")
+	@$(BIN)/python -m tests.prove_writers $(ARGS)
 
 check: $(STAMP) ## lint, types and layout
 	@$(BIN)/ruff check .

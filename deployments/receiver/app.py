@@ -33,7 +33,7 @@ PARTING_SECONDS = 2.0
 def make_app(receiver: ReceiverParts) -> Starlette:
     """The application. Nudges and the net run between startup and shutdown, which closes the engine."""
     prefect = PrefectRest(receiver.prefect)
-    ledger = LedgerThread(receiver.patience.answer_seconds)
+    ledger = LedgerThread(receiver.engine, receiver.clock, receiver.patience.answer_seconds)
     nudges = Nudges(prefect, receiver.clock)
     net = Net(receiver.engine, prefect, receiver.clock, receiver.patience)
 
@@ -63,7 +63,7 @@ def make_app(receiver: ReceiverParts) -> Starlette:
 
 def make_callback_app(receiver: ReceiverParts) -> Starlette:
     """Xero's callback alone, for as long as `duebell connect` waits and no receiver runs."""
-    ledger = LedgerThread(receiver.patience.answer_seconds)
+    ledger = LedgerThread(receiver.engine, receiver.clock, receiver.patience.answer_seconds)
 
     @asynccontextmanager
     async def while_running(_app: Starlette) -> AsyncGenerator[None]:

@@ -18,10 +18,14 @@ from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.reading import only_value, read_raw
 from duebell.email.sendgrid_events import EmailEvent, UnreadableEvents, read_events
 from duebell.email.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, events_are_genuine
-from duebell.ledger.receipts import NewReceipt, keep_receipt, not_kept_yet
+from duebell.ledger.receipts import NewReceipt, keep_receipt_in, not_kept_yet
+from duebell.ledger.writing import Writing
 
 LARGEST_BATCH = 1024 * 1024
 """SendGrid posts a batch when it has reached 768 kilobytes, or before."""
+
+AT_A_TIME = 20
+"""Receipts that share a transaction: the ledger is nobody else's for as long as one is written."""
 
 log = logging.getLogger("duebell.receiver")
 
@@ -43,6 +47,12 @@ def receipts_of(events: Sequence[EmailEvent]) -> tuple[NewReceipt, ...]:
         )
         for event in reversed(wanted.values())
     )
+
+
+def keep_all(book: Writing, receipts: Sequence[NewReceipt]) -> None:
+    """Keep these receipts, all or none."""
+    for receipt in receipts:
+        keep_receipt_in(book, receipt)
 
 
 class SendGridEvents:
@@ -70,12 +80,14 @@ class SendGridEvents:
         return await self._keep(receipts_of(batch.events))
 
     async def _keep(self, receipts: Sequence[NewReceipt]) -> Response:
-        """Each in its own transaction: what is kept stays kept, and is skipped when the batch comes again."""
-        engine, clock = self._parts.engine, self._parts.clock
+        """Some at a time: what is kept stays kept, and is skipped when the batch comes again."""
+        engine = self._parts.engine
         try:
             async with asyncio.timeout(self._parts.patience.answer_seconds):
-                for receipt in await self._thread.commit(partial(not_kept_yet, engine, receipts)):
-                    await self._thread.commit(partial(keep_receipt, engine, receipt, now=clock()))
+                new = await self._thread.alone(partial(not_kept_yet, engine, receipts))
+                for start in range(0, len(new), AT_A_TIME):
+                    some = new[start : start + AT_A_TIME]
+                    await self._thread.commit(partial(keep_all, receipts=some))
         except LedgerBusy as error:
             why = str(error)
         except TimeoutError:

@@ -11,7 +11,7 @@ from deployments.receiver.answers import refusal
 from deployments.receiver.ledger_thread import LedgerBusy, LedgerThread
 from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.reading import LARGEST_CALLBACK, only_value, read_raw
-from duebell.ledger.receipts import NewReceipt, keep_receipt
+from duebell.ledger.receipts import NewReceipt, keep_receipt_in
 from duebell.settings import Settings
 from duebell.twilio.callbacks import ATTEMPT_PARAMETER, StatusCallback, read_status_callback
 from duebell.twilio.signature import callback_is_genuine, form_pairs, public_url
@@ -75,9 +75,7 @@ class TwilioStatus:
             log.error("twilio callback dropped: it names no message or no status")
             return Response(status_code=204)
         try:
-            await self._thread.commit(
-                lambda: keep_receipt(self._parts.engine, receipt, now=self._parts.clock())
-            )
+            await self._thread.commit(lambda book: keep_receipt_in(book, receipt))
         except LedgerBusy as error:
             log.error("twilio callback not acknowledged: %s", error)  # noqa: TRY400 -- the text says it all
             return refusal(503)

@@ -69,7 +69,7 @@ class XeroCallback:
             raise HTTPException(405, headers={"Allow": "GET"})
         brought = brought_back(request.scope["query_string"].decode("latin-1"))
         try:
-            kept = brought is not None and await self._thread.commit(lambda: self._keep(brought))
+            kept = brought is not None and await self._thread.alone(lambda: self._keep(brought))
         except (LedgerBusy, ConfigurationError) as error:
             log.error("xero's answer to a consent was not kept: %s", error)  # noqa: TRY400 -- the text says it all
             return page(AWAY, 503)

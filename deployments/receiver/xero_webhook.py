@@ -9,10 +9,8 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from operator import attrgetter
 
-from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,7 +21,7 @@ from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.reading import LARGEST_DELIVERY, only_value, read_raw
 from duebell.ledger.inbox import Kept, NewEvent, Rejected, keep_in
 from duebell.ledger.webhook_state import heard
-from duebell.ledger.writing import writing
+from duebell.ledger.writing import Writing
 from duebell.xero.signature import signature_is_valid
 from duebell.xero.webhook import RejectedEvent, UnreadableDelivery, XeroEvent, read_delivery
 
@@ -54,12 +52,11 @@ def to_be_kept(raw: bytes) -> ToBeKept:
     return ToBeKept(tuple(events), rejected, delivery.first_sequence, delivery.last_sequence)
 
 
-def keep_delivery(engine: Engine, wanted: ToBeKept, *, now: datetime) -> Kept:
-    """Keep a delivery and note that it came, in one transaction that is on disk when this returns."""
-    with writing(engine, now) as book:
-        kept = keep_in(book, wanted.events, wanted.rejected, now)
-        heard(book, {event.tenant_id for event in wanted.events}, wanted.first, wanted.last)
-        return kept
+def keep_delivery(book: Writing, wanted: ToBeKept) -> Kept:
+    """Keep a delivery and note that it came, both or neither."""
+    kept = keep_in(book, wanted.events, wanted.rejected, book.now)
+    heard(book, {event.tenant_id for event in wanted.events}, wanted.first, wanted.last)
+    return kept
 
 
 _in_order = attrgetter("tenant_id", "category", "resource_id", "type", "mark")
@@ -110,9 +107,7 @@ class XeroWebhook:
 
     async def _keep(self, wanted: ToBeKept) -> Response:
         try:
-            kept = await self._thread.commit(
-                lambda: keep_delivery(self._parts.engine, wanted, now=self._parts.clock())
-            )
+            kept = await self._thread.commit(lambda book: keep_delivery(book, wanted))
         except LedgerBusy as error:
             log.error("xero delivery not acknowledged: %s", error)  # noqa: TRY400 -- the text says it all
             return refusal(503)

@@ -13,19 +13,24 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session
 
 from duebell.errors import ConfigurationError
+from duebell.ledger.turns import TURNS, Turns, begin_immediate
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def open_ledger(url: str, *, busy_seconds: float = 10.0) -> Engine:
+def open_ledger(url: str, *, busy_seconds: float = 30.0) -> Engine:
     """An engine for the ledger at ``url``; the schema is as it was found.
 
-    ``busy_seconds`` is how long a writer waits for another on SQLite. The receiver passes less, because
-    Xero waits five seconds for its answer.
+    ``busy_seconds`` is how long a writer waits for those before it on SQLite. The receiver passes less,
+    because Xero waits five seconds for its answer.
     """
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5})
-    engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
+    engine = create_engine(
+        url,
+        connect_args={"timeout": busy_seconds, "check_same_thread": False},
+        execution_options={TURNS: Turns(busy_seconds)},
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -43,7 +48,10 @@ def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that reads and then writes fails at once with SQLITE_BUSY, whatever the
     # timeout, when another has written in between (sqlite.org/lang_transaction.html).
     reads_only = connection.get_execution_options().get("reads_only", False)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    if reads_only:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        begin_immediate(connection)
 
 
 @contextmanager

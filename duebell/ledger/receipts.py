@@ -54,10 +54,15 @@ def keep_receipt(engine: Engine, receipt: NewReceipt, *, now: datetime) -> Bound
     A receipt whose message is not known is kept all the same, and bound when its SID is.
     """
     with writing(engine, now) as book:
-        attempt = _attempt_of(book.session, receipt)
-        new = _insert(book, receipt, attempt.attempt_id if attempt else None)
-        if new and attempt is not None:
-            apply(book, attempt.attempt_id, receipt.sid, receipt.status, receipt.error_code, "receipt")
+        return keep_receipt_in(book, receipt)
+
+
+def keep_receipt_in(book: Writing, receipt: NewReceipt) -> Bound:
+    """The same in a transaction of the caller's."""
+    attempt = _attempt_of(book.session, receipt)
+    new = _insert(book, receipt, attempt.attempt_id if attempt else None)
+    if new and attempt is not None:
+        apply(book, attempt.attempt_id, receipt.sid, receipt.status, receipt.error_code, "receipt")
     return Bound(new, attempt.attempt_id if attempt else None)
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from duebell.audit import START, Entry, entry_hash, written
 from duebell.ledger.tables import Audit
+from duebell.ledger.turns import turn_of
 
 AUDIT_LOCK = 718294
 
@@ -52,14 +53,14 @@ class Writing:
                 hash=entry_hash(previous, self.now, entry, details),
             )
             self.session.add(row)
-            self.session.flush()
             previous = row.hash
+        self.session.flush()  # numbers them in the order in which they were added
 
 
 @contextmanager
 def writing(engine: Engine, now: datetime) -> Generator[Writing]:
     """One transaction: all of it is committed with its audit entries, or nothing is."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with turn_of(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         book = Writing(session, now)
         yield book
         session.flush()
