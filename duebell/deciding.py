@@ -1,7 +1,7 @@
 """The verdict on one notification of any kind: the facts that it rests on, handed to its rule."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from duebell.deciding_overdue import decide_overdue, reminders_of
@@ -20,16 +20,53 @@ from duebell.rules import NO_RULE, Route
 from duebell.states import Sending, lower
 from duebell.subjects import Case, Subject
 
-__all__ = ["RULES", "Rules", "Subject", "decide", "decide_again", "route_for", "subject_of", "subjects_of"]
+__all__ = [
+    "RULES",
+    "Basis",
+    "Rules",
+    "Subject",
+    "basis_again",
+    "decide",
+    "route_for",
+    "subject_of",
+    "subjects_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator decided: the policy, how far any tenant may send, and by which channels we can."""
+    """What the operator decided: the policy, how far any tenant may send, and by which channels we can.
+
+    ``text`` is the policy's file as it was written; empty for one that was made without a file.
+    """
 
     policy: Policy
     ceiling: Sending
     channels: frozenset[str] = frozenset({SMS, EMAIL})
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """All that a verdict rests on. ``forced``: a person wants it said, however old it is.
+
+    ``seen_at`` is when it was first seen; ``failed`` are the channels by which it was tried in vain; ``own``
+    the ids under which its message stands.
+    """
+
+    subject: Subject
+    known: Known
+    rules: Rules
+    now: datetime
+    seen_at: datetime
+    forced: bool = False
+    failed: frozenset[str] = frozenset()
+    own: tuple[int | None, ...] = ()
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of the tenant."""
+        return self.rules.policy.for_tenant(self.known.tenant.tenant_id)
 
 
 def subjects_of(kind: str, known: Known, rules: Rules, now: datetime) -> tuple[Subject, ...]:
@@ -69,20 +106,9 @@ def route_for(subject: Subject, known: Known, policy: Policy) -> Route:
     return route_of(subject.kind, subject.subject_id, subject.step, known, policy)
 
 
-def decide(
-    subject: Subject,
-    known: Known,
-    rules: Rules,
-    *,
-    seen_at: datetime,
-    forced: bool,
-    now: datetime,
-    failed: Collection[str] = (),
-    own: Collection[int | None] = (),
-) -> Verdict:
-    """Whether somebody is told now. ``forced``: a person wants it said, however old. ``failed``: the channels
-    by which it was tried in vain. ``own``: the ids under which its message stands."""
-    policy = rules.policy.for_tenant(known.tenant.tenant_id)
+def decide(basis: Basis) -> Verdict:
+    """Whether somebody is told now."""
+    subject, known, rules, policy = basis.subject, basis.known, basis.rules, basis.policy
     route, contact = route_for(subject, known, policy), addressee(known.contact, subject.person)
     if subject.person and (contact is None or not policy.of_kind(subject.kind).contact_persons):
         return Skip(Reason.PERSON_LEFT_OUT)
@@ -91,14 +117,15 @@ def decide(
         sending=lower(rules.ceiling, Sending(known.tenant.sending)),
         country=known.tenant.country,
         timezone=known.tenant.timezone,
-        seen_at=seen_at,
-        now=now,
-        known_before_connecting=_known_before(subject, known) and not forced,
-        forced=forced,
+        seen_at=basis.seen_at,
+        now=basis.now,
+        known_before_connecting=_known_before(subject, known) and not basis.forced,
+        forced=basis.forced,
         refusals=known.refusals,
-        channels=_channels(subject, rules).difference(failed),
+        channels=_channels(subject, rules).difference(basis.failed),
     )
-    return _unless_silenced(Case(subject, replace(known, contact=contact), about, route, frozenset(own)))
+    case = Case(subject, replace(known, contact=contact), about, route, frozenset(basis.own))
+    return _unless_silenced(case)
 
 
 def _channels(subject: Subject, rules: Rules) -> frozenset[str]:
@@ -106,18 +133,18 @@ def _channels(subject: Subject, rules: Rules) -> frozenset[str]:
     return rules.channels & {EMAIL} if subject.person else rules.channels
 
 
-def decide_again(
+def basis_again(
     row: Notification, known: Known, rules: Rules, now: datetime, failed: Collection[str] = ()
-) -> Verdict:
-    """The verdict on a planned notification as things stand now."""
-    return decide(
+) -> Basis:
+    """What a planned notification is decided on as things stand now."""
+    return Basis(
         subject_of(row),
         known,
         rules,
+        now,
         seen_at=row.planned_at,
         forced=row.generation > 0,
-        now=now,
-        failed=failed,
+        failed=frozenset(failed),
         own=own_of(row),
     )
 

@@ -40,6 +40,7 @@ class Known:
     payments: tuple[KnownPayment, ...] = field(default=())
     reminders: tuple[Reminder, ...] = field(default=())
     balance: Balance = NO_CREDIT
+    contact_version: int | None = None
 
     @property
     def contact_id(self) -> str | None:
@@ -63,17 +64,28 @@ def known_of(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> di
         raise ConfigurationError(f"tenant {tenant_id} is not connected: run `duebell connect`")
     read = snapshots.read_invoices(session, tenant_id, invoice_ids)
     contacts = _contacts(session, tenant_id, (one.invoice.contact_id for one in read.values()))
-    refusals = _refusals(session, contacts.values(), tenant.country)
+    refusals = _refusals(session, [one.contact for one in contacts.values()], tenant.country)
     paid = payments.of_invoices(session, tenant_id, invoice_ids)
     return {
-        invoice_id: Known(
-            tenant, one, contacts.get(one.invoice.contact_id or ""), refusals, paid.get(invoice_id, ())
-        )
+        invoice_id: _known(tenant, one, contacts.get(one.invoice.contact_id or ""), refusals, paid)
         for invoice_id, one in read.items()
     }
 
 
-def _contacts(session: Session, tenant_id: str, ids: Iterable[str | None]) -> dict[str, Contact]:
+def _known(
+    tenant: Tenant,
+    read: ReadInvoice,
+    to: ReadContact | None,
+    refusals: Mapping[str, str],
+    paid: Mapping[str, tuple[KnownPayment, ...]],
+) -> Known:
+    payments_ = paid.get(read.invoice.invoice_id, ())
+    if to is None:
+        return Known(tenant, read, None, refusals, payments_)
+    return Known(tenant, read, to.contact, refusals, payments_, contact_version=to.version)
+
+
+def _contacts(session: Session, tenant_id: str, ids: Iterable[str | None]) -> dict[str, ReadContact]:
     """The contacts by the ids that were asked for, each as the one that it was merged into."""
     read: dict[str, ReadContact] = {}
     wanted = {one for one in ids if one}
@@ -83,17 +95,17 @@ def _contacts(session: Session, tenant_id: str, ids: Iterable[str | None]) -> di
         missing = {one.contact.merged_to for one in read.values() if one.contact.merged_to} - set(read)
         if not missing:
             break
-    return {one: _survivor(read[one].contact, read) for one in wanted if one in read}
+    return {one: _survivor(read[one], read) for one in wanted if one in read}
 
 
-def _survivor(contact: Contact, read: Mapping[str, ReadContact]) -> Contact:
+def _survivor(one: ReadContact, read: Mapping[str, ReadContact]) -> ReadContact:
     """The end of a chain of merges. Where it was never read, the archived contact stands, and is closed."""
     for _ in range(MOST_MERGES):
-        following = read.get(contact.merged_to or "")
+        following = read.get(one.contact.merged_to or "")
         if following is None:
-            return contact
-        contact = following.contact
-    return contact
+            return one
+        one = following
+    return one
 
 
 WEEK = timedelta(days=7)
@@ -108,7 +120,7 @@ def with_reminders(
     teams = [way for name, team in policy.team.items() for way in ways_of_team(name, team).values()]
     addresses = {way.address for way in teams}
     for one in contacts.values():
-        addresses.update(_addresses(one))
+        addresses.update(addresses_of(one))
     found = reminders.since(session, tenant_id, now - max(gap, WEEK) - timedelta(days=2), contacts, addresses)
     closed: dict[str, str] = {}
     for channel in (SMS, EMAIL):
@@ -135,7 +147,8 @@ def _refusals(session: Session, contacts: Iterable[Contact], country: str) -> di
     }
 
 
-def _addresses(one: Known) -> list[str]:
+def addresses_of(one: Known) -> list[str]:
+    """Every address at which the customer may be told."""
     if one.contact is None:
         return []
     return [*_numbers([one.contact], one.tenant.country), *_emails(one.contact)]

@@ -4,18 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from duebell.deciding import Rules, decide_again
+from duebell.deciding import Rules, basis_again, decide
+from duebell.grounds import grounds_of
 from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known, with_reminders
-from duebell.ledger import groups, legs
+from duebell.ledger import groups, kept_verdicts, legs
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
-from duebell.policy import Hold, Reason, Send, Skip, Verdict
+from duebell.policy import Hold, Send, Skip, Verdict
+from duebell.prospects import Crowd
 from duebell.states import NotificationState
-from duebell.volume import next_hour_if_full
+from duebell.volume import next_hour_if_full, until_next_hour
 
 S = NotificationState
+
+ACTOR = "send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +53,22 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     if lead.kind == INVOICE_OVERDUE:
         known = with_reminders(book.session, claim.tenant_id, known, policy, book.now)
     failed = legs.failed_channels(book.session, lead)
-    verdict = decide_again(lead, known[lead.invoice_id], rules, book.now, failed)
+    basis = basis_again(lead, known[lead.invoice_id], rules, book.now, failed)
+    verdict = decide(basis)
     for row in groups.of_lead(book.session, claim.notification_id):
-        theirs = decide_again(row, known[row.invoice_id], rules, book.now, failed)
+        own = basis_again(row, known[row.invoice_id], rules, book.now, failed)
+        theirs = decide(own)
+        kept_verdicts.keep(book, row.notification_id, grounds_of(own, theirs), actor=ACTOR)
         if theirs != verdict:
             way = _way_of(theirs, book.now)
             groups.leave(book, row, way.state, way.reason, not_before=way.later, dispatch_at=way.later)
-    if not isinstance(verdict, Send):
-        return _way_of(verdict, book.now)
-    if next_hour is not None and lead.generation == 0:
-        return NotNow(S.HELD, Reason.HOUR_FULL.value, next_hour)
-    return StillTrue(verdict.channel, verdict.address, verdict.open_until)
+    crowd = Crowd(next_hour=next_hour if lead.generation == 0 else None)
+    if isinstance(verdict, Send) and crowd.next_hour is not None:
+        verdict = until_next_hour(verdict, crowd.next_hour)
+    kept_verdicts.keep(book, claim.notification_id, grounds_of(basis, verdict, lead, crowd), actor=ACTOR)
+    if isinstance(verdict, Send):
+        return StillTrue(verdict.channel, verdict.address, verdict.open_until)
+    return _way_of(verdict, book.now)
 
 
 def _way_of(verdict: Verdict, now: datetime) -> NotNow:

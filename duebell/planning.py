@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from duebell.deciding import Rules, Subject, decide, subject_of
+from duebell.deciding import Basis, Rules, Subject, decide, subject_of
+from duebell.grounds import grounds_of
 from duebell.grouping import groups_of
 from duebell.keys import INVOICE_OVERDUE, contact_recipient, dedup_key, person_recipient
 from duebell.known import Known
@@ -54,7 +55,7 @@ def _within_usual(
     book: Writing, tenant_id: str, prospects: Sequence[Prospect], policy: Policy
 ) -> list[Prospect]:
     """The prospects, those held that a person has to be asked about because they are so many."""
-    if not any(would_go(one) for one in prospects):
+    if not any(would_go(one.verdict, one.row) for one in prospects):
         return list(prospects)
     tenant = book.session.get_one(Tenant, tenant_id)
     volume = volume_of(book.session, tenant, book.now, policy.limits.breaker_days)
@@ -77,7 +78,13 @@ def write(
         if one.verdict is not None:
             owed, takes_over = _owed(one), policy.of_kind(one.subject.kind).fall_back
             row = notifications.plan(
-                book, owed, one.verdict, actor=actor, flow_run_id=flow_run_id, takes_over=takes_over
+                book,
+                owed,
+                one.verdict,
+                actor=actor,
+                flow_run_id=flow_run_id,
+                takes_over=takes_over,
+                grounds=one.basis and grounds_of(one.basis, one.verdict, one.row, one.crowd),
             )
             rows.append(row)
         elif one.row is not None:
@@ -147,7 +154,14 @@ def plan_resend(
         forced_by=by,
         forced_why=why,
     )
-    verdict = decide(subject_of(original), known, rules, seen_at=book.now, forced=True, now=book.now)
-    policy = rules.policy.for_tenant(original.tenant_id)
-    takes_over = policy.of_kind(original.kind).fall_back
-    return notifications.plan(book, owed, verdict, actor=by, flow_run_id=None, takes_over=takes_over)
+    basis = Basis(subject_of(original), known, rules, book.now, seen_at=book.now, forced=True)
+    verdict = decide(basis)
+    return notifications.plan(
+        book,
+        owed,
+        verdict,
+        actor=by,
+        flow_run_id=None,
+        takes_over=basis.policy.of_kind(original.kind).fall_back,
+        grounds=grounds_of(basis, verdict),
+    )

@@ -13,11 +13,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The last good policy, what the file held at the last look, and what is wrong with that, if anything."""
+    """The last good policy, what the file held at the last look, and what is wrong with that, if anything.
+
+    ``text`` is how the good one was written.
+    """
 
     policy: Policy
     content: bytes | None = field(repr=False)
     problem: str = ""
+    text: str = field(default="", repr=False)
 
 
 def keep(last: Kept | None, content: bytes | None, path: Path) -> Kept:
@@ -29,7 +33,7 @@ def keep(last: Kept | None, content: bytes | None, path: Path) -> Kept:
     if last is not None and last.content == content:
         return last
     try:
-        return Kept(read_policy(content, path), content)
+        return Kept(read_policy(content, path), content, text=(content or b"").decode("utf-8-sig"))
     except ConfigurationError as wrong:
         if last is None:
             raise

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from duebell.deciding import Rules, decide, own_of, subject_of, subjects_of
+from duebell.deciding import Basis, Rules, decide, own_of, subject_of, subjects_of
 from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known, known_of, with_reminders
 from duebell.ledger import notifications
@@ -37,13 +37,34 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Crowd:
+    """What holds a message back because of all the others.
+
+    ``unusual``: a person is asked about them first; ``lifted_at`` is when one last let them go.
+    ``next_hour`` is when the next may go out, where this hour has room for no more.
+    """
+
+    unusual: bool = False
+    lifted_at: datetime | None = None
+    next_hour: datetime | None = None
+
+
+ALONE = Crowd()
+
+
+@dataclass(frozen=True, slots=True)
 class Prospect:
-    """A piece of news for one person. ``verdict`` is empty for one that stands, whatever is true now."""
+    """A piece of news for one person. ``verdict`` is empty for one that stands, whatever is true now.
+
+    ``basis`` is what the verdict rests on, and ``crowd`` what it rests on beside, where it is one of many.
+    """
 
     subject: Subject
     known: Known
     row: Notification | None
     verdict: Verdict | None
+    basis: Basis | None = None
+    crowd: Crowd = ALONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +123,7 @@ class _Outlook:
         for row in self._standing:
             if row.generation > 0 and S(row.state) in WAITING:
                 known = self._known[row.invoice_id]
-                yield Prospect(subject_of(row), known, row, self._decided(subject_of(row), known, row))
+                yield self._decided(subject_of(row), known, row)
 
     def _subjects(self, known: Known) -> Sequence[Subject]:
         """What there is to tell, and what waits of it although there is nothing to tell any more."""
@@ -131,21 +152,22 @@ class _Outlook:
         row = self._firsts.get(subject)
         if row is not None and not _may_change(row):
             return Prospect(subject, known, row, None)
-        return Prospect(subject, known, row, self._decided(subject, known, row))
+        return self._decided(subject, known, row)
 
-    def _decided(self, subject: Subject, known: Known, row: Notification | None) -> Verdict:
+    def _decided(self, subject: Subject, known: Known, row: Notification | None) -> Prospect:
         # One that was left out is seen anew: what was news when a contact had no phone need not be now.
         waits = row is not None and S(row.state) in WAITING
-        return decide(
+        basis = Basis(
             subject,
             known,
             self._rules,
+            self._now,
             seen_at=row.planned_at if row is not None and waits else self._now,
             forced=row is not None and row.generation > 0,
-            now=self._now,
             failed=self._failed.get(row.notification_id or 0, frozenset()) if row else frozenset(),
             own=own_of(row),
         )
+        return Prospect(subject, known, row, decide(basis), basis)
 
 
 def _may_change(row: Notification) -> bool:

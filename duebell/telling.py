@@ -56,7 +56,8 @@ def rules_of(resources: Resources) -> Rules:
     """What the operator decided, as the files stand now."""
     settings = resources.settings
     channels = frozenset({SMS, EMAIL} if settings.sends_email else {SMS})
-    return Rules(resources.policy, Sending(settings.sending.value), channels)
+    kept = resources.policies.look(settings.policy)
+    return Rules(kept.policy, Sending(settings.sending.value), channels, kept.text)
 
 
 def render(resources: Resources, claim: Claim) -> Said | None:

@@ -10,10 +10,10 @@ from duebell.ledger import volumes
 from duebell.ledger.tables import Notification
 from duebell.ledger.volumes import Volume
 from duebell.ledger.writing import Writing
-from duebell.policy import Hold, Reason, Send
+from duebell.policy import Hold, Reason, Send, Verdict
 from duebell.policy_file import Policy
 from duebell.policy_sections import LimitsPolicy
-from duebell.prospects import Prospect
+from duebell.prospects import Crowd, Prospect
 from duebell.states import WAITING, NotificationState
 
 HOUR = timedelta(hours=1)
@@ -22,11 +22,10 @@ FOR_ITS_HOURS = (Reason.OUTSIDE_WINDOW, Reason.WINDOW_ENDS)
 """The reasons of what waits for nothing but the time of day."""
 
 
-def would_go(prospect: Prospect) -> bool:
-    """Whether it goes out now, or once its hours have come."""
-    verdict = prospect.verdict
+def would_go(verdict: Verdict | None, row: Notification | None) -> bool:
+    """Whether what is decided so goes out now, or once its hours have come."""
     return isinstance(verdict, Send) or (
-        isinstance(verdict, Hold) and verdict.reason in FOR_ITS_HOURS and not _is_forced(prospect)
+        isinstance(verdict, Hold) and verdict.reason in FOR_ITS_HOURS and not _is_forced(row)
     )
 
 
@@ -40,7 +39,11 @@ def is_unusual(prospects: Sequence[Prospect], volume: Volume, policy: Policy, *,
 
     ``whole``: they are all that waits, so that what waits is not counted beside them.
     """
-    own = [one for one in prospects if would_go(one) and not is_lifted(one.row, volume)]
+    own = [
+        one
+        for one in prospects
+        if would_go(one.verdict, one.row) and not is_lifted(one.row, volume.lifted_at)
+    ]
     new = own if whole else [one for one in own if one.row is None or not _waits(one.row)]
     planned = volume.gone + (0 if whole else volume.waiting) + messages(new, policy)
     return bool(own) and breaker(planned, volume.earlier, policy.limits)
@@ -51,22 +54,27 @@ def held_back(prospect: Prospect, volume: Volume, now: datetime, *, unusual: boo
 
     One that a person is asked about stays so until the person has answered, whatever the number is by then.
     """
-    row, verdict = prospect.row, prospect.verdict
-    if not isinstance(verdict, Send | Hold) or not would_go(prospect) or _is_forced(prospect):
-        return prospect
+    crowd = Crowd(unusual, volume.lifted_at)
+    verdict = prospect.verdict and among_others(prospect.verdict, prospect.row, crowd, now)
+    return replace(prospect, verdict=verdict, crowd=crowd)
+
+
+def among_others(verdict: Verdict, row: Notification | None, crowd: Crowd, now: datetime) -> Verdict:
+    """The verdict as its crowd lets it stand; ``row`` is how the notification stood before."""
+    if not isinstance(verdict, Send | Hold) or not would_go(verdict, row) or _is_forced(row):
+        return verdict
     waits = row is not None and row.state == NotificationState.HELD
     asked = waits and row is not None and row.reason == Reason.UNUSUAL_VOLUME
-    if (unusual or asked) and not is_lifted(row, volume):
-        return replace(prospect, verdict=_hold(verdict, Reason.UNUSUAL_VOLUME, None))
-    if waits and row is not None and row.reason == Reason.HOUR_FULL and isinstance(verdict, Send):
-        later = row.not_before or now
-        return replace(prospect, verdict=_hold(verdict, Reason.HOUR_FULL, later)) if later > now else prospect
-    return prospect
+    if (crowd.unusual or asked) and not is_lifted(row, crowd.lifted_at):
+        return _hold(verdict, Reason.UNUSUAL_VOLUME, None)
+    later = row.not_before or now if waits and row is not None and row.reason == Reason.HOUR_FULL else now
+    is_full = isinstance(verdict, Send) and later > now
+    return _hold(verdict, Reason.HOUR_FULL, later) if is_full else verdict
 
 
-def is_lifted(row: Notification | None, volume: Volume) -> bool:
+def is_lifted(row: Notification | None, lifted_at: datetime | None) -> bool:
     """Whether a person has let it go, with all that stood at that moment."""
-    return row is not None and volume.lifted_at is not None and row.planned_at <= volume.lifted_at
+    return row is not None and lifted_at is not None and row.planned_at <= lifted_at
 
 
 def next_hour_if_full(book: Writing, tenant_id: str, limits: LimitsPolicy) -> datetime | None:
@@ -76,12 +84,17 @@ def next_hour_if_full(book: Writing, tenant_id: str, limits: LimitsPolicy) -> da
     return volumes.hour_of(book.now) + HOUR
 
 
+def until_next_hour(verdict: Send, next_hour: datetime) -> Hold:
+    """That it waits for the next hour, because this one has room for no more."""
+    return _hold(verdict, Reason.HOUR_FULL, next_hour)
+
+
 def _hold(verdict: Send | Hold, reason: Reason, not_before: datetime | None) -> Hold:
     return Hold(reason, verdict.address, not_before, verdict.channel, verdict.others)
 
 
-def _is_forced(prospect: Prospect) -> bool:
-    return prospect.row is not None and prospect.row.generation > 0
+def _is_forced(row: Notification | None) -> bool:
+    return row is not None and row.generation > 0
 
 
 def _waits(row: Notification) -> bool:

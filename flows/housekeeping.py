@@ -1,20 +1,23 @@
-"""Once a day: what would run out by being left alone is used before it does."""
+"""Once a day: what would run out by being left alone is used before it does, and what is old is let go of."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from tasks.consents import idle_token_sets, keep_alive
+from tasks.ledger import prune_history
 
 
 @flow(name="housekeeping", persist_result=False)
 def housekeeping() -> State[None]:
     """Refresh every consent that rested for a week: Xero ends a refresh token after 60 days without use.
 
-    One that cannot be refreshed does not hold up the others, and is tried again the next day.
+    One that cannot be refreshed does not hold up the others, and is tried again the next day. History is
+    kept for thirteen months.
     """
     kept = keep_alive.map(idle_token_sets())
     kept.wait()
+    prune_history()
     failed = sum(not one.state.is_completed() for one in kept)
     message = f"{len(kept) - failed} consents refreshed, {failed} could not be"
     return (Failed if failed else Completed)(name="Kept" if not failed else "Not all kept", message=message)

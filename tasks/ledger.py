@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from duebell import allocations, contacts_in_step, draining, reporting
 from duebell.draining import RunToStart
-from duebell.ledger import inbox, notifications, snapshots, tenants
+from duebell.ledger import inbox, notifications, pruning, snapshots, tenants
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tenants import DrainLease
@@ -89,6 +89,14 @@ def check_dedup(tenant_id: str, kind: str, invoice_ids: list[str]) -> list[Claim
         numbers = snapshots.numbers_by_id(book.session, tenant_id, invoice_ids)
     label_run(tenant_id, list(numbers.values()))
     return claims
+
+
+@task(cache_policy=NO_CACHE)
+def prune_history() -> int:
+    """Let go of what past verdicts rested on, once that is older than thirteen months; returns the rows."""
+    removed = pruning.prune(resources().engine, resources().clock())
+    get_run_logger().info("%s rows of history were removed", removed)
+    return removed
 
 
 @task(cache_policy=NO_CACHE)

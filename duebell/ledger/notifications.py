@@ -9,7 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
-from duebell.ledger import groups, legs, verdicts
+from duebell.ledger import groups, kept_verdicts, legs, verdicts
+from duebell.ledger.kept_verdicts import Grounds
 from duebell.ledger.moving import InvariantBroken as InvariantBroken
 from duebell.ledger.moving import move as move
 from duebell.ledger.tables import Notification
@@ -59,11 +60,12 @@ def plan(
     actor: str,
     flow_run_id: str | None,
     takes_over: FallBack = FallBack.NEXT_DAY,
+    grounds: Grounds | None = None,
 ) -> Notification:
     """Write down what is owed and what was decided about it; the key makes it one row for ever.
 
-    A row that waits, or was skipped, takes the new verdict; one that is being sent or was sent stays as it
-    is, whatever the verdict says now.
+    A row that waits, or was skipped, takes the new verdict, which is kept with its ``grounds`` where it
+    changes something; one that is being sent or was sent stays as it is, whatever the verdict says now.
     """
     is_new = _insert(book, owed)
     row = _locked(book.session, owed.key)
@@ -77,6 +79,7 @@ def plan(
         legs.set_ways(book.session, row, verdict, takes_over)
     if is_new or (row.state, row.reason, row.not_before) != before:
         book.audit(verdicts.entry(row, actor, verdict))
+        kept_verdicts.keep(book, row.notification_id, grounds, actor=actor)
     return row
 
 
@@ -90,31 +93,31 @@ def _locked(session: Session, key: str) -> Notification:
 
 def _insert(book: Writing, owed: Owed) -> bool:
     dialect = postgresql if book.session.get_bind().dialect.name == "postgresql" else sqlite
-    inserted = book.session.exec(
-        dialect.insert(Notification)
-        .values(
-            key=owed.key,
-            tenant_id=owed.tenant_id,
-            kind=owed.kind,
-            subject_id=owed.subject_id,
-            invoice_id=owed.invoice_id,
-            recipient=owed.recipient,
-            step=owed.step,
-            contact_id=owed.contact_id,
-            state=S.PLANNED.value,
-            reason="",
-            generation=owed.generation,
-            forced_by=owed.forced_by,
-            forced_why=owed.forced_why,
-            planned_at=book.now,
-            dispatches=0,
-            lease_token=0,
-            updated_at=book.now,
-        )
-        .on_conflict_do_nothing(index_elements=["key"])
-        .returning(col(Notification.notification_id))
-    ).scalar_one_or_none()
-    return inserted is not None
+    statement = dialect.insert(Notification).on_conflict_do_nothing(index_elements=["key"])
+    # The values go beside the statement, which so is compiled once and not for each of thousands.
+    inserted = book.session.connection().execute(
+        statement.returning(col(Notification.notification_id)),
+        {
+            "key": owed.key,
+            "tenant_id": owed.tenant_id,
+            "kind": owed.kind,
+            "subject_id": owed.subject_id,
+            "invoice_id": owed.invoice_id,
+            "recipient": owed.recipient,
+            "step": owed.step,
+            "contact_id": owed.contact_id,
+            "state": S.PLANNED.value,
+            "reason": "",
+            "generation": owed.generation,
+            "forced_by": owed.forced_by,
+            "forced_why": owed.forced_why,
+            "planned_at": book.now,
+            "dispatches": 0,
+            "lease_token": 0,
+            "updated_at": book.now,
+        },
+    )
+    return inserted.scalar_one_or_none() is not None
 
 
 def claim(book: Writing, notification_id: int, owner: str) -> Claim | None:
@@ -207,14 +210,9 @@ def of_invoices(
     session: Session, tenant_id: str, kind: str, invoice_ids: Sequence[str]
 ) -> list[Notification]:
     """The notifications of a kind about these invoices, oldest first."""
-    return list(
-        session.exec(
-            select(Notification)
-            .where(
-                Notification.tenant_id == tenant_id,
-                Notification.kind == kind,
-                col(Notification.invoice_id).in_(invoice_ids),
-            )
-            .order_by(col(Notification.notification_id))
-        ).all()
+    wanted = select(Notification).where(
+        Notification.tenant_id == tenant_id,
+        Notification.kind == kind,
+        col(Notification.invoice_id).in_(invoice_ids),
     )
+    return list(session.exec(wanted.order_by(col(Notification.notification_id))).all())

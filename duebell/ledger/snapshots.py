@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from duebell.changes import ISSUED
+from duebell.ledger import versions
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot
 from duebell.ledger.writing import insert_missing, writing
@@ -24,6 +25,7 @@ class ReadInvoice:
     read_at: datetime
     compared: Invoice | None
     known_before_connecting: bool
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class ReadContact:
 
     contact: Contact
     read_at: datetime
+    version: int = 1
 
 
 def save_invoices(
@@ -53,6 +56,8 @@ def save_invoices(
             invoice, body = by_id[row.invoice_id]
             if _is_older(invoice.updated_at, row.updated_at) or read_at < row.read_at:
                 continue
+            if row.body != body:
+                versions.count_invoice(book.session, row, invoice, read_at)
             _copy_invoice(row, invoice, body, read_at)
             if silent_until is not None and (invoice.updated_at is None or invoice.updated_at < silent_until):
                 row.compared_body, row.known_before_connecting = body, invoice.status in ISSUED
@@ -110,6 +115,8 @@ def save_contacts(
             contact, body = by_id[row.contact_id]
             if _is_older(contact.updated_at, row.updated_at) or read_at < row.read_at:
                 continue
+            if row.body != body:
+                versions.count_contact(book.session, row, contact, read_at)
             row.status = contact.status.value
             row.merged_to = contact.merged_to
             row.updated_at = contact.updated_at
@@ -152,6 +159,7 @@ def read_invoices(session: Session, tenant_id: str, invoice_ids: Sequence[str]) 
             read_at=row.read_at,
             compared=None if row.compared_body is None else parse_invoice_body(row.compared_body),
             known_before_connecting=row.known_before_connecting,
+            version=row.version,
         )
         for row in rows
     }
@@ -181,7 +189,9 @@ def read_contacts(session: Session, tenant_id: str, contact_ids: Sequence[str]) 
             ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.contact_id).in_(contact_ids)
         )
     ).all()
-    return {row.contact_id: ReadContact(parse_contact_body(row.body), row.read_at) for row in rows}
+    return {
+        row.contact_id: ReadContact(parse_contact_body(row.body), row.read_at, row.version) for row in rows
+    }
 
 
 def mark_compared(session: Session, tenant_id: str, invoice_id: str, body: str) -> None:

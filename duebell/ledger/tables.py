@@ -192,6 +192,11 @@ class RejectedDelivery(Row, table=True):
     raw: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+def version_number() -> Any:
+    """A column that counts how often a record was read as another than before, from 1."""
+    return Field(default=1, sa_column_kwargs={"server_default": text("1")})
+
+
 class InvoiceSnapshot(Row, table=True):
     """An invoice as last read, beside the state that its last comparison was made with."""
 
@@ -209,6 +214,9 @@ class InvoiceSnapshot(Row, table=True):
     compared_body: str | None = long_text(None)
     """The body that changes were last derived from; empty until the first comparison."""
     known_before_connecting: bool = False
+    version: int = version_number()
+    first_read_at: datetime | None = maybe_moment()
+    """When this version was first read; empty where versions were not counted yet."""
 
 
 class PaymentSnapshot(Row, table=True):
@@ -241,6 +249,20 @@ class ContactSnapshot(Row, table=True):
     updated_at: datetime | None = maybe_moment()
     read_at: datetime = moment()
     body: str = long_text()
+    version: int = version_number()
+    first_read_at: datetime | None = maybe_moment()
+
+
+class EarlierVersion(Row, table=True):
+    """A record as it was before another read took its place. ``category`` is Xero's word, as in the inbox."""
+
+    tenant_id: str = Field(primary_key=True)
+    category: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    body: str = long_text()
+    first_read_at: datetime | None = maybe_moment()
+    replaced_at: datetime = moment(index=True)
 
 
 class CreditSnapshot(Row, table=True):
@@ -363,6 +385,35 @@ class Attempt(Row, table=True):
     settle_tries: int = 0
     settled_by: str = ""
     flow_run_id: str | None = None
+
+
+class PolicyText(Row, table=True):
+    """A policy file that a verdict was made by, as it was written, by the hash of its text."""
+
+    sha256: str = Field(primary_key=True)
+    text: str = long_text()
+    first_used_at: datetime = moment()
+
+
+class KeptVerdict(Row, table=True):
+    """A verdict that changed something or was spoken by, with all that it rested on.
+
+    The versions are those of the invoice and of the contact that is left after merges; ``facts`` is the
+    rest. Two equal verdicts in a row are kept once, unless something was said by the second.
+    """
+
+    verdict_id: int | None = Field(default=None, primary_key=True)
+    notification_id: int = Field(foreign_key="notification.notification_id", index=True)
+    at: datetime = moment(index=True)
+    """The time that the verdict was made for."""
+    actor: str
+    policy_sha256: str = Field(index=True)
+    """Empty where the policy was not read from a file."""
+    invoice_version: int
+    contact_id: str | None = None
+    contact_version: int | None = None
+    verdict: str = long_text()
+    facts: str = long_text()
 
 
 class Receipt(Row, table=True):

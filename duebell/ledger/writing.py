@@ -3,8 +3,9 @@
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
@@ -22,6 +23,16 @@ class Writing:
         self.session = session
         self.now = now
         self._entries: list[Entry] = []
+        self._last: dict[type[SQLModel], list[dict[str, Any]]] = {}
+
+    def add_last(self, table: type[SQLModel], row: dict[str, Any]) -> None:
+        """Add a row that nothing in this transaction reads: all of a table go in one statement at its end."""
+        self._last.setdefault(table, []).append(row)
+
+    def write_last(self) -> None:
+        """Write those rows. Called once, right before the trail."""
+        for table, rows in self._last.items():
+            self.session.connection().execute(insert(table), rows)
 
     def audit(self, entry: Entry) -> None:
         """Add an entry to the trail; it is written with the change, or not at all."""
@@ -64,6 +75,7 @@ def writing(engine: Engine, now: datetime) -> Generator[Writing]:
         book = Writing(session, now)
         yield book
         session.flush()
+        book.write_last()
         book.write_trail()
 
 
