@@ -56,7 +56,7 @@ def _missing(resources: Resources) -> list[Finding]:
             findings.append(
                 Finding("words", f"{_called(one)} cannot be said: {_mend(one, one.default)}", sound=False)
             )
-        elif not one.language.startswith(tongue.language):
+        elif not tongue.is_wanted:
             said = f"{_called(one)} is said in {tongue.language}: there is no {_mend(one, one.language)}"
             findings.append(Finding("words", said))
     return findings

@@ -8,7 +8,9 @@ from sqlmodel import func, select
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Notification, Tenant
 from duebell.model import InvoiceStatus, InvoiceType
+from duebell.reaching import SMS
 from duebell.resources import Resources
+from duebell.senders import sender_of
 from duebell.states import NotificationState
 
 
@@ -21,9 +23,8 @@ def show_before_live(console: Console, resources: Resources, tenant: Tenant) -> 
     table.add_row("currency", tenant.base_currency)
     table.add_row("open sales invoices", f"{open_invoices}; nobody is told of those that were there before")
     table.add_row("planned in review", str(_held(resources, tenant)))
-    table.add_row(
-        "sender", settings.twilio_messaging_service_sid or settings.twilio_from or "none: set TWILIO_FROM"
-    )
+    named = resources.policy.for_tenant(tenant.tenant_id).sending.sender
+    table.add_row("sender", sender_of(settings, SMS, named) or "none: set TWILIO_FROM")
     table.add_row("ceiling", f"DUEBELL_SENDING is {settings.sending.value}")
     console.print(table)
 

@@ -29,7 +29,8 @@ def _show(console: Console, messages: list[Preview], zone: str) -> None:
         more = f" and {len(one.invoices) - 4} more" if len(one.invoices) > 4 else ""
         console.print(Text.assemble((f"{about}{more}", "bold"), f" to {one.to} {one.channel}".rstrip()))
         console.print(Text(f"  {one.state}{_when(one.at, zone)}{f': {one.reason}' if one.reason else ''}"))
-        console.print(Text(f"  {one.rule}", "dim"))
+        said = f"; in {one.language}, from {one.sender}" if one.language else ""
+        console.print(Text(f"  {one.rule}{said}", "dim"))
         if one.text:
             parts = f"  ({one.parts} SMS)" if one.parts else ""
             console.print(Text(f"  {one.text}{parts}"))

@@ -19,6 +19,7 @@ from duebell.render import Templates
 from duebell.routing import language_for
 from duebell.rules import Route
 from duebell.segments import plain
+from duebell.senders import sender_for
 from duebell.teams import team_of
 from duebell.template_folders import Tongue, team_template
 from duebell.wording import Telling, Told, values_for
@@ -41,6 +42,7 @@ def write_text(
         if not telling.subject.team and telling.contact is None:
             raise Permanent(f"notification {notification_id} has no contact to write to")
         _say(leg, words_of(templates, telling, leg.channel))
+        leg.sender = sender_for(telling.policy, telling.route, leg.channel, leg.address)
         leg.rendered_from = source
         book.session.add(leg)
     return leg.text
@@ -106,4 +108,5 @@ def _source_of(telling: Telling) -> str:
     parts = [f"{one.subject}{one.known.read.body}" for one in telling.told]
     day = telling.today if telling.subject.kind == INVOICE_OVERDUE else ""
     people = [one.known.contact for one in telling.told]
-    return hashlib.sha256(f"{parts}{people}{telling.route}{telling.language}{day}".encode()).hexdigest()
+    asked = [telling.route, telling.language, telling.policy.sending]
+    return hashlib.sha256(f"{parts}{people}{asked}{day}".encode()).hexdigest()

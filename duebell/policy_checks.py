@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.policy_rules import Rule, RuleWhen
 from duebell.policy_sections import TeamPolicy
-from duebell.policy_shapes import Kind
+from duebell.policy_shapes import Channel, Kind
 from duebell.policy_slips import Slip
+from duebell.sender_shapes import NO_NAMES, SenderKind, kind_of
 from duebell.setting_shapes import did_you_mean
 
 
@@ -22,6 +23,7 @@ def contradictions(
                 yield Slip(("invoice_overdue", "stage", number, "tell"), words)
     for number, rule in enumerate(rules):
         yield from _of_rule(("rule", number, "when"), rule.when, {stage.name for stage in overdue.stages})
+        yield from _of_sender(("rule", number, "then"), rule)
     if reached := [number for number, rule in enumerate(rules) if rule.when == RuleWhen()]:
         for number in range(reached[0] + 1, len(rules)):
             words = (
@@ -51,3 +53,17 @@ def _of_rule(place: tuple[str | int, ...], when: RuleWhen, stages: set[str]) -> 
     from_, below = when.amount_from, when.amount_below
     if from_ is not None and below is not None and from_ >= below:
         yield Slip((*place, "amount_below"), "must be more than amount_from")
+
+
+def _of_sender(place: tuple[str | int, ...], rule: Rule) -> Iterator[Slip]:
+    then = rule.then
+    nowhere = sorted(NO_NAMES & set(rule.when.country or ()))
+    if then.sender and nowhere and kind_of(then.sender) is SenderKind.NAME:
+        words = f"is a name, and under a name nobody can write to {' or '.join(nowhere)}. Name a number"
+        yield Slip((*place, "sender"), words)
+    for key, sender, channel in (
+        ("sender", then.sender, Channel.SMS),
+        ("email_sender", then.email_sender, Channel.EMAIL),
+    ):
+        if sender and then.channels and channel not in then.channels:
+            yield Slip((*place, key), f'is of no use: the channels of this rule leave out "{channel.value}"')

@@ -10,11 +10,13 @@ from duebell.policy_shapes import (
     Channels,
     Countries,
     Currencies,
+    EmailSender,
     Kinds,
     Language,
     Name,
     Names,
     Section,
+    SmsSender,
     Text,
     Texts,
     Variant,
@@ -81,14 +83,18 @@ class RuleThen(Section):
     template: Variant | None = None
     language: Language | None = None
     channels: Channels | None = None
+    sender: SmsSender | None = None
+    email_sender: EmailSender | None = None
     tone: Name | None = None
     silence: StrictBool = False
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> "RuleThen":
-        words = (self.template, self.language, self.channels, self.tone)
-        if self.silence is any(word is not None for word in words):
-            raise said("must say template, language, channels or tone, or else silence = true alone")
+        if self.silence is bool(self.model_fields_set - {"silence"}):
+            raise said(
+                "must say template, language, channels, sender, email_sender or tone, or else silence = true "
+                "alone"
+            )
         return self
 
 

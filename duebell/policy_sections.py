@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, ValidationInfo, field_validator
 
 from duebell.languages import ENGLISH
 from duebell.policy_shapes import (
+    OWN_SENDER,
     Amount,
     Channel,
     Channels,
@@ -17,11 +18,13 @@ from duebell.policy_shapes import (
     Country,
     Days,
     Email,
+    EmailSender,
     FallBack,
     Language,
     Minutes,
     Number,
     Section,
+    SmsSender,
     Weekday,
     Weekdays,
     WhoseClock,
@@ -40,9 +43,14 @@ class Digest(StrEnum):
 
 
 class SendingPolicy(Section):
-    """``allowlist``: E.164 numbers that messages go to while the installation's ceiling is ``allowlist``."""
+    """``allowlist``: E.164 numbers that messages go to while the installation's ceiling is ``allowlist``.
+
+    The senders are the installation's own where they are empty.
+    """
 
     allowlist: tuple[Number, ...] = Field(default=(), repr=False)
+    sender: SmsSender = OWN_SENDER
+    email_sender: EmailSender = OWN_SENDER
 
 
 class LanguagePolicy(Section):

@@ -9,15 +9,19 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from duebell.email.addresses import mailbox
 from duebell.errors import ConfigurationError
 from duebell.languages import is_language
 from duebell.phone import parse_e164
+from duebell.sender_shapes import kind_of
 
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 CURRENCY = re.compile(r"[A-Z]{3}")
 COUNTRY = re.compile(r"[A-Z]{2}")
 EMAIL = re.compile(r"[^\s@<>,;\"']+@[^\s@<>,;\"']+\.[^\s@<>,;\"'.]+")
+OWN_SENDER = ""
+"""The sender of the installation's settings: TWILIO_MESSAGING_SERVICE_SID, TWILIO_FROM or EMAIL_FROM."""
 LARGEST = Decimal(10) ** 12
 TENANT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -121,6 +125,21 @@ def _variant(name: str) -> str:
     return name
 
 
+def _sms_sender(value: object) -> object:
+    if value == OWN_SENDER or (isinstance(value, str) and kind_of(value) is not None):
+        return value
+    raise said(
+        "must be in quotes: a number with + and its country code, a short code, the SID of a Messaging "
+        "Service, or a name of at most 11 letters, digits and blanks with a letter among them"
+    )
+
+
+def _email_sender(value: object) -> object:
+    if value == OWN_SENDER or (isinstance(value, str) and mailbox(value) is not None):
+        return value
+    raise said('must be an email address, or "Company <accounts@company.com>", in quotes')
+
+
 def several(value: object) -> object:
     """One word for a list of one."""
     return (value,) if isinstance(value, str) else value
@@ -142,6 +161,8 @@ Name = Annotated[
 ]
 Variant = Annotated[Name, AfterValidator(_variant)]
 """The name of other words for a kind of message, which are a folder beside those of the languages."""
+SmsSender = Annotated[str, BeforeValidator(_sms_sender)]
+EmailSender = Annotated[str, BeforeValidator(_email_sender)]
 Language = Annotated[str, BeforeValidator(_language)]
 Currency = Annotated[str, shaped(CURRENCY, 'must be a currency\'s code such as "NZD"')]
 Country = Annotated[str, shaped(COUNTRY, 'must be a country\'s code of two letters, such as "NZ"')]

@@ -8,8 +8,10 @@ from duebell.email.messages import EmailRequest
 from duebell.errors import ConfigurationError
 from duebell.ledger.attempts import Intent
 from duebell.ledger.tables import Leg
-from duebell.reaching import EMAIL
+from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
+from duebell.sender_shapes import SenderKind, kind_of
+from duebell.senders import sender_of
 from duebell.settings import Settings
 from duebell.twilio.callbacks import callback_url
 from duebell.twilio.messages import SmsRequest
@@ -29,16 +31,14 @@ class Poster:
 
     def check(self, leg: Leg) -> None:
         """Raise ``Permanent`` or ``ConfigurationError`` for what no provider would be asked to send."""
-        self._request("check", leg.channel, leg.address, leg.text, leg.email_subject, leg.html)
+        self._request("check", leg)
 
     def post(self, intent: Intent) -> SendOutcome:
         """POST once; what came of it is the outcome, never an error."""
         if self._clock() >= intent.lease_until:
             # A process that stood still since it wrote the attempt down: others hold the attempt for lost.
             return NotProcessed("its lease was over before it was posted")
-        request = self._request(
-            intent.attempt_id, intent.channel, intent.address, intent.text, intent.email_subject, intent.html
-        )
+        request = self._request(intent.attempt_id, intent)
         if isinstance(request, SmsRequest):
             return self._post_sms(request, intent)
         return self._the_email().send(request)
@@ -54,25 +54,27 @@ class Poster:
             raise ConfigurationError("EMAIL_FROM is not set, so no email can be sent")
         return self._email
 
-    def _request(
-        self, tag: str, channel: str, address: str, text: str, subject: str, html: str
-    ) -> SmsRequest | EmailRequest:
-        if channel != EMAIL:
-            return _sms(self._settings, tag, address, text)
+    def _request(self, tag: str, what: Leg | Intent) -> SmsRequest | EmailRequest:
+        if what.channel != EMAIL:
+            return _sms(self._settings, tag, what)
         self._the_email()
-        sender = mailbox(self._settings.email_from)
+        sender = mailbox(sender_of(self._settings, EMAIL, what.sender))
         if sender is None:
             raise ConfigurationError("EMAIL_FROM must be an address, or Name <address>, on one line")
-        return EmailRequest(to=address, from_=sender, subject=subject, text=text, html=html, tag=tag)
+        return EmailRequest(
+            to=what.address, from_=sender, subject=what.email_subject, text=what.text, html=what.html, tag=tag
+        )
 
 
-def _sms(settings: Settings, attempt_id: str, address: str, text: str) -> SmsRequest:
+def _sms(settings: Settings, attempt_id: str, what: Leg | Intent) -> SmsRequest:
+    sender = sender_of(settings, SMS, what.sender)
+    is_service = kind_of(sender) is SenderKind.SERVICE
     on_this_machine = settings.twilio_api_url.startswith(("http://127.0.0.1", "http://localhost"))
     return SmsRequest(
-        to=address,
-        body=text,
-        messaging_service_sid=settings.twilio_messaging_service_sid or None,
-        from_=settings.twilio_from or None,
+        to=what.address,
+        body=what.text,
+        messaging_service_sid=sender if is_service else None,
+        from_=None if is_service else sender or None,
         # Twilio would list another text than was sent, and a lost answer could not be found again by it; what
         # it would replace, segments.plain has replaced.
         smart_encoded=False,

@@ -9,13 +9,12 @@ from datetime import datetime
 
 from sqlmodel import col, or_, select
 
-from duebell.deciding import route_for
 from duebell.errors import Permanent, TemplateProblem
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot
-from duebell.message_text import telling_of, words_of
+from duebell.message_text import telling_of, tongue_for, words_of
 from duebell.phone import redact
 from duebell.policy import Hold, Send, Skip
 from duebell.policy_file import Policy
@@ -25,10 +24,11 @@ from duebell.reporting import in_words
 from duebell.resources import Resources
 from duebell.rules import Route
 from duebell.segments import segments
+from duebell.senders import sender_for, sender_of
 from duebell.subjects import Subject
 from duebell.sweeping import look
 from duebell.telling import rules_of
-from duebell.wording import Told
+from duebell.wording import Telling, Told
 
 KINDS = (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE)
 
@@ -38,6 +38,7 @@ class Preview:
     """One message as it would be, or why there is none.
 
     ``at`` is when it would go out: empty for now, and where a person must come first, or nothing is said.
+    ``language`` is the one that it is said in, with the one that was wanted where its words are not there.
     ``parts`` is how many SMS it takes, 0 for an email.
     """
 
@@ -50,6 +51,8 @@ class Preview:
     reason: str
     at: datetime | None
     rule: str
+    language: str = ""
+    sender: str = ""
     parts: int = 0
     text: str = field(default="", repr=False)
 
@@ -89,9 +92,9 @@ def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy) 
     first = members[0]
     verdict, subject = first.verdict, first.subject
     state, reason = _state(first)
-    route = route_for(subject, first.known, policy)
+    telling = telling_of([Told(one.subject, one.known) for one in members], policy, resources.clock())
     way = verdict if isinstance(verdict, Send | Hold) else None
-    text, why_not = _text(resources, members, policy, way.channel) if way else ("", "")
+    text, why_not = _text(resources, telling, way.channel) if way else ("", "")
     return Preview(
         subject.kind,
         tuple(one.known.read.invoice.number for one in members),
@@ -101,7 +104,9 @@ def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy) 
         "template problem" if why_not else state,
         why_not or reason,
         verdict.not_before if isinstance(verdict, Hold) else None,
-        _rule(route),
+        _rule(telling.route),
+        _language(resources, telling, way.channel) if way else "",
+        _sender(resources, telling, way) if way else "",
         segments(text).parts if way and way.channel != EMAIL else 0,
         text,
     )
@@ -124,14 +129,27 @@ def _state(one: Prospect) -> tuple[str, str]:
             return (one.row.state, in_words(one.row.reason)) if one.row else ("", "")
 
 
-def _text(resources: Resources, members: Sequence[Prospect], policy: Policy, channel: str) -> tuple[str, str]:
+def _text(resources: Resources, telling: Telling, channel: str) -> tuple[str, str]:
     """The words, or what is wrong with their template."""
-    told = [Told(one.subject, one.known) for one in members]
     try:
-        words = words_of(resources.templates, telling_of(told, policy, resources.clock()), channel)
+        words = words_of(resources.templates, telling, channel)
     except TemplateProblem as problem:
         return "", str(problem)
     return (f"{words.subject}\n\n{words.text}" if words.subject else words.text), ""
+
+
+def _language(resources: Resources, telling: Telling, channel: str) -> str:
+    tongue = tongue_for(resources.templates, telling, channel)
+    return (
+        tongue.language
+        if tongue.is_wanted
+        else f"{tongue.language} (its words in {tongue.wanted} are missing)"
+    )
+
+
+def _sender(resources: Resources, telling: Telling, way: Send | Hold) -> str:
+    named = sender_for(telling.policy, telling.route, way.channel, way.address)
+    return sender_of(resources.settings, way.channel, named)
 
 
 def _rule(route: Route) -> str:

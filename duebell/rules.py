@@ -49,6 +49,8 @@ class Route:
     template: str | None = None
     language: str | None = None
     channels: tuple[Channel, ...] | None = None
+    sender: str | None = None
+    email_sender: str | None = None
     tone: str | None = None
     silence: bool = False
 
@@ -70,6 +72,8 @@ def decide_route(facts: Facts, rules: Sequence[Rule]) -> Route:
                 template=then.template,
                 language=then.language,
                 channels=then.channels,
+                sender=then.sender,
+                email_sender=then.email_sender,
                 tone=then.tone,
                 silence=then.silence,
             )

@@ -19,10 +19,10 @@ from pydantic_core import PydanticCustomError
 
 from duebell.email.addresses import mailbox
 from duebell.email.signature import verification_key
+from duebell.sender_shapes import SenderKind, kind_of
 
 PLACEHOLDER = re.compile(r"paste-.*-here|<.*>|x{3,}|change-?me|todo|your[-_ ].*", re.IGNORECASE)
 LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
-SENDER = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
 NEW_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
 
 
@@ -190,7 +190,7 @@ def _sid(prefix: str, name: str) -> Callable[[str], str]:
 
 
 def _sender(text: str) -> str:
-    if text and not SENDER.fullmatch(text):
+    if text and kind_of(text) not in {SenderKind.NUMBER, SenderKind.NAME}:
         raise _wrong(
             "is no sender", "Write a number like +6421…, a short code, or a name of at most 11 letters"
         )

@@ -53,6 +53,11 @@ class Tongue:
     language: str
     wanted: str
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is the wanted one, or what that is a form of."""
+        return self.language in from_near_to_far(self.wanted)
+
 
 def all_folders(root: Path) -> tuple[TemplateFolder, ...]:
     """Every folder of templates that there is, in the order of their names, with its language and parts."""

@@ -59,6 +59,7 @@ class Phones:
     """Twilio, which takes every message or email and remembers to whom it went and what it said."""
 
     heard: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    came_from: list[str] = field(default_factory=list[str])
     answer: int = 201
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -70,6 +71,7 @@ class Phones:
         if self.answer != 201:
             return httpx.Response(self.answer, json={"code": 20429, "message": "too many", "status": 429})
         self.heard.append((form["To"][0], form["Body"][0]))
+        self.came_from += form.get("From", []) + form.get("MessagingServiceSid", [])
         body = {"sid": sid(len(self.heard)), "status": "queued", "account_sid": ACCOUNT}
         return httpx.Response(201, json=body)
 

@@ -104,6 +104,8 @@ def test_the_same_form_twice_is_two_messages_because_twilio_has_no_idempotency_k
         ({"To": "+15005550009"}, 21614),
         ({"From": ""}, 21606),
         ({"From": "+12025550143"}, 21606),
+        ({"From": "TwelveLetter"}, 21606),
+        ({"From": "AcmeBooks", "To": "+12025550143"}, 21612),
         ({"From": "+15005550001"}, 21212),
         ({"From": "+15005550008"}, 21611),
         ({"MessagingServiceSid": "MG" + "0" * 32}, 21701),
@@ -131,6 +133,10 @@ def test_a_faulty_form_is_refused_with_twilios_code_and_accepted_nowhere(
     assert (answer.status_code, body["code"], body["status"]) == (400, code, 400)
     assert body["more_info"].endswith(f"/{code}")
     assert sandbox.accepted_messages() == ()
+
+
+def test_a_message_may_come_under_a_name(twilio: httpx.Client) -> None:
+    assert create(twilio, **GOOD | {"From": "AcmeBooks"})["from"] == "AcmeBooks"
 
 
 def test_a_form_without_any_sender_or_a_body_that_is_no_form_is_refused(twilio: httpx.Client) -> None:

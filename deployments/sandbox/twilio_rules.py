@@ -37,6 +37,7 @@ MAGIC_TO = {
     "+15005550009": 21614,
 }
 LANDLINE_TRIED = frozenset({"US", "CA", "GB"})  # twilio.com/docs/api/errors/21635
+_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
 _E164 = re.compile(r"^\+[1-9]\d{6,14}$")
 _SEND_AT = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
 _SOONEST, _LATEST = timedelta(minutes=5), timedelta(days=35)  # twilio.com/docs/api/errors/35115
@@ -113,6 +114,12 @@ def _sender(form: Mapping[str, str], service: str | None) -> str | None:
         raise RefusedError(21701 if re.fullmatch(r"MG[0-9a-fA-F]{32}", service) else 21705)
     if sender is None and service is None:
         raise RefusedError(21603)
+    if sender is not None and service is None and _NAME.fullmatch(sender):
+        # Any account may write under a name; not to these two countries (twilio.com/docs/api/errors/21612).
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(form["To"]))
+        if region in {"US", "CA"}:
+            raise RefusedError(21612)
+        return sender
     if sender is not None and sender != TWILIO_FROM:
         raise RefusedError(MAGIC_FROM.get(sender, 21606))
     return sender

@@ -36,6 +36,7 @@ class Intent:
     text: str
     email_subject: str = ""
     html: str = ""
+    sender: str = ""
     open_until: datetime | None = None
 
 
@@ -63,7 +64,7 @@ def begin(
     attempt.read_age_seconds = (book.now - read_at).total_seconds()
     attempt.flow_run_id = flow_run_id
     book.session.add(attempt)
-    begun = {"attempt": attempt_id}
+    begun = {"attempt": attempt_id} | ({"sender": leg.sender} if leg.sender else {})
     book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
     return _intent(attempt, leg, lease_until, open_until)
 
@@ -93,6 +94,7 @@ def _intent(attempt: Attempt, leg: Leg, lease_until: datetime, open_until: datet
         attempt.text,
         leg.email_subject,
         leg.html,
+        leg.sender,
         open_until,
     )
 

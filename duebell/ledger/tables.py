@@ -99,6 +99,8 @@ class Tenant(Row, table=True):
     organisation_read_at: datetime | None = maybe_moment()
     xero_reminders: bool | None = None
     """Whether Xero's own invoice reminders are on, as last read; empty where Xero did not say."""
+    branding_themes: str | None = long_text(None)
+    """The names of the branding themes by their ids, in JSON; empty before they were read."""
     invoices_cursor: datetime | None = maybe_moment()
     payments_cursor: datetime | None = maybe_moment()
     contacts_cursor: datetime | None = maybe_moment()
@@ -217,6 +219,8 @@ class InvoiceSnapshot(Row, table=True):
     version: int = version_number()
     first_read_at: datetime | None = maybe_moment()
     """When this version was first read; empty where versions were not counted yet."""
+    online_link: str = later_text()
+    """Where Xero shows it to whoever knows this address, for ever; empty while it was not asked for."""
 
 
 class PaymentSnapshot(Row, table=True):
@@ -350,6 +354,8 @@ class Leg(Row, table=True):
     html: str = later_text()
     rendered_from: str = ""
     """The hash of the snapshot that the text was made from."""
+    sender: str = later_text()
+    """Who it is told by, as the policy names it; empty for the installation's own sender."""
     takes_over: str = later_text()
     """When it follows a leg that failed: ``at_once``, ``next_day`` or ``never``."""
     over: str = later_text()

@@ -1,0 +1,27 @@
+"""Who a message comes from: the sender that the policy names, or the installation's own."""
+
+from duebell.policy_file import Policy
+from duebell.policy_shapes import OWN_SENDER
+from duebell.reaching import EMAIL
+from duebell.rules import Route
+from duebell.sender_shapes import SenderKind, kind_of, takes_no_names
+from duebell.settings import Settings
+
+
+def sender_for(policy: Policy, route: Route, channel: str, address: str) -> str:
+    """The sender of one message to this address: the rule's, else the policy's (``OWN_SENDER`` for our own).
+
+    A name cannot be written under to the United States and Canada: there it is our own.
+    """
+    sending = policy.sending
+    if channel == EMAIL:
+        return sending.email_sender if route.email_sender is None else route.email_sender
+    sender = sending.sender if route.sender is None else route.sender
+    return OWN_SENDER if kind_of(sender) is SenderKind.NAME and takes_no_names(address) else sender
+
+
+def sender_of(settings: Settings, channel: str, sender: str = OWN_SENDER) -> str:
+    """The sender itself, which is that of the settings where none is named."""
+    if channel == EMAIL:
+        return sender or settings.email_from
+    return sender or settings.twilio_messaging_service_sid or settings.twilio_from
