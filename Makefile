@@ -58,5 +58,10 @@ lock: $(STAMP) ## resolve the dependencies anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header --upgrade pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header --group pyproject.toml:dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
+.PHONY: prove-crash prove-faults prove-controls
+
+prove-crash: $(STAMP) ## kill and stop senders and the worker, and let Twilio fail (ARGS="--kills 2000 --only random")
+	@$(BIN)/python -m tests.prove_crash $(ARGS)
+
 clean: ## throw the virtual environment away
 	rm -rf $(VENV)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from duebell.failpoints import fail_point
 from duebell.ledger import receipts, unsettled
 from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.engine import reading
@@ -65,6 +66,7 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
                 book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, "twilio's list"
             )
             receipts.bind_earlier(book, attempt.attempt_id, message.sid)
+            fail_point("before-settling-commits")
             return Settled(attempt.attempt_id, "found", message.raw_status)
         later = next_look(attempt, resources.policy, now)
         if later is not None:

@@ -112,6 +112,7 @@ def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_
 
     Raises what reading Xero again raises, with the claim still held: nothing was posted then.
     """
+    fail_point("after-claim")
     _have_fresh(resources, claim, read_again)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
     poster, look = Poster(resources), first_look(resources)
@@ -122,13 +123,15 @@ def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_
     fail_point("after-intent")
     outcome = poster.post(intent)
     fail_point("after-post")
-    return _record(resources, intent, conclusion_of(
+    said = _record(resources, intent, conclusion_of(
         outcome,
         tries=tries,
         first_look=look,
         jitter=random.random(),  # noqa: S311 - it spreads retries, it guards nothing
         now=resources.clock(),
     ))  # fmt: skip
+    fail_point("after-record")
+    return said
 
 
 def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> None:
@@ -181,6 +184,7 @@ def _begin(
         flow_run_id=flow_run_id,
         open_until=found.open_until,
     )
+    fail_point("before-intent-commits")
     return intent or _put_back(book, claim, "stopped_or_overtaken")
 
 
@@ -218,4 +222,5 @@ def _record(resources: Resources, intent: Intent, known: Conclusion) -> Said:
             receipts.bind_earlier(book, intent.attempt_id, known.sid)
         if known.error_code is not None:
             receipts.remember_number(book, intent.attempt_id, known.error_code, from_callback=False)
+        fail_point("before-record-commits")
     return Said(intent.notification_id, state.value, known.reason)

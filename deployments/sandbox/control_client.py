@@ -18,7 +18,9 @@ class ControlClient:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = httpx.Client(base_url=self.base_url, timeout=60, trust_env=False)
+        # uvicorn closes a connection that rests for five seconds, and a request that meets that is lost.
+        resting = httpx.Limits(keepalive_expiry=2)
+        self._http = httpx.Client(base_url=self.base_url, timeout=60, limits=resting, trust_env=False)
 
     def close(self) -> None:
         """Close the connection to the sandbox."""

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, exists, update
 from sqlmodel import col, select
 
 from duebell.audit import Entry
+from duebell.failpoints import fail_point
 from duebell.ledger import groups, legs
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
@@ -153,6 +154,8 @@ def reap(book: Writing, first_look: timedelta) -> Reaped:
             _return_claim(book, row)
         else:
             _lose_sight(book, row, first_look)
+    if lapsed:
+        fail_point("before-reaping-commits")
     return Reaped(len(lapsed) - len(sending), len(sending))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
+from duebell.failpoints import fail_point
 from duebell.ledger import groups, kept_verdicts, legs, verdicts
 from duebell.ledger.kept_verdicts import Grounds
 from duebell.ledger.moving import InvariantBroken as InvariantBroken
@@ -153,7 +154,8 @@ def claim_all(book: Writing, rows: Sequence[Notification], owner: str) -> list[C
         for row in rows
         if row.lead_id is None and S(row.state) in {S.PLANNED, S.CLAIMED}
     ]
-    claims = (claim(book, notification_id, owner) for notification_id in wanted)
+    claims = [claim(book, notification_id, owner) for notification_id in wanted]
+    fail_point("before-claims-commit")
     return [one for one in claims if one is not None]
 
 

@@ -1,0 +1,308 @@
+"""Kills and stops real senders over real HTTP, and counts what was doubled or lost.
+
+    make prove-crash                                              some minutes, both databases
+    make prove-crash ARGS="--kills 2000 --database sqlite --only random"
+    make prove-crash ARGS="--messages 2000 --only hostile"
+
+``points`` kills and stops a sender at every fail point, ``random`` anywhere, ``hostile`` lets Twilio drop,
+fail, refuse and hang, ``receipts`` loses, doubles and shuffles what it tells, ``worker`` kills the real
+worker over a real Prefect. What was sent is what the sandbox accepted.
+"""
+
+import argparse
+import math
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deployments.sandbox.control_types import LifeKind
+from duebell.ledger.engine import migrate, open_ledger
+from tests.support_crash import Came, Scene, mobile, scene
+from tests.support_ledger import POSTGRES, throwaway_database
+from tests.support_proofs import commit
+
+MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
+SENDING_POINTS = (
+    "before-claims-commit",
+    "after-claim",
+    "before-intent-commits",
+    "after-intent",
+    "after-post",
+    "before-record-commits",
+    "after-record",
+    "before-reaping-commits",
+    "before-settling-commits",
+)
+"""Every fail point of a sender, in the order in which it passes them."""
+PAST_THE_LEASE = 100.0
+SPEED = 10.0
+
+
+def say(line: str) -> None:
+    """One line of the report."""
+    print(line, flush=True)  # noqa: T201 - its purpose
+
+
+def line(what: str, came: Came, more: str = "") -> str:
+    """One run as a line of the table."""
+    states = ", ".join(f"{count} {state}" for state, count in came.other.most_common())
+    counts = f"owed {came.owed:>5}  sent {came.sent:>5}  doubled {len(came.doubled)}  lost {len(came.lost)}"
+    parked = f"parked {came.parked} ({came.parked_though_sent} sent)"
+    return f"{what:<22} {counts}  {parked}  {more}  [{states}]"
+
+
+def finish(opened: Scene, what: str, more: str = "", *, finals: bool = False) -> bool:
+    """Judge a run that is over, and say what it came to."""
+    came, integrity, errors = opened.came(finals=finals), opened.integrity(), opened.errors()
+    say(line(what, came, f"{more}  integrity {integrity}"))
+    for wrong in (*came.doubled, *came.lost, *came.broken, *came.disagree, *errors):
+        say(f"WRONG {wrong}")
+    return came.sound and integrity == "ok" and not errors
+
+
+def prepare(opened: Scene, point: str) -> None:
+    """Have something there that leads a sender to this point."""
+    if point in {"before-reaping-commits", "before-settling-commits"}:
+        opened.sandbox.script_life("mute", mobile(opened.owed))
+        opened.owe(1)
+        first = opened.start("after-post=kill")
+        assert opened.ended_by(first, 60), "a sender dies after its POST"
+        opened.push(PAST_THE_LEASE)
+    if point == "before-settling-commits":
+        second = opened.start()
+        opened.push(60)
+        wait = time.monotonic() + 60
+        while opened.open_ones() and not _is_unknown(opened) and time.monotonic() < wait:
+            time.sleep(0.05)
+        opened.kill(second)
+        opened.push(600)
+    opened.owe(1)
+
+
+def _is_unknown(opened: Scene) -> bool:
+    return opened.came().other["unknown"] > 0
+
+
+def at_every_point(opened: Scene, how: str, points: Sequence[str] = SENDING_POINTS) -> bool:
+    """Let a sender die (or be stopped for longer than its lease) at each point, and another go on."""
+    for point in points:
+        prepare(opened, point)
+        pid = opened.start(f"{point}={how}")
+        if not opened.ended_by(pid, 60, stopped=how == "stop"):
+            say(f"WRONG no sender came to {point}")
+            return False
+        opened.push(PAST_THE_LEASE)
+        healthy = opened.start()
+        if how == "stop":
+            time.sleep(1.0)
+            os.kill(pid, signal.SIGCONT)
+        opened.until_quiet(120, hurry=20)
+        for one in (healthy, *([pid] if how == "stop" else [])):
+            opened.kill(one)
+    return finish(opened, f"{how} at {len(points)} points")
+
+
+@dataclass
+class Hunt:
+    """Senders that are killed anywhere, and now and then one that is stopped past its lease."""
+
+    opened: Scene
+    workers: int
+    chance: random.Random
+    mean: float = 0.3
+    """How long a sender lives, in seconds; kept such that they get something done before they die."""
+    stops: int = 0
+    attempts: int = 0
+    asleep: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+
+    def prepare(self) -> None:
+        """Have enough to send, and a fitting length of life."""
+        attempts = self.opened.attempts()
+        self.mean *= 1.3 if attempts - self.attempts < 30 else 0.8
+        self.attempts = attempts
+        if self.opened.open_ones() < 100:
+            self.opened.owe(60)
+
+    def kill_one(self) -> None:
+        """Let the senders go on for a while, and kill one of them."""
+        while len(self.opened.senders) - len(self.asleep) < self.workers:
+            self.opened.start()
+        time.sleep(self.chance.uniform(0, 2 * self.mean) / self.workers)
+        self.opened.tick()
+        self.wake(time.monotonic())
+        awake = sorted(set(self.opened.senders) - {pid for _, pid in self.asleep})
+        if self.chance.random() < 0.02 and len(awake) > 1:
+            self._stop(awake.pop())
+        self.opened.kill(self.chance.choice(awake))
+
+    def _stop(self, pid: int) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        self.asleep.append((time.monotonic() + PAST_THE_LEASE / SPEED, pid))
+        self.stops += 1
+
+    def wake(self, now: float) -> None:
+        """Let those go on whose sleep is over."""
+        for _, pid in [one for one in self.asleep if one[0] <= now]:
+            os.kill(pid, signal.SIGCONT)
+        self.asleep = [one for one in self.asleep if one[0] > now]
+
+
+def at_random(opened: Scene, kills: int, workers: int, chance: random.Random) -> bool:
+    """Kill senders anywhere until so many were killed, and let others end what they left."""
+    hunt = Hunt(opened, workers, chance)
+    for killed in range(kills):
+        if killed % 20 == 0:
+            hunt.prepare()
+        hunt.kill_one()
+    hunt.wake(math.inf)
+    for _ in range(workers):
+        opened.start()
+    quiet = opened.until_quiet(600)
+    opened.close()
+    more = f"{kills} kills, {hunt.stops} stops, {workers} senders, quiet after {quiet:.0f} s of their clock"
+    return finish(opened, "kill at random", more)
+
+
+def _drawn(chance: random.Random) -> dict[str, Any] | None:
+    """The fault that one POST meets, if any."""
+    drawn = chance.random()
+    if drawn < 0.2:
+        return {"kind": "drop_after"}
+    if drawn < 0.3:
+        taken = chance.random() < 0.5
+        return {"kind": "status", "status": chance.choice([500, 502, 503]), "process": taken}
+    if drawn < 0.4:
+        return {"kind": "status", "status": 429, "body": '{"code": 20429, "message": "", "status": 429}'}
+    return {"kind": "delay", "seconds": 4} if drawn < 0.45 else None
+
+
+def hostile(opened: Scene, messages: int, workers: int, chance: random.Random) -> bool:
+    """Twilio takes and drops 20 %, answers 5xx on 10 %, 429 on 10 %, and hangs on 5 %."""
+    faults = 0
+    for position in range(int(messages * 1.3)):
+        fault = _drawn(chance)
+        if fault is not None:  # a request that meets a fault counts for no other fault's ``skip``
+            opened.sandbox.fail_next(**fault, method="POST", path=MESSAGES, skip=position - faults)
+            faults += 1
+    opened.owe(messages)
+    for _ in range(workers):
+        opened.start()
+    quiet = opened.until_quiet(3_600)
+    opened.sandbox.settle(30)
+    opened.close()
+    seen = [one.status for one in opened.sandbox.requests() if one.method == "POST"]
+    lost, failed = seen.count(None), sum(one is not None and one >= 500 for one in seen)
+    more = f"{len(seen)} POSTs: {lost} without an answer, {failed} 5xx, {seen.count(429)} 429; {quiet:.0f} s"
+    return finish(opened, "a hostile Twilio", more)
+
+
+def receipts(opened: Scene, messages: int, workers: int) -> bool:
+    """30 % of the messages have no receipt, 30 % each of them twice, 20 % last to first."""
+    lives: dict[LifeKind, str] = {"mute": "012", "repeated": "345", "unordered": "67"}
+    for life, digits in lives.items():
+        for digit in digits:
+            opened.sandbox.script_life(life, f"*{digit}")
+    for digit in "258":
+        opened.sandbox.script_life("undelivered", f"*9{digit}", 30005)
+    opened.owe(messages)
+    for _ in range(workers):
+        opened.start()
+    opened.until_quiet(1_800)
+    opened.sandbox.settle(60)
+    opened.push(3_700)  # after an hour Twilio is asked for what it did not tell
+    until = time.monotonic() + 300
+    while opened.came(finals=True).disagree and time.monotonic() < until:
+        time.sleep(0.3)
+    opened.close()
+    return finish(opened, "lost, doubled receipts", finals=True)
+
+
+Scenario = Callable[[Scene], bool]
+
+
+def scenarios(wanted: argparse.Namespace, workers: int) -> dict[str, list[Scenario]]:
+    """What is to be shown, by name."""
+    chance = random.Random(wanted.seed)  # noqa: S311 - it guards nothing
+    kills, stops = ("after-intent", "after-post"), ("after-intent",)
+    return {
+        "short": [lambda one: at_every_point(one, "kill", kills) and at_every_point(one, "stop", stops)],
+        "points": [lambda one: at_every_point(one, "kill"), lambda one: at_every_point(one, "stop")],
+        "random": [lambda one: at_random(one, wanted.kills, workers, chance)],
+        "hostile": [lambda one: hostile(one, wanted.messages, workers, chance)],
+        "receipts": [lambda one: receipts(one, wanted.messages, workers)],
+    }
+
+
+@contextmanager
+def new_scene(database: str) -> Generator[Scene]:
+    """A scene over an empty ledger."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        if database == "sqlite":
+            url = f"sqlite:///{place}/ledger.db"
+            _migrated(url)
+            with scene(url, place, speed=SPEED) as opened:
+                yield opened
+            return
+        with throwaway_database(f"duebell_crash_{os.getpid()}") as url:
+            _migrated(url)
+            with scene(url, place, speed=SPEED) as opened:
+                yield opened
+
+
+def _migrated(url: str) -> None:
+    engine = open_ledger(url)
+    migrate(engine)
+    engine.dispose()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Show what was asked for; returns 1 where anything was doubled, lost or broken."""
+    wanted = _options(arguments)
+    say(f"seed {wanted.seed}, commit {commit()}")
+    databases = ["sqlite", "postgresql"] if wanted.database == "both" else [wanted.database]
+    sound = True
+    for database in databases:
+        if database == "postgresql" and not POSTGRES:
+            say("postgresql is left out: set DUEBELL_TEST_POSTGRES_URL")
+            continue
+        say(f"on {database}")
+        workers = wanted.workers or (3 if database == "postgresql" else 2)
+        for name, several in scenarios(wanted, workers).items():
+            for one in several if name in wanted.only else ():
+                with new_scene(database) as opened:
+                    sound = one(opened) and sound
+    if "worker" in wanted.only:
+        # Only here is Prefect needed, and it takes seconds to load.
+        from tests.prove_crash_worker import kill_the_worker
+
+        sound = kill_the_worker(wanted.worker_kills, random.Random(wanted.seed), say) and sound  # noqa: S311 - the same
+    return 0 if sound else 1
+
+
+NAMES = ("points", "random", "hostile", "receipts", "worker")
+"""All that is shown where nothing else is asked for; ``short`` is for the suite."""
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make prove-crash", description=__doc__)
+    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument("--kills", type=int, default=100, help="of bare senders, at random")
+    parser.add_argument("--messages", type=int, default=200, help="in hostile and in receipts")
+    parser.add_argument("--worker-kills", type=int, default=5, help="of the real worker")
+    parser.add_argument("--workers", type=int, default=0, help="at once; 2 on SQLite, 3 on PostgreSQL")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=["short", *NAMES], default=list(NAMES))
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
