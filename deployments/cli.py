@@ -2,8 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -11,25 +10,27 @@ from rich.text import Text
 
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
+from deployments import explain as explain_command
 from deployments import policy_command, reminders_held
 from deployments import preview as preview_command
 from deployments import up as up_command
 from deployments.live import show_before_live
-from deployments.terminal import complain, make_console
-from duebell.errors import ConfigurationError, DuebellError
+from deployments.opening import opened
+from deployments.terminal import make_console
+from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import tenants, trail
 from duebell.ledger.tables import Tenant
 from duebell.reporting import in_words
 from duebell.resending import read_first
 from duebell.resending import resend as plan_resend
-from duebell.resources import Resources, open_resources
+from duebell.resources import Resources
 from duebell.setting_needs import Use
-from duebell.settings import load
 from duebell.testing_message import send_test as send_test_message
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(policy_command.app, name="policy")
+app.command()(explain_command.explain)
 
 
 def say(text: str | Text) -> None:
@@ -40,20 +41,6 @@ def say(text: str | Text) -> None:
 def by_whom() -> str:
     """Who gives the command, for the audit trail."""
     return f"person:{getpass.getuser()}"
-
-
-@contextmanager
-def opened() -> Generator[Resources]:
-    """The ledger and the clients of this installation; a mistake is told in a sentence, with exit 1."""
-    try:
-        resources = open_resources(load())
-        try:
-            yield resources
-        finally:
-            resources.close()
-    except (ConfigurationError, DuebellError) as error:
-        complain(make_console(), error)
-        raise typer.Exit(1) from error
 
 
 def exits(command: Callable[[], int]) -> None:

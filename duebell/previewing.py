@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlmodel import col, or_, select
 
 from duebell.errors import Permanent, TemplateProblem
+from duebell.facts_in_words import reason_of, rule_in_words, whom
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger.engine import reading
@@ -22,10 +23,8 @@ from duebell.prospects import Asked, Prospect, outlook
 from duebell.reaching import EMAIL
 from duebell.reporting import in_words
 from duebell.resources import Resources
-from duebell.rules import Route
 from duebell.segments import segments
 from duebell.senders import sender_for, sender_of
-from duebell.subjects import Subject
 from duebell.sweeping import look
 from duebell.telling import rules_of
 from duebell.wording import Telling, Told
@@ -99,12 +98,12 @@ def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy) 
         subject.kind,
         tuple(one.known.read.invoice.number for one in members),
         subject.step.partition("@")[0],
-        f"{_whom(subject)} {redact(way.address)}" if way else _whom(subject),
+        f"{whom(subject)} {redact(way.address)}" if way else whom(subject),
         way.channel if way else "",
         "template problem" if why_not else state,
         why_not or reason,
         verdict.not_before if isinstance(verdict, Hold) else None,
-        _rule(telling.route),
+        rule_in_words(telling.route),
         _language(resources, telling, way.channel) if way else "",
         _sender(resources, telling, way) if way else "",
         segments(text).parts if way and way.channel != EMAIL else 0,
@@ -112,19 +111,15 @@ def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy) 
     )
 
 
-def _whom(subject: Subject) -> str:
-    return subject.team or ("contact person" if subject.person else "customer")
-
-
 def _state(one: Prospect) -> tuple[str, str]:
     """How it stands, or would: a word and a sentence."""
     match one.verdict:
         case Send():
             return "goes out", ""
-        case Hold(reason=reason):
-            return "waits", in_words(reason.value)
-        case Skip(reason=reason, detail=detail):
-            return "is not said", in_words(f"{reason.value}:{detail}" if detail else reason.value)
+        case Hold() as verdict:
+            return "waits", in_words(reason_of(verdict))
+        case Skip() as verdict:
+            return "is not said", in_words(reason_of(verdict))
         case None:
             return (one.row.state, in_words(one.row.reason)) if one.row else ("", "")
 
@@ -150,10 +145,3 @@ def _language(resources: Resources, telling: Telling, channel: str) -> str:
 def _sender(resources: Resources, telling: Telling, way: Send | Hold) -> str:
     named = sender_for(telling.policy, telling.route, way.channel, way.address)
     return sender_of(resources.settings, way.channel, named)
-
-
-def _rule(route: Route) -> str:
-    if not route.place:
-        return "no rule matches"
-    name = f" ({route.name})" if route.name else ""
-    return f"rule {route.place}{name}, by {', '.join(route.why) or 'no condition'}"

@@ -23,6 +23,8 @@ class Told:
     action: str
     subject: str
     details: str
+    reason: str = ""
+    """The reason among the details, as it is kept."""
 
 
 def entries(engine: Engine, subject: str, most: int) -> Sequence[Told]:
@@ -33,22 +35,27 @@ def entries(engine: Engine, subject: str, most: int) -> Sequence[Told]:
             ids = [subject, *_invoice_ids(session, subject)]
             wanted = wanted.where(or_(*(col(Audit.subject_id).contains(one, autoescape=True) for one in ids)))
         rows = session.exec(wanted).all()
-    return [
-        Told(row.at, row.actor, row.action, f"{row.subject_type} {row.subject_id}", _told(row.details))
-        for row in reversed(rows)
-    ]
+    return [_entry(row) for row in reversed(rows)]
 
 
-def _told(details: str) -> str:
-    """The details without their JSON; a row that somebody changed by hand is told as it is."""
+def of_subject(session: Session, subject_id: str) -> list[Told]:
+    """Every entry about exactly this subject, the oldest first."""
+    wanted = select(Audit).where(Audit.subject_id == subject_id).order_by(col(Audit.sequence))
+    return [_entry(row) for row in session.exec(wanted).all()]
+
+
+def _entry(row: Audit) -> Told:
+    """A row as a person reads it, without its JSON; one that somebody changed by hand is told as it is."""
+    subject = f"{row.subject_type} {row.subject_id}"
     try:
-        given = json.loads(details)
+        given = json.loads(row.details)
     except ValueError:
-        return details
+        given = None
     if not isinstance(given, dict):
-        return details
+        return Told(row.at, row.actor, row.action, subject, row.details)
     named = cast("dict[str, object]", given)
-    return ", ".join(f"{name} {value}" for name, value in named.items() if value not in ("", None))
+    told = ", ".join(f"{name} {value}" for name, value in named.items() if value not in ("", None))
+    return Told(row.at, row.actor, row.action, subject, told, str(named.get("reason") or ""))
 
 
 def _invoice_ids(session: Session, number: str) -> Sequence[str]:

@@ -73,6 +73,12 @@ def of_invoice(session: Session, row: InvoiceSnapshot) -> list[Version]:
     return [*earlier.get(row.invoice_id, ()), Version(row.version, row.body, row.first_read_at, None)]
 
 
+def of_contact(session: Session, row: ContactSnapshot) -> list[Version]:
+    """The same of a contact."""
+    earlier = _earlier(session, row.tenant_id, CONTACT, [row.contact_id])
+    return [*earlier.get(row.contact_id, ()), Version(row.version, row.body, row.first_read_at, None)]
+
+
 def _earlier(
     session: Session, tenant_id: str, category: str, record_ids: Sequence[str]
 ) -> dict[str, list[Version]]:

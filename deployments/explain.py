@@ -1,0 +1,58 @@
+"""``duebell explain``: why somebody was told about an invoice, or was not; nothing is sent or changed."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from deployments.opening import opened
+from deployments.terminal import make_console
+from duebell import explaining
+from duebell.explaining import Explanation, Person
+from duebell.facts_in_words import When, clock_of
+
+FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%z"]
+
+
+def explain(
+    invoice: Annotated[str, typer.Argument(help="the invoice's number or its id in Xero")],
+    kind: Annotated[
+        str, typer.Option("--kind", help="invoice_issued, payment_received or invoice_overdue alone")
+    ] = "",
+    at: Annotated[
+        datetime | None,
+        typer.Option("--at", formats=FORMATS, help="as it stood then, on the organisation's clock"),
+    ] = None,
+) -> None:
+    """Say why somebody was told about an invoice, or was not: each verdict, its rule and its facts."""
+    with opened() as resources:
+        show(make_console(), explaining.explain(resources, invoice, kind, at))
+
+
+def show(console: Console, found: Explanation) -> None:
+    """Print it: what happened in Xero, then each message to each person, then why there are no others."""
+    when = clock_of(found.zone)
+    console.print(Text(found.heading, "bold"))
+    for one in found.happened:
+        seen = when(one.at) if one.at else "before versions were counted"
+        console.print(Text.assemble((f"  {seen} ", "dim"), f"Xero: {one.what}"))
+    for person in found.people:
+        _show_person(console, person, when)
+    for kind, why in found.silent:
+        name = f"{kind.replace('_', ' ')}: " if kind else ""
+        console.print(Text.assemble((name, "bold"), why))
+    if found.happened:
+        console.print(Text(f"(Times are those of {found.zone}.)", "dim"))
+
+
+def _show_person(console: Console, person: Person, when: When) -> None:
+    stage = f", stage {person.stage}" if person.stage else ""
+    about = f"{person.kind.replace('_', ' ')}{stage} to {person.to}"
+    stands = f" is {person.stands}" if person.stands else ""
+    console.print(Text.assemble((about, "bold"), stands))
+    for step in person.steps:
+        console.print(Text.assemble((f"  {when(step.at)} ", "dim"), f"{step.who}: {step.what}"))
+        for detail in step.details:
+            console.print(Text(f"      {detail}", "dim"))

@@ -1,0 +1,199 @@
+"""Why somebody was told, or was not: what happened to an invoice, and each verdict with what it rested on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, col, or_, select
+
+from duebell.deciding import Rules, route_for, subject_of
+from duebell.errors import Permanent
+from duebell.explaining_then import known_at, rules_at
+from duebell.facts_in_words import When, clock_of, facts_in_words, rule_in_words, verdict_in_words, whom
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
+from duebell.ledger import kept_verdicts, notifications, trail, versions
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import InvoiceSnapshot, KeptVerdict, Leg, Notification, Tenant, XeroEvent
+from duebell.phone import redact
+from duebell.recalling import Recalled, recall
+from duebell.reporting import in_words
+from duebell.resources import Resources
+from duebell.telling import rules_of
+from duebell.what_happened import Happened, happened
+from duebell.why_silent import why_silent
+
+KINDS = (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE)
+
+
+DECIDED = frozenset({"notification planned", "notification held", "notification skipped"})
+"""What the trail says beside a verdict of the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was decided or done. ``details`` are what a verdict rested on."""
+
+    at: datetime
+    who: str
+    what: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One message to one person, from the first verdict on."""
+
+    kind: str
+    stage: str
+    to: str
+    stands: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All about one invoice. ``silent`` says for a kind why nothing else stands."""
+
+    heading: str
+    zone: str
+    happened: tuple[Happened, ...] = ()
+    people: tuple[Person, ...] = ()
+    silent: tuple[tuple[str, str], ...] = ()
+
+
+def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | None = None) -> Explanation:
+    """All about the invoice of this number or id, as it stands or as it stood at a time.
+
+    A time without a zone is on the organisation's clock. Raises ``Permanent`` where no such invoice is
+    known, where the number names several, and for a kind that is none.
+    """
+    if kind and kind not in KINDS:
+        raise Permanent(f"there is no kind of message {kind!r}: there are {', '.join(KINDS)}")
+    with reading(resources.engine) as session:
+        row = _find(session, wanted)
+        if row is None:
+            return Explanation(_unread(session, wanted), "UTC")
+        tenant = session.get_one(Tenant, row.tenant_id)
+        moment = _on_clock(at, tenant.timezone)
+        one = _Explaining(session, tenant, row, rules_of(resources), moment, resources.clock())
+        return one.explained((kind,) if kind else KINDS)
+
+
+def _on_clock(at: datetime | None, zone: str) -> datetime | None:
+    return at.replace(tzinfo=ZoneInfo(zone)) if at is not None and at.tzinfo is None else at
+
+
+def _find(session: Session, wanted: str) -> InvoiceSnapshot | None:
+    named = or_(col(InvoiceSnapshot.number) == wanted, col(InvoiceSnapshot.invoice_id) == wanted.lower())
+    found = session.exec(select(InvoiceSnapshot).where(named)).all()
+    sales = [row for row in found if row.type == "sale"] or list(found)
+    if len(sales) > 1:
+        ids = ", ".join(row.invoice_id for row in sales)
+        raise Permanent(f"several invoices are known as {wanted}: give the id of one ({ids})")
+    return sales[0] if sales else None
+
+
+def _unread(session: Session, wanted: str) -> str:
+    """What is known of an invoice that was never read. Raises ``Permanent`` where that is nothing."""
+    events = select(XeroEvent).where(XeroEvent.resource_id == wanted.lower())
+    last = session.exec(events.order_by(col(XeroEvent.event_id).desc())).first()
+    if last is None:
+        raise Permanent(
+            f"no invoice is known as {wanted}, and no event named it: check the number. A new invoice is "
+            "known by its number once it was read, and by its id in Xero from its first event on"
+        )
+    outcome = f", {last.outcome}" if last.outcome else ""
+    return (
+        f"Xero told of {wanted} at {last.received_at:%d %b %Y %H:%M} UTC, and it has not been read yet: "
+        f"the event is {last.state}{outcome}"
+    )
+
+
+class _Explaining:
+    def __init__(
+        self,
+        session: Session,
+        tenant: Tenant,
+        row: InvoiceSnapshot,
+        rules: Rules,
+        at: datetime | None,
+        now: datetime,
+    ) -> None:
+        self._session, self._tenant, self._row = session, tenant, row
+        self._rules, self._at, self._now = rules, at, now
+        self._when: When = clock_of(tenant.timezone)
+
+    def explained(self, kinds: Sequence[str]) -> Explanation:
+        rows = [row for kind in kinds for row in self._rows(kind)]
+        seen = happened(versions.of_invoice(self._session, self._row))
+        return Explanation(
+            f"{self._row.number or self._row.invoice_id} of {self._tenant.name}",
+            self._tenant.timezone,
+            tuple(one for one in seen if self._by_then(one.at)),
+            tuple(self._person(row) for row in rows),
+            tuple(self._silent(kinds, rows)),
+        )
+
+    def _by_then(self, moment: datetime | None) -> bool:
+        return self._at is None or moment is None or moment <= self._at
+
+    def _rows(self, kind: str) -> list[Notification]:
+        tenant_id, ids = self._row.tenant_id, [self._row.invoice_id]
+        rows = notifications.of_invoices(self._session, tenant_id, kind, ids)
+        return [row for row in rows if self._by_then(row.planned_at)]
+
+    def _silent(self, kinds: Sequence[str], rows: Sequence[Notification]) -> list[tuple[str, str]]:
+        known = known_at(self._session, self._row, self._rules, self._at, self._now)
+        if known is None:
+            return [("", "it had not been read by then")]
+        now, rules = self._at or self._now, rules_at(self._session, self._rules, self._at)
+        told = [subject_of(row) for row in rows]
+        return [
+            (kind, why) for kind in kinds for why in why_silent(kind, known, rules, now, told, self._when)
+        ]
+
+    def _person(self, row: Notification) -> Person:
+        subject = subject_of(row)
+        legs = select(Leg.address).where(
+            Leg.notification_id == row.notification_id, Leg.position == row.leg_position
+        )
+        address = self._session.exec(legs).first()
+        stands = f"{row.state}: {in_words(row.reason)}" if row.reason else row.state
+        return Person(
+            row.kind,
+            row.step.partition("@")[0],
+            f"{whom(subject)} {redact(address) if address else ''}".rstrip(),
+            stands.replace("_", " ", 1) if self._at is None else "",
+            tuple(self._steps(row)),
+        )
+
+    def _steps(self, row: Notification) -> list[Step]:
+        kept = kept_verdicts.of_notifications(self._session, [row.notification_id or 0])
+        verdicts = [self._verdict(one) for one in kept]
+        decided = {one.at for one in verdicts}
+        done = [
+            Step(one.at, one.actor, f"{one.action}{f': {in_words(one.reason)}' if one.reason else ''}")
+            for one in trail.of_subject(self._session, row.key)
+            if not (one.at in decided and one.action in DECIDED)
+        ]
+        # Sorted by time alone, so that at one moment the verdict stands before what followed from it.
+        return sorted((one for one in [*verdicts, *done] if self._by_then(one.at)), key=lambda one: one.at)
+
+    def _verdict(self, kept: KeptVerdict) -> Step:
+        one = recall(self._session, kept, self._tenant, self._row.invoice_id)
+        return Step(kept.at, kept.actor, verdict_in_words(one.said, self._when), self._details(kept, one))
+
+    def _details(self, kept: KeptVerdict, one: Recalled) -> tuple[str, ...]:
+        if one.basis is None:
+            return (f"It cannot be decided again: {one.lacking}.",)
+        rule = rule_in_words(route_for(one.basis.subject, one.basis.known, one.basis.policy))
+        agrees = "the same"
+        if one.again is not None and one.again != one.said:
+            again = verdict_in_words(one.again, self._when)
+            agrees = f"it now {again}. That is another verdict: Duebell was changed since"
+        return (
+            f"{rule}; policy {kept.policy_sha256[:8]}",
+            *facts_in_words(one.basis, one.facts, self._when),
+            f"decided again from what was kept: {agrees}",
+        )

@@ -1,0 +1,61 @@
+"""What was known of an invoice, and by which policy was decided, at a time that is past."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlmodel import Session, col, select
+
+from duebell.deciding import Rules
+from duebell.known import Known, known_of, with_reminders
+from duebell.ledger import versions
+from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, KeptVerdict, PolicyText
+from duebell.ledger.versions import Version
+from duebell.policy_file import read_policy
+from duebell.xero.parse import parse_contact_body, parse_invoice_body
+
+
+def rules_at(session: Session, rules: Rules, at: datetime | None) -> Rules:
+    """The rules with the policy of the latest verdict by then; those of now where none is kept."""
+    if at is None:
+        return rules
+    used = select(KeptVerdict.policy_sha256).where(col(KeptVerdict.at) <= at)
+    sha256 = session.exec(used.order_by(col(KeptVerdict.verdict_id).desc())).first()
+    text = session.get(PolicyText, sha256) if sha256 else None
+    if text is None:
+        return rules
+    return replace(rules, policy=read_policy(text.text.encode(), Path("policy.toml")), text=text.text)
+
+
+def known_at(
+    session: Session, row: InvoiceSnapshot, rules: Rules, at: datetime | None, now: datetime
+) -> Known | None:
+    """What is known now, or was by a time; nothing where the invoice had not been read by then."""
+    known = known_of(session, row.tenant_id, [row.invoice_id])
+    policy = rules.policy.for_tenant(row.tenant_id)
+    one = with_reminders(session, row.tenant_id, known, policy, at or now)[row.invoice_id]
+    if at is None:
+        return one
+    version = _by(versions.of_invoice(session, row), at)
+    if version is None:
+        return None
+    read = replace(
+        one.read, invoice=parse_invoice_body(version.body), body=version.body, version=version.number
+    )
+    reminders = tuple(past for past in one.reminders if past.at <= at)
+    return replace(_with_contact(session, row, one, at), read=read, reminders=reminders)
+
+
+def _with_contact(session: Session, row: InvoiceSnapshot, one: Known, at: datetime) -> Known:
+    contact = session.get(ContactSnapshot, (row.tenant_id, one.contact_id)) if one.contact else None
+    if contact is None:
+        return one
+    version = _by(versions.of_contact(session, contact), at)
+    if version is None:
+        return replace(one, contact=None)
+    return replace(one, contact=parse_contact_body(version.body), contact_version=version.number)
+
+
+def _by(found: list[Version], at: datetime) -> Version | None:
+    """The version that was the present one; one whose beginning nobody knows is as old as need be."""
+    return next((one for one in reversed(found) if one.since is None or one.since <= at), None)
