@@ -1,0 +1,149 @@
+"""The words that we ship: every template in every language, for what is usual and for what is not."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from duebell.bidi import FIRST_STRONG_ISOLATE, MARKS, POP_ISOLATE
+from duebell.email.addresses import Mailbox
+from duebell.email.messages import EmailRequest
+from duebell.message_text import words_of
+from duebell.reaching import EMAIL, SMS
+from duebell.render import Templates
+from duebell.segments import segments
+from duebell.template_folders import TemplateFolder
+from tests.support_words import BUSINESSES, DUE, RIGHT_TO_LEFT, SHIPPED, TYPICAL, Business, tellings
+
+TEMPLATES = Templates(SHIPPED)
+FOLDERS = TEMPLATES.folders()
+OURS = FIRST_STRONG_ISOLATE + POP_ISOLATE + MARKS
+ENDS_A_PARAGRAPH = re.compile(r"([.,،:]|https://\S+)$")
+
+
+def called(folder: TemplateFolder) -> str:
+    return folder.name
+
+
+def test_each_kind_is_shipped_whole_in_three_languages_and_nothing_lies_beside() -> None:
+    kinds = {"invoice_issued", "payment_received", "invoice_overdue", "invoice_overdue_team"}
+    assert {(one.kind, one.language) for one in FOLDERS} == {
+        (k, la) for k in kinds for la in ("en", "de", "ar")
+    }
+    assert [one.name for one in FOLDERS if one.missing(SMS) or one.missing(EMAIL)] == []
+    assert TEMPLATES.strays() == ()
+
+
+@pytest.mark.parametrize("business", BUSINESSES)
+@pytest.mark.parametrize("folder", FOLDERS, ids=called)
+def test_whatever_is_in_the_books_can_be_said_by_sms_and_by_email(
+    folder: TemplateFolder, business: str
+) -> None:
+    for telling in tellings(folder.kind, BUSINESSES[business], folder.language):
+        sms = words_of(TEMPLATES, telling, SMS).text
+        email = words_of(TEMPLATES, telling, EMAIL)
+        for text in (sms, email.subject, email.text):
+            assert "  " not in text
+            assert " ." not in text
+            assert "#" not in text.replace("&#", "")
+            assert text.count(FIRST_STRONG_ISOLATE) == text.count(POP_ISOLATE)
+        EmailRequest("a@b.example", Mailbox("c@d.example"), email.subject, email.text, "n", email.html)
+        assert "<b>" not in email.html
+        assert "evil.example" not in sms + email.text
+        for paragraph in email.text.split("\n\n"):
+            is_signature = paragraph.strip(OURS) == telling.first.tenant.name or business == "awkward"
+            assert is_signature or ENDS_A_PARAGRAPH.search(paragraph), paragraph
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=called)
+def test_each_message_names_who_writes_the_invoice_and_the_amount(folder: TemplateFolder) -> None:
+    for telling in tellings(folder.kind, TYPICAL, folder.language):
+        for channel, part in ((SMS, "text"), (EMAIL, "text"), (EMAIL, "subject")):
+            text = getattr(words_of(TEMPLATES, telling, channel), part)
+            if not (folder.kind.endswith("_team") and channel == SMS and len(telling.told) == 1):
+                assert "Kauri Test Limited" in text
+            if part == "text":
+                assert re.search(r"INV-\d{4}", text)
+                assert re.search(r"\d[.,]\d\d(?!\d)", text)
+
+
+def longest(folder: TemplateFolder, count: int) -> int:
+    """The most parts that an SMS about so many invoices takes."""
+    found = [one for one in tellings(folder.kind, TYPICAL, folder.language) if len(one.told) == count]
+    return max(segments(words_of(TEMPLATES, one, SMS).text).parts for one in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "about_one", "about_eleven"),
+    [
+        ("invoice_issued/en", 1, 1), ("invoice_issued/de", 1, 1), ("invoice_issued/ar", 2, 2),
+        ("payment_received/en", 1, 1), ("payment_received/de", 1, 1), ("payment_received/ar", 2, 3),
+        ("invoice_overdue/en", 1, 1), ("invoice_overdue/de", 1, 2), ("invoice_overdue/ar", 3, 3),
+        ("invoice_overdue_team/en", 1, 2), ("invoice_overdue_team/de", 1, 2),
+        ("invoice_overdue_team/ar", 3, 4),
+    ],
+)  # fmt: skip
+def test_how_many_sms_a_typical_message_takes(name: str, about_one: int, about_eleven: int) -> None:
+    [folder] = [one for one in FOLDERS if one.name == name]
+    assert (longest(folder, 1), longest(folder, 11)) == (about_one, about_eleven)
+
+
+def said(kind: str, language: str, number: int = 0, business: Business = TYPICAL) -> str:
+    return words_of(TEMPLATES, list(tellings(kind, business, language))[number], SMS).text
+
+
+def test_an_invoice_reads_like_this() -> None:
+    swiss = replace(TYPICAL, contact=replace(TYPICAL.contact, country="Switzerland"))
+    assert said("invoice_issued", "en") == (
+        "Kauri Test Limited: invoice INV-0042 for $1,234.50 is due on 20 Nov 2026. Thank you."
+    )
+    assert said("invoice_issued", "de", business=swiss) == (
+        "Kauri Test Limited: Rechnung INV-0042 über NZ$ 1'234.50 ist am 20. Nov. 2026 fällig. Vielen Dank."
+    )
+    assert without_isolates(said("invoice_issued", "ar")) == (
+        "من Kauri Test Limited: الفاتورة رقم INV-0042 بمبلغ 1,234.50 NZ$ "
+        "مستحقة الدفع بتاريخ 20 نوفمبر 2026. شكرًا لكم."
+    )
+
+
+def without_isolates(text: str) -> str:
+    return "".join(one for one in text if one not in OURS)
+
+
+@pytest.mark.parametrize(
+    ("language", "days", "text"),
+    [
+        ("en", 1, "1 day overdue."),
+        ("en", 1000, "1,000 days overdue."),
+        ("de", 1, "seit einem Tag überfällig."),
+        ("de", 2, "seit 2 Tagen überfällig."),
+        ("ar", 1, "متأخرة يومًا واحدًا."),
+        ("ar", 2, "متأخرة يومين."),
+        ("ar", 3, "متأخرة 3 أيام."),
+        ("ar", 11, "متأخرة 11 يومًا."),
+        ("ar", 100, "متأخرة 100 يوم."),
+        ("ar", 103, "متأخرة 103 أيام."),
+    ],
+)
+def test_days_are_counted_by_the_rules_of_the_language(language: str, days: int, text: str) -> None:
+    late = list(tellings("invoice_overdue", TYPICAL, language))[1]
+    telling = replace(late, today=DUE + timedelta(days=days))
+    assert text in without_isolates(words_of(TEMPLATES, telling, EMAIL).text)
+
+
+@pytest.mark.parametrize("kind", ["invoice_issued", "payment_received", "invoice_overdue"])
+def test_in_a_sentence_from_right_to_left_everything_latin_stands_in_an_isolate(kind: str) -> None:
+    for telling in tellings(kind, TYPICAL, "ar"):
+        for channel in (SMS, EMAIL):
+            text = words_of(TEMPLATES, telling, channel).text
+            outside = re.sub(f"{FIRST_STRONG_ISOLATE}[^{POP_ISOLATE}]*{POP_ISOLATE}", "", text)
+            assert not re.search(r"[A-Za-z$]", outside), outside
+
+
+def test_a_name_from_right_to_left_turns_no_english_sentence_around() -> None:
+    text = said("invoice_issued", "en", business=RIGHT_TO_LEFT)
+    name = f"{FIRST_STRONG_ISOLATE}{RIGHT_TO_LEFT.organisation}{POP_ISOLATE}"
+    assert text == f"{name}: invoice 2026-0042 for AED 1,234.50 is due on 20 Nov 2026. Thank you."
+    assert segments(text).encoding == "UCS-2"
+    assert segments(said("invoice_issued", "en")).encoding == "GSM-7"
