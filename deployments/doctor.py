@@ -9,14 +9,20 @@ from rich.table import Table
 from rich.text import Text
 from sqlmodel import func, select
 
-from deployments import doctor_calls, doctor_consent, doctor_words, doctor_xero_feed, reminders_held
+from deployments import (
+    doctor_calls,
+    doctor_consent,
+    doctor_sending,
+    doctor_words,
+    doctor_xero_feed,
+    reminders_held,
+)
 from deployments.findings import Finding
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger import tenants, trail
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
-from duebell.ledger.unsettled import unsettled
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
 from duebell.setting_shapes import is_loopback
@@ -86,6 +92,7 @@ def look(resources: Resources) -> list[Finding]:
     """Look at the ledger, the policy, Prefect, Twilio and each connected organisation, once each."""
     looks: list[tuple[str, Callable[[Resources], list[Finding]]]] = [
         ("ledger", _ledger),
+        ("sending", doctor_sending.look),
         ("policy", _policy),
         ("words", doctor_words.look),
         ("reminders", reminders_held.look),
@@ -108,16 +115,10 @@ def look(resources: Resources) -> list[Finding]:
 
 def _ledger(resources: Resources) -> list[Finding]:
     broken = trail.first_break_in(resources.engine)
-    with reading(resources.engine) as session:
-        unknown = len(unsettled(session))
-    stopped = [f"{brake.scope} by {brake.by}" for brake in tenants.brakes(resources.engine)]
     whole = "whole" if broken is None else f"changed at entry {broken}: restore the ledger from a backup"
-    brake = f"sending is stopped ({', '.join(stopped)}): `duebell resume` lets it go on" if stopped else "off"
     return [
         Finding("ledger", resources.engine.url.render_as_string(hide_password=True)),
         Finding("audit trail", whole, sound=broken is None),
-        Finding("messages whose outcome is still looked for", str(unknown)),
-        Finding("brake", brake, sound=not stopped),
     ]
 
 

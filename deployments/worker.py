@@ -17,6 +17,7 @@ from prefect.settings import get_current_settings
 
 from deployments.worker_warm import WarmWorker
 from duebell.errors import ConfigurationError
+from duebell.quarantine import compare
 from duebell.resources import open_resources, using
 from duebell.settings import load
 
@@ -73,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         with only_one(options.name), closing(open_resources(load())) as resources:
+            compare(resources)
             worker = WarmWorker(
                 options.pool,
                 name=options.name,

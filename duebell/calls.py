@@ -153,3 +153,12 @@ def endpoint_of(path: str) -> str:
 def utc(moment: datetime) -> str:
     """A time as a person reads it: to the minute, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def lasting(age: timedelta) -> str:
+    """How long something lasts, as a person says it: in its largest unit alone."""
+    for seconds, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        count = int(age.total_seconds()) // seconds
+        if count:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "less than a minute"

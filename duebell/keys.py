@@ -5,6 +5,7 @@ order or a better wording never tells a person twice.
 """
 
 import hashlib
+from dataclasses import dataclass
 
 from duebell.errors import Permanent
 
@@ -64,3 +65,21 @@ def dedup_key(
         raise Permanent(f"a dedup key cannot hold '#' in a part, and {recipient!r} does")
     key = f"{tenant_id}:{kind}:{subject_id}:{step}:{recipient}"
     return f"{key}#{generation}" if generation else key
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a dedup key is made of."""
+
+    tenant_id: str
+    kind: str
+    subject_id: str
+    step: str
+    recipient: str
+    generation: int
+
+
+def parts_of(key: str) -> Parts:
+    """Read a key that ``dedup_key`` made."""
+    base, _, generation = key.partition("#")
+    return Parts(*base.split(":", 4), generation=int(generation or 0))

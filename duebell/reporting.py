@@ -82,6 +82,7 @@ def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_cod
 
 OTHERWISE: dict[str, str] = {
     "claim_lapsed": "its sender stopped before it sent anything; another takes over",
+    "ledger_set_back": "it was posted in a time that the ledger lost; nobody knows yet whether it arrived",
     "lease_lapsed": "its sender stopped in the middle; nobody knows yet whether it went out",
     "outcome_unknown": "Twilio gave no answer; nobody knows yet whether it went out",
     "no_evidence": "nothing shows whether it went out: look at Twilio's log, then `duebell resend`",

@@ -4,6 +4,7 @@ The warm worker makes one set for its life and puts it around every run, so that
 two runs could share by accident. A process that runs a single flow makes its own.
 """
 
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from duebell.email.client import EmailClient
 from duebell.email.sendgrid import SendGrid
 from duebell.email.twilio_email import TwilioEmail
 from duebell.errors import ConfigurationError
+from duebell.journal import Journal
 from duebell.ledger.engine import migrate, open_ledger
 from duebell.policy_file import Policy
 from duebell.policy_keeper import PolicyKeeper
@@ -43,6 +45,8 @@ class Resources:
     twilio_http: httpx.Client
     clock: Clock = system_clock
     policies: PolicyKeeper = field(default_factory=PolicyKeeper)
+    journal: Journal | None = None
+    """The side journal of this machine; what is opened for work has one."""
     words: TemplateKeeper = field(default_factory=TemplateKeeper)
 
     @property
@@ -117,7 +121,9 @@ def open_resources(settings: Settings, clock: Clock = system_clock) -> Resources
     vault = Vault(load_or_create_keys(settings))
     engine = open_ledger(settings.database_url.get_secret_value())
     migrate(engine)
-    return Resources(settings, engine, vault, make_http_client(), twilio_http_client(), clock)
+    journal = Journal(settings.home / "journal", socket.gethostname())
+    xero, twilio = make_http_client(), twilio_http_client()
+    return Resources(settings, engine, vault, xero, twilio, clock, journal=journal)
 
 
 _CURRENT: ContextVar[Resources | None] = ContextVar("resources", default=None)

@@ -115,6 +115,8 @@ def _look(resources: Resources, attempt: Unsettled) -> MessageState | None:
     twilio = resources.twilio()
     if attempt.sid is not None:
         return twilio.fetch(attempt.sid)
+    if not attempt.text:  # it was taken from the side journal, and anything would match it
+        return None
     listed = twilio.find(attempt.address, attempt.started_at - BEFORE)
     with reading(resources.engine) as session:
         bound = unsettled.bound_sids(session, [message.sid for message in listed])

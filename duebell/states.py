@@ -58,11 +58,13 @@ _FROM_PROVIDER = frozenset({S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FA
 
 TRANSITIONS: dict[NotificationState, frozenset[NotificationState]] = {
     # From the provider: a receipt proves that an attempt which was taken for not processed did arrive.
-    S.PLANNED: frozenset({S.HELD, S.CLAIMED, S.SKIPPED}) | _FROM_PROVIDER,
-    S.HELD: frozenset({S.PLANNED, S.CLAIMED, S.SKIPPED}) | _FROM_PROVIDER,
+    # To unknown, from here and from all that was not posted: the ledger was set back, and the side journal
+    # knows that it was posted in the time that is missing.
+    S.PLANNED: frozenset({S.HELD, S.CLAIMED, S.SKIPPED, S.UNKNOWN}) | _FROM_PROVIDER,
+    S.HELD: frozenset({S.PLANNED, S.CLAIMED, S.SKIPPED, S.UNKNOWN}) | _FROM_PROVIDER,
     # Back to planned or held: the lease lapsed before anything was posted, the brake was on, or a
     # template could not be rendered. Skipped: the second look found that it is no longer true.
-    S.CLAIMED: frozenset({S.PLANNED, S.HELD, S.SKIPPED, S.SENDING}) | _FROM_PROVIDER,
+    S.CLAIMED: frozenset({S.PLANNED, S.HELD, S.SKIPPED, S.SENDING, S.UNKNOWN}) | _FROM_PROVIDER,
     # Back to planned only where the provider provably processed nothing (connect failure, 429) or
     # refused in a way that a later attempt may cure. Never because time has passed.
     S.SENDING: frozenset({S.PLANNED, S.HELD, S.GIVEN_UP, S.UNKNOWN}) | _FROM_PROVIDER,
@@ -78,9 +80,9 @@ TRANSITIONS: dict[NotificationState, frozenset[NotificationState]] = {
     # would have them told again.
     S.UNDELIVERED: frozenset({S.DELIVERED}),
     S.FAILED: frozenset({S.UNDELIVERED, S.DELIVERED}),
-    S.GIVEN_UP: _FROM_PROVIDER,
+    S.GIVEN_UP: frozenset({S.UNKNOWN}) | _FROM_PROVIDER,
     # A person may run the flow again after the cause has gone (a number was added, a hold lifted).
-    S.SKIPPED: frozenset({S.PLANNED, S.HELD}) | _FROM_PROVIDER,
+    S.SKIPPED: frozenset({S.PLANNED, S.HELD, S.UNKNOWN}) | _FROM_PROVIDER,
 }
 
 NEXT_LEG_FROM = frozenset({S.SENDING, S.UNKNOWN, S.ACCEPTED, S.SENT})

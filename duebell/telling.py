@@ -25,8 +25,10 @@ from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.looking_again import StillTrue, look_again
 from duebell.message_text import forget_text, write_text
+from duebell.noted_posting import post_noted
 from duebell.outcomes import conclusion_of
 from duebell.posting import Poster
+from duebell.quarantine import compare_once
 from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
 from duebell.states import NotificationState, Sending
@@ -113,6 +115,7 @@ def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_
     Raises what reading Xero again raises, with the claim still held: nothing was posted then.
     """
     fail_point("after-claim")
+    compare_once(resources)
     _have_fresh(resources, claim, read_again)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
     poster, look = Poster(resources), first_look(resources)
@@ -121,8 +124,8 @@ def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_
     if isinstance(intent, Said):
         return intent
     fail_point("after-intent")
-    outcome = poster.post(intent)
-    fail_point("after-post")
+    outcome = post_noted(resources, poster, intent)
+    fail_point("after-note")
     said = _record(resources, intent, conclusion_of(
         outcome,
         tries=tries,

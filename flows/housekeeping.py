@@ -6,6 +6,7 @@ from prefect.states import Completed, Failed
 
 from tasks.consents import idle_token_sets, keep_alive
 from tasks.ledger import prune_history
+from tasks.upkeep import prune_journal
 
 
 @flow(name="housekeeping", persist_result=False)
@@ -15,6 +16,7 @@ def housekeeping() -> State[None]:
     One that cannot be refreshed does not hold up the others, and is tried again the next day. History is
     kept for thirteen months.
     """
+    prune_journal()
     kept = keep_alive.map(idle_token_sets())
     kept.wait()
     prune_history()

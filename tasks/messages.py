@@ -7,7 +7,7 @@ from functools import partial
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import parking, settling, telling, unallocated
+from duebell import parking, quarantine, settling, telling, unallocated
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
 from duebell.errors import Postponed
@@ -63,6 +63,8 @@ def _read_again(claim: Claim, tenant_id: str, invoice_ids: Sequence[str], since:
 def unknown_attempts(attempt_ids: list[str] | None) -> list[Unsettled]:
     """The attempts whose outcome is to be looked for now: those named, or all that are due."""
     now = resources().clock()
+    if quarantine.compare(resources()).forgotten:
+        get_run_logger().error("the ledger was set back, and sending is stopped: see `duebell doctor`")
     with writing(resources().engine, now) as book:
         attempts.reap(book, telling.first_look(resources()))
     with reading(resources().engine) as session:

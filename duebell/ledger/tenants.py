@@ -226,11 +226,16 @@ def _end_review(row: Notification, *, release_held: bool, now: datetime) -> None
 def set_brake(engine: Engine, *, stopped: bool, by: str, why: str, scope: str, now: datetime) -> None:
     """Stop or resume all sending, or that of one tenant."""
     with writing(engine, now) as book:
-        row = book.session.get(Brake, scope) or Brake(scope=scope, stopped=stopped, by=by, changed_at=now)
-        row.stopped, row.by, row.why, row.changed_at = stopped, by, why, now
-        book.session.add(row)
-        action = "sending stopped" if stopped else "sending resumed"
-        book.audit(Entry(by, action, "brake", scope, details={"why": why}))
+        brake(book, stopped=stopped, by=by, why=why, scope=scope)
+
+
+def brake(book: Writing, *, stopped: bool, by: str, why: str, scope: str) -> None:
+    """The same in a transaction of the caller's."""
+    row = book.session.get(Brake, scope) or Brake(scope=scope, stopped=stopped, by=by, changed_at=book.now)
+    row.stopped, row.by, row.why, row.changed_at = stopped, by, why, book.now
+    book.session.add(row)
+    action = "sending stopped" if stopped else "sending resumed"
+    book.audit(Entry(by, action, "brake", scope, details={"why": why}))
 
 
 def brakes(engine: Engine) -> Sequence[Brake]:

@@ -27,6 +27,15 @@ class Told:
     """The reason among the details, as it is kept."""
 
 
+def origin(session: Session) -> str:
+    """What tells this ledger from every other: the hash of its first entry, which a copy of it shares.
+
+    Empty where nothing was ever written, and so nothing sent.
+    """
+    first = select(Audit.hash).order_by(col(Audit.sequence)).limit(1)
+    return session.exec(first).first() or ""
+
+
 def entries(engine: Engine, subject: str, most: int) -> Sequence[Told]:
     """The latest entries, oldest first; with ``subject``, those about an invoice's number or about an id."""
     with reading(engine) as session:

@@ -1,0 +1,67 @@
+"""Doctor's lines on sending: whether it is stopped and why, and what became of no message for sure."""
+
+from deployments.findings import Finding
+from duebell import quarantine
+from duebell.calls import lasting
+from duebell.ledger import tenants
+from duebell.ledger.engine import reading
+from duebell.ledger.outstanding import Outstanding, outstanding, strange_receipts
+from duebell.resources import Resources
+from duebell.states import NotificationState
+
+
+def look(resources: Resources) -> list[Finding]:
+    """Compare the side journal with the ledger, and list what waits for evidence or for a person."""
+    journal = _journal(resources)
+    with reading(resources.engine) as session:
+        found = outstanding(session, now=resources.clock())
+        strange = strange_receipts(session, now=resources.clock())
+    return [journal, _brake(resources), *_outstanding(found), *_strange(strange)]
+
+
+def _journal(resources: Resources) -> Finding:
+    compared = quarantine.compare(resources)
+    if compared.forgotten:
+        said = f"knows of {compared.forgotten} messages that the ledger had lost: sending is stopped"
+        return Finding("side journal", said, sound=False)
+    if compared.unreadable:
+        said = f"has {compared.unreadable} lines that cannot be read: look at the disk that it is on"
+        return Finding("side journal", said, sound=False)
+    return Finding("side journal", "the ledger knows of all that was posted from this machine")
+
+
+def _brake(resources: Resources) -> Finding:
+    on = [
+        f"{brake.scope} by {brake.by}{f', because {brake.why}' if brake.why else ''}"
+        for brake in tenants.brakes(resources.engine)
+    ]
+    if not on:
+        return Finding("brake", "off")
+    return Finding(
+        "brake", f"sending is stopped ({'; '.join(on)}): `duebell resume` lets it go on", sound=False
+    )
+
+
+def _outstanding(found: list[Outstanding]) -> list[Finding]:
+    parked = [one for one in found if one.state == NotificationState.PARKED]
+    looked_for = [one for one in found if one.state != NotificationState.PARKED]
+    findings = [Finding("messages whose outcome is still looked for", _counted(looked_for))]
+    if parked:
+        mend = "look at Twilio's log, then `duebell resend` those that did not arrive"
+        said = f"{_counted(parked)}, {', '.join(one.invoice for one in parked[:5])}: {mend}"
+        findings.append(Finding("messages that a person has to decide on", said, sound=False))
+    return findings
+
+
+def _counted(found: list[Outstanding]) -> str:
+    return f"{len(found)}, the oldest for {lasting(found[0].age)}" if found else "0"
+
+
+def _strange(sids: list[str]) -> list[Finding]:
+    if not sids:
+        return []
+    said = (
+        f"{len(sids)} messages have receipts and nobody here sent them ({', '.join(sids[:3])}): does another "
+        "system use this account's callback address, or was the ledger replaced?"
+    )
+    return [Finding("receipts of strangers", said, sound=False)]

@@ -1,0 +1,75 @@
+"""What is not known for sure: messages that may have gone out, and receipts of those nobody sent."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from duebell.ledger.tables import Attempt, InvoiceSnapshot, Notification, Receipt
+from duebell.states import NotificationState
+
+S = NotificationState
+STRANGE_AFTER = timedelta(hours=24)
+"""How long a receipt may wait for its message to be known, before somebody is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """A message of which nobody knows whether it went out, since its POST was begun."""
+
+    notification_id: int
+    tenant_id: str
+    invoice_id: str
+    invoice: str
+    """Its number, or its id where the number is not known."""
+    kind: str
+    state: str
+    reason: str
+    since: datetime
+    age: timedelta
+
+
+def outstanding(session: Session, *, now: datetime) -> list[Outstanding]:
+    """The messages that are looked for or left to a person, the oldest first."""
+    begun = (
+        select(Attempt.notification_id, func.max(Attempt.started_at).label("begun"))
+        .group_by(col(Attempt.notification_id))
+        .subquery()
+    )
+    same = (col(InvoiceSnapshot.tenant_id) == col(Notification.tenant_id)) & (
+        col(InvoiceSnapshot.invoice_id) == col(Notification.invoice_id)
+    )
+    rows = session.exec(
+        select(Notification, InvoiceSnapshot.number, begun.c.begun)
+        .join(begun, begun.c.notification_id == col(Notification.notification_id))
+        .join(InvoiceSnapshot, same, isouter=True)
+        .where(col(Notification.state).in_([S.UNKNOWN.value, S.PARKED.value]))
+        .order_by(begun.c.begun, col(Notification.notification_id))
+    ).all()
+    return [_outstanding(row, number, since, now) for row, number, since in rows]
+
+
+def _outstanding(row: Notification, number: str | None, since: datetime, now: datetime) -> Outstanding:
+    return Outstanding(
+        row.notification_id or 0,
+        row.tenant_id,
+        row.invoice_id,
+        number or row.invoice_id,
+        row.kind,
+        row.state,
+        row.reason,
+        since,
+        now - since,
+    )
+
+
+def strange_receipts(session: Session, *, now: datetime) -> list[str]:
+    """The SIDs whose receipts have belonged to no message of ours for a day."""
+    wanted = (
+        select(Receipt.sid)
+        .where(col(Receipt.attempt_id).is_(None), col(Receipt.received_at) <= now - STRANGE_AFTER)
+        .distinct()
+        .order_by(col(Receipt.sid))
+    )
+    return list(session.exec(wanted).all())

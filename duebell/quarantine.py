@@ -1,0 +1,89 @@
+"""Where the side journal is ahead of the ledger, that was set back: nothing is sent until a person looks.
+
+A restored backup, a machine that was rolled back or a lost write-ahead log leaves a ledger that does not
+know whom it told. What the journal knows is written into it, as told where the provider's SID is known and
+to be looked for where not, and the brake goes on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from duebell.calls import utc
+from duebell.journal import Journal, Posted, Read
+from duebell.ledger import forgotten, tenants, trail
+from duebell.ledger.engine import reading
+from duebell.ledger.writing import writing
+from duebell.resources import Resources
+
+ACTOR = "journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a comparison came to: the attempts that the ledger had forgotten, and the SIDs that it lacked."""
+
+    forgotten: int = 0
+    bound: int = 0
+    unreadable: int = 0
+
+
+def compare_once(resources: Resources) -> None:
+    """Compare before the first message of a process; later ones go by what that came to."""
+    journal = resources.journal
+    if journal is None or journal.compared:
+        return
+    with journal.comparing:
+        if not journal.compared:
+            compare(resources)
+
+
+def compare(resources: Resources) -> Compared:
+    """Compare the journal with the ledger, and stop all sending where the ledger was set back."""
+    journal = resources.journal
+    if journal is None:
+        return Compared()
+    with reading(resources.engine) as session:
+        origin = trail.origin(session)
+        read = _read_back(session, journal, origin)
+    compared = _take_back(resources, read)
+    journal.compared.append(origin)
+    return compared
+
+
+def _read_back(session: Session, journal: Journal, origin: str) -> Read:
+    """What was posted on the latest days, back to one of which the ledger knows all."""
+    posted: list[Posted] = []
+    unreadable = 0
+    for day in journal.days():
+        read = journal.read(origin, day)
+        posted += read.posted
+        unreadable += read.unreadable
+        if read.posted and not forgotten.difference(session, read.posted).forgotten:
+            break
+    return Read(tuple(sorted(posted, key=lambda one: one.at)), unreadable)
+
+
+def _take_back(resources: Resources, read: Read) -> Compared:
+    with writing(resources.engine, resources.clock()) as book:
+        forgotten.one_at_a_time(book)
+        differs = forgotten.difference(book.session, read.posted)
+        for one in differs.forgotten:
+            forgotten.take_back(book, one)
+        for one in differs.bound:
+            forgotten.bind(book, one)
+        if differs.forgotten:
+            why = why_stopped(differs.forgotten)
+            tenants.brake(book, stopped=True, by=ACTOR, why=why, scope=tenants.EVERYTHING)
+    return Compared(len(differs.forgotten), len(differs.bound), read.unreadable)
+
+
+def why_stopped(found: Sequence[Posted]) -> str:
+    """The reason of the brake, for whoever has to lift it."""
+    first, last = found[0].at, found[-1].at
+    when = f"at {utc(first)}" if len(found) == 1 else f"between {utc(first)} and {utc(last)}"
+    return (
+        f"the ledger was set back: it did not know of {len(found)} messages posted {when}. They stand in it "
+        "again, as told or to be looked for, and are not told twice; what else it lost is read from Xero"
+    )
