@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
 
 from duebell.deciding import Rules
-from duebell.draining import RunToStart, leave, runs_of
+from duebell.draining import RunToStart, leave, runs_for
 from duebell.ledger import handing_over, inbox, snapshots
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.tables import ContactSnapshot, Notification
@@ -75,11 +75,10 @@ def bring_in_step(
     runs: list[RunToStart] = []
     for kind, invoice_ids in by_kind.items():
         ids = sorted(invoice_ids)
-        planned = plan_kind(
-            book, tenant_id, kind, ids, rules, actor=ACTOR, flow_run_id=flow_run_id, begins=False
+        runs += runs_for(
+            book,
+            plan_kind(book, tenant_id, kind, ids, rules, actor=ACTOR, flow_run_id=flow_run_id, begins=False),
         )
-        numbers = snapshots.numbers_by_id(book.session, tenant_id, ids)
-        runs += runs_of(kind, planned, numbers)
     read = snapshots.read_contacts(book.session, tenant_id, contact_ids)
     for contact_id, one in read.items():
         handing_over.finish_read(book, tenant_id, "CONTACT", contact_id, one.read_at, "brought in step")

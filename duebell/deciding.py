@@ -4,13 +4,30 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from duebell.attention import attention_of, decide_attention
 from duebell.deciding_overdue import decide_overdue, reminders_of
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, is_contact, person_of
+from duebell.keys import (
+    INVOICE_ISSUED,
+    INVOICE_OVERDUE,
+    NEEDS_ATTENTION,
+    PAYMENT_RECEIVED,
+    is_contact,
+    person_of,
+)
 from duebell.known import Known
 from duebell.ledger.tables import Notification
 from duebell.persons import addressee, persons_of
-from duebell.policy import Circumstances, Reason, Skip, Verdict, on_invoice_issued, on_payment_received
+from duebell.policy import (
+    Circumstances,
+    Reason,
+    Skip,
+    Verdict,
+    on_invoice_issued,
+    on_payment_received,
+    why_no_news,
+    why_unconfirmed,
+)
 from duebell.policy_file import Policy
 from duebell.policy_sections import MessagePolicy
 from duebell.policy_shapes import Channel
@@ -19,6 +36,8 @@ from duebell.routing import route_of, routed
 from duebell.rules import NO_RULE, Route
 from duebell.states import Sending, lower
 from duebell.subjects import Case, Subject
+from duebell.team_cases import tell_team_of_news
+from duebell.teams import ways_of_team
 
 __all__ = [
     "RULES",
@@ -71,13 +90,23 @@ class Basis:
 
 def subjects_of(kind: str, known: Known, rules: Rules, now: datetime) -> tuple[Subject, ...]:
     """What there is to tell of a kind about one invoice."""
-    if kind == PAYMENT_RECEIVED:
-        found = tuple(Subject(kind, one.subject_id) for one in known.payments)
-    elif kind == INVOICE_OVERDUE:
-        found = reminders_of(known, rules.policy.for_tenant(known.tenant.tenant_id), now)
+    policy = rules.policy.for_tenant(known.tenant.tenant_id)
+    if kind == INVOICE_OVERDUE:
+        found = reminders_of(known, policy, now)
+    elif kind == NEEDS_ATTENTION:
+        found = attention_of(known, policy, now)
     else:
-        found = (Subject(kind, known.read.invoice.invoice_id),)
+        found = _news(kind, known, policy)
     return (*found, *(further for one in found for further in _to_persons(one, known, rules)))
+
+
+def _news(kind: str, known: Known, policy: Policy) -> tuple[Subject, ...]:
+    """What happened to the invoice, for the customer and for each team that hears of it."""
+    ids = [known.read.invoice.invoice_id]
+    if kind == PAYMENT_RECEIVED:
+        ids = [one.subject_id for one in known.payments]
+    told = ["", *(way for name in policy.news[kind].teams for way in ways_of_team(name, policy.team[name]))]
+    return tuple(Subject(kind, one, team=recipient) for one in ids for recipient in told)
 
 
 def _to_persons(subject: Subject, known: Known, rules: Rules) -> Iterator[Subject]:
@@ -163,12 +192,22 @@ def _known_before(subject: Subject, known: Known) -> bool:
 
 
 def _issued(case: Case) -> Verdict:
-    return on_invoice_issued(case.known.read.invoice, case.known.contact, case.about)
+    invoice, rules = case.known.read.invoice, case.about.policy.invoice_issued
+    if case.subject.team:
+        untrue = why_no_news(invoice, rules, case.about)
+        return tell_team_of_news(case, rules, untrue, invoice.total)
+    return on_invoice_issued(invoice, case.known.contact, case.about)
 
 
 def _paid(case: Case) -> Verdict:
+    invoice, rules = case.known.read.invoice, case.about.policy.payment_received
     payment = case.known.payment(case.subject.subject_id)
-    return on_payment_received(case.known.read.invoice, payment, case.known.contact, case.about)
+    if not case.subject.team:
+        return on_payment_received(invoice, payment, case.known.contact, case.about)
+    if payment is None:
+        return Skip(Reason.PAYMENT_REMOVED)
+    untrue = why_unconfirmed(invoice, payment, rules, case.about)
+    return tell_team_of_news(case, rules, untrue, payment.amount)
 
 
 def _unless_silenced(case: Case) -> Verdict:
@@ -184,5 +223,6 @@ RULES: dict[str, Callable[[Case], Verdict]] = {
     INVOICE_ISSUED: _issued,
     PAYMENT_RECEIVED: _paid,
     INVOICE_OVERDUE: decide_overdue,
+    NEEDS_ATTENTION: decide_attention,
 }
 """The rule of each kind."""

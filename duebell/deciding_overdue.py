@@ -70,9 +70,7 @@ def _customers_chase(case: Case) -> Chase:
 
 
 def _teams_chase(case: Case, way: Way) -> Chase:
-    earlier = [one for one in case.known.reminders if one.notification_id not in case.own]
-    heard = tuple(one.at for one in earlier if not one.contact_id and one.address == way.address)
-    return Chase(case.subject.step, address_reminded_at=heard)
+    return Chase(case.subject.step, address_reminded_at=case.heard_at(way.address))
 
 
 def _address_of(known: Known, about: Circumstances) -> str:

@@ -73,12 +73,10 @@ def record_changes(
         if event.resource_id not in found:
             found[event.resource_id] = _compare(book, tenant_id, one)
         inbox.finish(book, event, in_words(found[event.resource_id]))
-    numbers = {invoice_id: one.read.invoice.number for invoice_id, one in known.items()}
-    return [
-        run
-        for kind, ids in concerned(found).items()
-        for run in runs_of(kind, _planned(book, tenant_id, kind, ids, rules, flow_run_id), numbers)
-    ]
+    runs: list[RunToStart] = []
+    for kind, ids in concerned(found).items():
+        runs += runs_for(book, _planned(book, tenant_id, kind, ids, rules, flow_run_id))
+    return runs
 
 
 def _planned(
@@ -137,17 +135,26 @@ def concerned(found: dict[str, tuple[Change, ...]]) -> dict[str, list[str]]:
     return kinds
 
 
-def runs_of(kind: str, rows: Sequence[Notification], numbers: dict[str, str]) -> list[RunToStart]:
+def runs_for(book: Writing, rows: Sequence[Notification]) -> list[RunToStart]:
+    """The runs for what is now to be told: each message by the run of its lead's kind."""
+    told = [row for row in rows if row.state == NotificationState.PLANNED.value]
+    if not told:
+        return []
+    numbers = snapshots.numbers_by_id(book.session, told[0].tenant_id, [row.invoice_id for row in told])
+    kinds = dict.fromkeys(row.kind for row in told if row.lead_id is None)
+    return [run for kind in kinds for run in _runs_of(kind, told, numbers)]
+
+
+def _runs_of(kind: str, told: Sequence[Notification], numbers: dict[str, str]) -> list[RunToStart]:
     """The runs for what is now to be told; what is told in another's message goes with that one's run.
 
     A team's daily message may be about hundreds of invoices, which its run finds by the one that leads.
     """
-    told = [row for row in rows if row.state == NotificationState.PLANNED.value]
-    leads = {row.notification_id: row.invoice_id for row in told if row.lead_id is None}
+    leads = {row.notification_id: row.invoice_id for row in told if row.lead_id is None and row.kind == kind}
     groups: dict[int | None, list[str]] = {lead: [invoice_id] for lead, invoice_id in leads.items()}
     for row in told:
-        if row.lead_id is not None and is_contact(row.recipient):
-            groups.setdefault(row.lead_id, []).append(row.invoice_id)
+        if row.lead_id in groups and is_contact(row.recipient):
+            groups[row.lead_id].append(row.invoice_id)
     runs: list[list[str]] = [[]]
     for group in groups.values():
         if len(runs[-1]) + len(group) > RUN_SIZE and runs[-1]:

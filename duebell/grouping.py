@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from duebell.deciding import route_for, subject_of
 from duebell.deciding_overdue import stage_of
-from duebell.keys import INVOICE_OVERDUE, PAYMENT_RECEIVED
+from duebell.keys import INVOICE_OVERDUE, PAYMENT_RECEIVED, is_contact
 from duebell.known import Known
 from duebell.ledger.tables import Notification
 from duebell.overdue_groups import Candidate
@@ -42,14 +42,16 @@ def groups_of(rows: Iterable[Notification], known: Mapping[str, Known], policy: 
     """
     ordered = sorted(rows, key=lambda row: (-row.leg_position, row.notification_id or 0))
     alone = [row for row in ordered if _stands_alone(row, known)]
-    reminders = [row for row in alone if row.kind == INVOICE_OVERDUE]
+    reminders = [row for row in alone if row.kind == INVOICE_OVERDUE or not is_contact(row.recipient)]
     together: dict[Mark, list[Notification]] = {}
-    for row in alone:
-        if row.kind == PAYMENT_RECEIVED and (mark := _of_payment(row, known[row.invoice_id])):
+    for row in [row for row in alone if row.kind == PAYMENT_RECEIVED and is_contact(row.recipient)]:
+        if mark := _of_payment(row, known[row.invoice_id]):
             together.setdefault((*mark, *_decided(row)), []).append(row)
     marks = marks_of([(subject_of(row), known[row.invoice_id]) for row in reminders], policy)
     for row, mark in zip(reminders, marks, strict=True):
-        together.setdefault((*mark, *_decided(row)), []).append(row)
+        # A daily message is put together when its time has come; until then each kind stands by itself.
+        apart = () if row.state == NotificationState.PLANNED else (row.kind,)
+        together.setdefault((*mark, *apart, *_decided(row)), []).append(row)
     return tuple(
         Group(lead, tuple(others))
         for rows_ in together.values()
@@ -59,7 +61,8 @@ def groups_of(rows: Iterable[Notification], known: Mapping[str, Known], policy: 
 
 
 def _chunks(rows: Sequence[Notification]) -> list[Sequence[Notification]]:
-    most = MOST_REMINDED if rows[0].kind == INVOICE_OVERDUE else MOST_TOGETHER
+    is_payment = rows[0].kind == PAYMENT_RECEIVED and is_contact(rows[0].recipient)
+    most = MOST_TOGETHER if is_payment else MOST_REMINDED
     return [rows[start : start + most] for start in range(0, len(rows), most)]
 
 
@@ -105,7 +108,7 @@ def _of_team(subject: Subject, policy: Policy) -> Mark:
     team = policy.team.get(team_of(subject.team))
     if team is not None and team.digest is Digest.DAILY:
         return (subject.team,)
-    return subject.team, subject.subject_id, subject.step
+    return subject.team, subject.kind, subject.subject_id, subject.step
 
 
 def _candidate(subject: Subject, known: Known, policy: Policy) -> Candidate:

@@ -12,6 +12,8 @@ from duebell.errors import Permanent
 INVOICE_ISSUED = "invoice_issued"
 PAYMENT_RECEIVED = "payment_received"
 INVOICE_OVERDUE = "invoice_overdue"
+NEEDS_ATTENTION = "needs_attention"
+"""What a team of the business is told that no customer is."""
 
 OF_HASH = 16
 """Digits of the hash by which a person is known: no two of any customer's few will ever share them."""

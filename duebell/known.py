@@ -9,11 +9,12 @@ from sqlmodel import Session
 
 from duebell.errors import ConfigurationError
 from duebell.in_credit import NO_CREDIT, Balance
-from duebell.ledger import credits, payments, preferences, reminders, snapshots
+from duebell.ledger import credits, payments, preferences, reminders, snapshots, untold
 from duebell.ledger.payments import KnownPayment
 from duebell.ledger.reminders import Reminder
 from duebell.ledger.snapshots import ReadContact, ReadInvoice
 from duebell.ledger.tables import Tenant
+from duebell.ledger.untold import Untold
 from duebell.model import Contact, InvoicePayment
 from duebell.persons import persons_of
 from duebell.phone import PhoneFound, best_mobile
@@ -30,7 +31,8 @@ class Known:
     """What the ledger knows about one invoice. ``contact`` is the one that is left after merges.
 
     ``reminders`` are those to the contact, its addresses and the teams, ``balance`` is how the contact stands
-    where it has credit that is not allocated; only reminding looks at these.
+    where it has credit that is not allocated, ``untold`` what did not reach the customer; only reminding and
+    the teams' news look at these.
     """
 
     tenant: Tenant
@@ -41,6 +43,7 @@ class Known:
     reminders: tuple[Reminder, ...] = field(default=())
     balance: Balance = NO_CREDIT
     contact_version: int | None = None
+    untold: tuple[Untold, ...] = field(default=())
 
     @property
     def contact_id(self) -> str | None:
@@ -114,7 +117,9 @@ WEEK = timedelta(days=7)
 def with_reminders(
     session: Session, tenant_id: str, known: Mapping[str, Known], policy: Policy, now: datetime
 ) -> dict[str, Known]:
-    """The same, with the reminders that the next one has to keep its distance from, and the credit."""
+    """The same, with what reminders and the teams' news rest on beside: what they have to keep their distance
+    from, the customers' credit, and what did not reach a customer.
+    """
     gap = timedelta(days=policy.invoice_overdue.gap_days)
     contacts = {one.contact.contact_id: one for one in known.values() if one.contact}
     teams = [way for name, team in policy.team.items() for way in ways_of_team(name, team).values()]
@@ -127,12 +132,14 @@ def with_reminders(
         ours = [way.address for way in teams if way.channel == channel]
         closed |= preferences.refusals(session, ours, channel)
     stand = credits.balances(session, tenant_id, contacts)
+    unreached = untold.of_invoices(session, tenant_id, known)
     return {
         invoice_id: replace(
             one,
             reminders=found,
             refusals={**one.refusals, **closed},
             balance=stand.get(one.contact_id or "", NO_CREDIT),
+            untold=unreached.get(invoice_id, ()),
         )
         for invoice_id, one in known.items()
     }

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from duebell.deciding import Rules, basis_again, decide
 from duebell.grounds import grounds_of
-from duebell.keys import INVOICE_OVERDUE
+from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, with_reminders
 from duebell.ledger import groups, kept_verdicts, legs
 from duebell.ledger.notifications import Claim
@@ -50,7 +50,7 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     policy = rules.policy.for_tenant(claim.tenant_id)
     next_hour = next_hour_if_full(book, claim.tenant_id, policy.limits)
     lead = book.session.get_one(Notification, claim.notification_id, populate_existing=True)
-    if lead.kind == INVOICE_OVERDUE:
+    if lead.kind == INVOICE_OVERDUE or not is_contact(lead.recipient):
         known = with_reminders(book.session, claim.tenant_id, known, policy, book.now)
     failed = legs.failed_channels(book.session, lead)
     basis = basis_again(lead, known[lead.invoice_id], rules, book.now, failed)

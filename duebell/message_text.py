@@ -23,6 +23,7 @@ from duebell.senders import sender_for
 from duebell.teams import team_of
 from duebell.template_folders import Tongue, team_template
 from duebell.wording import Telling, Told, values_for
+from duebell.wording_shapes import DIGEST
 
 
 def write_text(
@@ -67,7 +68,7 @@ def forget_text(book: Writing, notification_id: int) -> None:
 def template_of(telling: Telling) -> str:
     """The template: the kind's, the kind's for a team, or the variant that a rule names."""
     if telling.subject.team:
-        return team_template(telling.subject.kind)
+        return team_template(DIGEST if telling.is_digest else telling.subject.kind)
     variant = telling.route.template
     return f"{telling.subject.kind}/{variant}" if variant else telling.subject.kind
 
@@ -106,7 +107,8 @@ def _asked_by(route: Route) -> str:
 def _source_of(telling: Telling) -> str:
     """A hash that changes with anything that the text may rest on: of a reminder, with the day too."""
     parts = [f"{one.subject}{one.known.read.body}" for one in telling.told]
-    day = telling.today if telling.subject.kind == INVOICE_OVERDUE else ""
+    changes_daily = telling.subject.team or telling.subject.kind == INVOICE_OVERDUE
+    day = telling.today if changes_daily else ""
     people = [one.known.contact for one in telling.told]
     asked = [telling.route, telling.language, telling.policy.sending]
     return hashlib.sha256(f"{parts}{people}{asked}{day}".encode()).hexdigest()

@@ -1,25 +1,22 @@
 """Whether a reminder is sent, when, and why not: pure, and made again right before it goes out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from duebell.ladder import later, promise_over_on, read_step, stage_due
 from duebell.model import Contact, Invoice, InvoiceStatus, InvoiceType
-from duebell.policy import Circumstances, Hold, Send, Skip, Verdict, to_address, to_customer
+from duebell.policy import Circumstances, Skip, Verdict, to_customer
 from duebell.policy_overdue import CreditHolds, InvoiceOverduePolicy, StagePolicy
-from duebell.policy_sections import Digest, WindowPolicy
 from duebell.policy_shapes import is_listed
-from duebell.reaching import SMS, Way
+from duebell.reaching import Way
 from duebell.reasons import Reason
 from duebell.rules import NO_RULE, Route
-from duebell.working_days import next_open_instant, place_of
+from duebell.team_verdicts import to_team
+from duebell.waits import days_of, free_again, held_until, hold_of, today_of
 
 WEEK = 7
-FURTHEST = date.max - timedelta(days=366)
-"""A hold until later than this, which is a slip of the pen, is one until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +49,9 @@ def on_invoice_overdue(
     if isinstance(verdict, Skip):
         return verdict
     if chase.disputed:
-        return _hold(verdict, Reason.DISPUTED, None)
+        return hold_of(verdict, Reason.DISPUTED, None)
     waits = list(_waits(invoice, rules, about, chase))
-    return _held_until(verdict, waits, rules, about, contact.country if contact else "")
+    return held_until(verdict, waits, rules, about, contact.country if contact else "")
 
 
 def on_overdue_for_team(invoice: Invoice, team: str, way: Way, about: Circumstances, chase: Chase) -> Verdict:
@@ -69,11 +66,7 @@ def on_overdue_for_team(invoice: Invoice, team: str, way: Way, about: Circumstan
     rules, stage = about.policy.team.get(team), _stage(invoice, about, chase)
     if rules is None or stage is None or team not in stage.teams:
         return Skip(Reason.NOT_TOLD_OF_STAGE)
-    verdict = to_address(way, rules, about)
-    if isinstance(verdict, Skip):
-        return verdict
-    heard = _days(chase.address_reminded_at, about) if rules.digest is Digest.DAILY else []
-    return _held_until(verdict, [(_free_again(heard, 1, 1, _today(about)), Reason.DIGEST)], rules, about)
+    return to_team(way, rules, about, chase.address_reminded_at)
 
 
 def _why_untrue(invoice: Invoice, about: Circumstances, chase: Chase) -> Reason:
@@ -113,7 +106,7 @@ def _stage(invoice: Invoice, about: Circumstances, chase: Chase) -> StagePolicy 
     A person may want an earlier or a later one said, but not a stage before the due date once that is over.
     """
     name, due_on = read_step(chase.step)
-    rules, today = about.policy.invoice_overdue, _today(about)
+    rules, today = about.policy.invoice_overdue, today_of(about)
     if about.forced:
         stages = [stage for stage in rules.stages if stage.days >= 0 or today <= due_on]
         return next((stage for stage in stages if stage.name == name), None)
@@ -129,15 +122,15 @@ def _waits(
     invoice: Invoice, rules: InvoiceOverduePolicy, about: Circumstances, chase: Chase
 ) -> Iterator[tuple[date, Reason]]:
     """For each thing that may hold a reminder back, the first day on which it no longer does."""
-    today, limits = _today(about), about.policy.limits
+    today, limits = today_of(about), about.policy.limits
     yield promise_over_on(invoice, rules) or today, Reason.PROMISED
     yield later(today, 1) if _is_in_credit(invoice, rules, chase) else today, Reason.IN_CREDIT
     if about.forced:
         return
-    customer, address = _days(chase.customer_reminded_at, about), _days(chase.address_reminded_at, about)
-    yield _free_again(customer, 1, rules.gap_days, today), Reason.TOO_SOON
-    yield _free_again(address, limits.reminders_a_day, 1, today), Reason.TOO_MANY
-    yield _free_again(address, limits.reminders_a_week, WEEK, today), Reason.TOO_MANY
+    customer, address = days_of(chase.customer_reminded_at, about), days_of(chase.address_reminded_at, about)
+    yield free_again(customer, 1, rules.gap_days, today), Reason.TOO_SOON
+    yield free_again(address, limits.reminders_a_day, 1, today), Reason.TOO_MANY
+    yield free_again(address, limits.reminders_a_week, WEEK, today), Reason.TOO_MANY
 
 
 def _is_in_credit(invoice: Invoice, rules: InvoiceOverduePolicy, chase: Chase) -> bool:
@@ -148,40 +141,3 @@ def _is_in_credit(invoice: Invoice, rules: InvoiceOverduePolicy, chase: Chase) -
             return chase.credit > 0 and chase.credit >= _minimum(invoice, rules)
         case CreditHolds.COVERS:
             return chase.credit >= max(chase.due, invoice.amount_due or Decimal(0))
-
-
-def _free_again(days: Sequence[date], most: int, span: int, today: date) -> date:
-    """The first day from today on by which fewer than ``most`` of these lie in the ``span`` days before."""
-    within = sorted(day for day in days if day > later(today, -span))
-    return later(within[-most], span) if len(within) >= most else today
-
-
-def _held_until(
-    verdict: Send | Hold,
-    waits: Sequence[tuple[date, Reason]],
-    rules: WindowPolicy,
-    about: Circumstances,
-    country: str = "",
-) -> Verdict:
-    """The verdict, or a hold until the longest of these waits is over and the hours are open."""
-    day, reason = max(waits, key=lambda wait: wait[0])
-    for_a_person = isinstance(verdict, Hold) and verdict.not_before is None
-    if for_a_person or day <= _today(about):
-        return verdict
-    number = verdict.address if verdict.channel == SMS else ""
-    place = place_of(rules, number, country, about.country, about.timezone)
-    begins = datetime.combine(min(day, FURTHEST), time(), ZoneInfo(about.timezone)).astimezone(UTC)
-    return _hold(verdict, reason, next_open_instant(max(begins, about.now), rules, place))
-
-
-def _hold(verdict: Send | Hold, reason: Reason, not_before: datetime | None) -> Hold:
-    return Hold(reason, verdict.address, not_before, verdict.channel, verdict.others)
-
-
-def _today(about: Circumstances) -> date:
-    """The day of the organisation's calendar: by it Xero itself tells what is overdue."""
-    return about.now.astimezone(ZoneInfo(about.timezone)).date()
-
-
-def _days(moments: Sequence[datetime], about: Circumstances) -> list[date]:
-    return [moment.astimezone(ZoneInfo(about.timezone)).date() for moment in moments]

@@ -14,7 +14,7 @@ from duebell.ledger.tables import Notification, Tenant
 from duebell.ledger.volumes import volume_of
 from duebell.ledger.writing import Writing
 from duebell.policy_file import Policy
-from duebell.prospects import Asked, Prospect, outlook
+from duebell.prospects import Asked, Prospect, gathered_with, outlook
 from duebell.volume import held_back, is_unusual, would_go
 
 
@@ -35,7 +35,7 @@ def plan_kind(
     with another invoice's news is decided together with it. Without ``begins`` no stage of the ladder that
     nobody has heard of is begun.
     """
-    asked = ask(book, Asked(tenant_id, kind, invoice_ids, begins=begins))
+    asked = ask(book, Asked(tenant_id, kind, invoice_ids, begins=begins), rules)
     found = outlook(book.session, asked, rules, book.now)
     policy = rules.policy.for_tenant(tenant_id)
     prospects: Sequence[Prospect] = found.prospects
@@ -44,10 +44,13 @@ def plan_kind(
     return write(book, found.known, prospects, policy, actor=actor, flow_run_id=flow_run_id)
 
 
-def ask(book: Writing, asked: Asked) -> Asked:
+def ask(book: Writing, asked: Asked, rules: Rules) -> Asked:
     """The same with what is told together with it; nobody else decides about these until this ends."""
     together = groups.companions(book.session, asked.tenant_id, asked.kind, asked.invoice_ids)
-    snapshots.hold(book.session, asked.tenant_id, together)
+    standing = notifications.of_invoices(book.session, asked.tenant_id, asked.kind, together)
+    policy = rules.policy.for_tenant(asked.tenant_id)
+    gathered = gathered_with(book.session, asked, standing, policy, book.now)
+    snapshots.hold(book.session, asked.tenant_id, [*together, *(row.invoice_id for row in gathered)])
     return replace(asked, companions=together)
 
 
@@ -55,11 +58,12 @@ def _within_usual(
     book: Writing, tenant_id: str, prospects: Sequence[Prospect], policy: Policy
 ) -> list[Prospect]:
     """The prospects, those held that a person has to be asked about because they are so many."""
-    if not any(would_go(one.verdict, one.row) for one in prospects):
+    reminders = [one for one in prospects if one.subject.kind == INVOICE_OVERDUE]
+    if not any(would_go(one.verdict, one.row) for one in reminders):
         return list(prospects)
     tenant = book.session.get_one(Tenant, tenant_id)
     volume = volume_of(book.session, tenant, book.now, policy.limits.breaker_days)
-    unusual = is_unusual(prospects, volume, policy, whole=False)
+    unusual = is_unusual(reminders, volume, policy, whole=False)
     return [held_back(one, volume, book.now, unusual=unusual) for one in prospects]
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from duebell.model import Contact, ContactStatus, Invoice, InvoicePayment, InvoiceStatus, InvoiceType
 from duebell.policy_file import Policy
 from duebell.policy_sections import KindPolicy, MessagePolicy, WindowPolicy
+from duebell.policy_shapes import CUSTOMER
 from duebell.reaching import SMS, Closed, Way, ways_to
 from duebell.reasons import IN_WORDS, Reason
 from duebell.states import Sending
@@ -80,7 +81,7 @@ Verdict = Send | Hold | Skip
 def on_invoice_issued(invoice: Invoice, contact: Contact | None, about: Circumstances) -> Verdict:
     """Whether the customer hears of an issued invoice."""
     rules = about.policy.invoice_issued
-    untrue = _why_no_news(invoice, rules, about)
+    untrue = why_no_news(invoice, rules, about) or _why_not_customer(rules)
     return Skip(untrue) if untrue is not Reason.NONE else to_customer(contact, rules, about)
 
 
@@ -94,7 +95,7 @@ def on_payment_received(
     rules = about.policy.payment_received
     if payment is None:
         return Skip(Reason.PAYMENT_REMOVED)
-    untrue = _why_unconfirmed(invoice, payment, rules, about)
+    untrue = why_unconfirmed(invoice, payment, rules, about) or _why_not_customer(rules)
     if untrue is not Reason.NONE:
         return Skip(untrue)
     verdict = to_customer(contact, rules, about)
@@ -119,6 +120,10 @@ def to_customer(contact: Contact | None, rules: MessagePolicy, about: Circumstan
     return to_way(ways.open, rules, about, contact.country)
 
 
+def _why_not_customer(rules: KindPolicy) -> Reason:
+    return Reason.NONE if CUSTOMER in rules.tell else Reason.NOT_TOLD_OF_STAGE
+
+
 CLOSED: dict[Closed, Reason] = {
     Closed.NO_WAY: Reason.NO_WAY,
     Closed.NO_PHONE: Reason.NO_PHONE,
@@ -128,7 +133,7 @@ CLOSED: dict[Closed, Reason] = {
 }
 
 
-def _why_no_news(invoice: Invoice, rules: KindPolicy, about: Circumstances) -> Reason:
+def why_no_news(invoice: Invoice, rules: KindPolicy, about: Circumstances) -> Reason:
     """The first reason for which an issued invoice is not, or no longer, worth a message."""
     checks = (
         (not rules.enabled, Reason.KIND_OFF),
@@ -144,7 +149,7 @@ def _why_no_news(invoice: Invoice, rules: KindPolicy, about: Circumstances) -> R
     return next((reason for failed, reason in checks if failed), Reason.NONE)
 
 
-def _why_unconfirmed(
+def why_unconfirmed(
     invoice: Invoice, payment: InvoicePayment, rules: KindPolicy, about: Circumstances
 ) -> Reason:
     """The first reason for which a payment is not confirmed."""

@@ -4,23 +4,26 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.policy_rules import Rule, RuleWhen
-from duebell.policy_sections import TeamPolicy
+from duebell.policy_sections import KindPolicy, TeamPolicy
 from duebell.policy_shapes import Channel, Kind
 from duebell.policy_slips import Slip
 from duebell.sender_shapes import NO_NAMES, SenderKind, kind_of
 from duebell.setting_shapes import did_you_mean
+from duebell.toml_lines import Place
 
 
 def contradictions(
-    overdue: InvoiceOverduePolicy, teams: Mapping[str, TeamPolicy], rules: Sequence[Rule]
+    kinds: Mapping[str, KindPolicy],
+    overdue: InvoiceOverduePolicy,
+    teams: Mapping[str, TeamPolicy],
+    rules: Sequence[Rule],
 ) -> Iterator[Slip]:
-    """Every contradiction within one policy."""
+    """Every contradiction within one policy; ``kinds`` are its sections of news, by their names."""
     yield from _of_stages(overdue)
+    for name, kind in kinds.items():
+        yield from _of_tell((name, "tell"), kind.teams, teams)
     for number, stage in enumerate(overdue.stages):
-        for team in stage.teams:
-            if team not in teams:
-                words = f"names the team {team!r}, which has no section. {did_you_mean(team, teams)}"
-                yield Slip(("invoice_overdue", "stage", number, "tell"), words)
+        yield from _of_tell(("invoice_overdue", "stage", number, "tell"), stage.teams, teams)
     for number, rule in enumerate(rules):
         yield from _of_rule(("rule", number, "when"), rule.when, {stage.name for stage in overdue.stages})
         yield from _of_sender(("rule", number, "then"), rule)
@@ -30,6 +33,14 @@ def contradictions(
                 f"is never reached: rule {reached[0] + 1} has no condition and matches everything before it"
             )
             yield Slip(("rule", number), words)
+
+
+def _of_tell(place: Place, told: Sequence[str], teams: Mapping[str, TeamPolicy]) -> Iterator[Slip]:
+    """A team that hears must have a section that says where."""
+    for team in told:
+        if team not in teams:
+            words = f"names the team {team!r}, which has no section. {did_you_mean(team, teams)}"
+            yield Slip(place, words)
 
 
 def _of_stages(overdue: InvoiceOverduePolicy) -> Iterator[Slip]:

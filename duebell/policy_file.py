@@ -14,6 +14,7 @@ from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.policy_rules import Rule
 from duebell.policy_sections import (
     InvoiceIssuedPolicy,
+    KindPolicy,
     LanguagePolicy,
     LimitsPolicy,
     MessagePolicy,
@@ -48,18 +49,28 @@ class Policy(Section):
     rules: tuple[Rule, ...] = Field(default=(), alias="rule")
     tenants: "Mapping[TenantId, Policy]" = Field(default_factory=dict, alias="tenant")
 
+    @property
+    def news(self) -> dict[str, KindPolicy]:
+        """The sections of what is told once, as it happens, by their names."""
+        return {"invoice_issued": self.invoice_issued, "payment_received": self.payment_received}
+
+    @property
+    def hears_of_news(self) -> bool:
+        """Whether a team hears of anything that is told as it happens."""
+        return any(kind.teams for kind in self.news.values())
+
     def for_tenant(self, tenant_id: str) -> "Policy":
         """The policy as it is for one organisation, with what the file says of it alone."""
         return self.tenants.get(tenant_id, self)
 
     def of_kind(self, kind: str) -> MessagePolicy:
-        """What holds for one kind of message."""
-        sections: dict[Kind, MessagePolicy] = {
+        """What holds for one kind of message; what teams alone are told is as any message is."""
+        sections: dict[str, MessagePolicy] = {
             Kind.INVOICE_ISSUED: self.invoice_issued,
             Kind.PAYMENT_RECEIVED: self.payment_received,
             Kind.INVOICE_OVERDUE: self.invoice_overdue,
         }
-        return sections[Kind(kind)]
+        return sections.get(kind, MessagePolicy())
 
     @model_validator(mode="before")
     @classmethod
@@ -124,9 +135,9 @@ def read_policy(content: bytes | None, path: Path) -> Policy:
 
 def _contradictions(policy: Policy) -> Iterator[Slip]:
     """Those of the policy that all share, and those of each organisation's own."""
-    yield from contradictions(policy.invoice_overdue, policy.team, policy.rules)
+    yield from contradictions(policy.news, policy.invoice_overdue, policy.team, policy.rules)
     for tenant_id, own in policy.tenants.items():
-        for slip in contradictions(own.invoice_overdue, own.team, own.rules):
+        for slip in contradictions(own.news, own.invoice_overdue, own.team, own.rules):
             yield Slip(("tenant", tenant_id, *slip.place), slip.words)
 
 

@@ -6,13 +6,22 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StrictBool
+from pydantic import Field, StrictBool
 
 from duebell.policy_sections import OFFICE_DAYS, MessagePolicy
-from duebell.policy_shapes import NAME, Amount, Clock, Currency, Days, Name, Section, Text, Weekdays, said
-
-CUSTOMER = "customer"
-TEAM = "team:"
+from duebell.policy_shapes import (
+    CUSTOMER,
+    Amount,
+    Clock,
+    Currency,
+    Days,
+    Name,
+    Section,
+    Tell,
+    Text,
+    Weekdays,
+    teams_in,
+)
 
 
 class CreditHolds(StrEnum):
@@ -34,15 +43,6 @@ class Promise(StrEnum):
     IGNORE = "ignore"
 
 
-def _who(tell: tuple[str, ...]) -> tuple[str, ...]:
-    right = all(
-        one == CUSTOMER or (one.startswith(TEAM) and NAME.fullmatch(one[len(TEAM) :])) for one in tell
-    )
-    if not tell or not right or len(set(tell)) != len(tell):
-        raise said('must list "customer", or teams such as "team:accounts", or both, each once')
-    return tell
-
-
 class StagePolicy(Section):
     """A step of the ladder. Its name is what makes it the same step when its day or place changes.
 
@@ -51,7 +51,7 @@ class StagePolicy(Section):
 
     name: Name
     days: Annotated[int, Field(strict=True, ge=-90, le=1000)]
-    tell: Annotated[tuple[str, ...], AfterValidator(_who)] = (CUSTOMER,)
+    tell: Tell = (CUSTOMER,)
     late_days: Days | None = None
 
     @property
@@ -62,7 +62,7 @@ class StagePolicy(Section):
     @property
     def teams(self) -> tuple[str, ...]:
         """The names of the teams that hear of this stage."""
-        return tuple(one.removeprefix(TEAM) for one in self.tell if one != CUSTOMER)
+        return teams_in(self.tell)
 
 
 LADDER = (

@@ -6,16 +6,18 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, cast
 
-from pydantic import Field, StrictBool, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, StrictBool, ValidationInfo, field_validator
 
 from duebell.languages import ENGLISH
 from duebell.policy_shapes import (
+    CUSTOMER,
     OWN_SENDER,
     Amount,
     Channel,
     Channels,
     Clock,
     Country,
+    Currency,
     Days,
     Email,
     EmailSender,
@@ -25,10 +27,12 @@ from duebell.policy_shapes import (
     Number,
     Section,
     SmsSender,
+    Tell,
     Weekday,
     Weekdays,
     WhoseClock,
     said,
+    teams_in,
 )
 
 EVERY_DAY = tuple(Weekday)
@@ -40,6 +44,24 @@ class Digest(StrEnum):
 
     DAILY = "daily"
     EACH = "each"
+
+
+class Attention(StrEnum):
+    """What a team hears of because somebody has to do something about it.
+
+    ``promise_broken``: the expected payment date has passed. ``not_told``: a customer could not be told.
+    ``credit_waits``: a reminder is held by credit that is not allocated.
+    """
+
+    PROMISE_BROKEN = "promise_broken"
+    NOT_TOLD = "not_told"
+    CREDIT_WAITS = "credit_waits"
+
+
+def _at_most_once(hears: tuple[Attention, ...]) -> tuple[Attention, ...]:
+    if len(set(hears)) != len(hears):
+        raise said("must name each once")
+    return hears
 
 
 class SendingPolicy(Section):
@@ -92,9 +114,19 @@ class MessagePolicy(WindowPolicy):
 
 
 class KindPolicy(MessagePolicy):
-    """A kind of message that is news, and not told of what lies more than ``oldest_days`` back."""
+    """A kind of message that is news, and not told of what lies more than ``oldest_days`` back.
+
+    ``team_from``: by currency, the least amount of which the teams in ``tell`` hear.
+    """
 
     oldest_days: Days = 7
+    tell: Tell = (CUSTOMER,)
+    team_from: Mapping[Currency, Amount] = Field(default_factory=dict[str, Decimal])
+
+    @property
+    def teams(self) -> tuple[str, ...]:
+        """The names of the teams that hear of it."""
+        return teams_in(self.tell)
 
 
 class InvoiceIssuedPolicy(KindPolicy):
@@ -108,14 +140,16 @@ class PaymentReceivedPolicy(KindPolicy):
 
 
 class TeamPolicy(WindowPolicy):
-    """People of the business itself. Which stages of the ladder they hear of, the stages say.
+    """People of the business itself. Of which stages and other messages they hear, those say.
 
-    ``language`` is the default one where there is none here.
+    ``hears`` is what they hear of beside: what needs somebody's attention. ``language`` is the default one
+    where there is none here.
     """
 
     phones: tuple[Number, ...] = Field(default=(), repr=False)
     emails: tuple[Email, ...] = Field(default=(), repr=False)
     digest: Digest = Digest.DAILY
+    hears: Annotated[tuple[Attention, ...], AfterValidator(_at_most_once)] = tuple(Attention)
     language: Language | None = None
     opens: Clock = time(9)
     closes: Clock = time(17)

@@ -151,6 +151,25 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+CUSTOMER = "customer"
+TEAM = "team:"
+
+
+def _who(tell: tuple[str, ...]) -> tuple[str, ...]:
+    right = all(
+        one == CUSTOMER or (one.startswith(TEAM) and NAME.fullmatch(one[len(TEAM) :])) for one in tell
+    )
+    if not tell or not right or len(set(tell)) != len(tell):
+        raise said('must list "customer", or teams such as "team:accounts", or both, each once')
+    return tell
+
+
+def teams_in(tell: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the teams among those who are told."""
+    return tuple(one.removeprefix(TEAM) for one in tell if one != CUSTOMER)
+
+
+Tell = Annotated[tuple[str, ...], AfterValidator(_who)]
 Clock = Annotated[time, BeforeValidator(_clock)]
 Number = Annotated[str, BeforeValidator(_number)]
 Amount = Annotated[Decimal, BeforeValidator(_amount)]

@@ -12,7 +12,7 @@ from sqlmodel import col, or_, select
 from duebell.errors import Permanent, TemplateProblem
 from duebell.facts_in_words import reason_of, rule_in_words, whom
 from duebell.grouping import marks_of
-from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot
 from duebell.message_text import telling_of, tongue_for, words_of
@@ -29,7 +29,7 @@ from duebell.sweeping import look
 from duebell.telling import rules_of
 from duebell.wording import Telling, Told
 
-KINDS = (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE)
+KINDS = (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE, NEEDS_ATTENTION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,20 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from duebell.deciding import Basis, Rules, decide, own_of, subject_of, subjects_of
-from duebell.keys import INVOICE_OVERDUE
+from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.known import Known, known_of, with_reminders
-from duebell.ledger import notifications
+from duebell.ledger import groups, notifications
 from duebell.ledger.tables import Leg, Notification
 from duebell.policy import Verdict
+from duebell.policy_file import Policy
 from duebell.states import WAITING, NotificationState
 from duebell.subjects import Subject
+from duebell.teams import daily_recipients
 
 S = NotificationState
+
+SWEPT = frozenset({INVOICE_OVERDUE, NEEDS_ATTENTION})
+"""The kinds that no event begins: the sweep does, by the day that it is."""
 
 BEFORE_LIVE = "planned_before_going_live"
 """The reason of what a person left out when the organisation went live."""
@@ -26,7 +31,8 @@ class Asked:
     """The invoices that are asked about. ``companions`` are those told together with them.
 
     ``begins``: a stage that nobody has begun for an invoice may begin. An event does not begin one: the
-    ladder is climbed by the sweep alone, in its hours.
+    ladder is climbed by the sweep alone, in its hours. ``gathers``: with them goes all that is due for
+    the teams' daily messages, of whatever kind, though none of it is asked about.
     """
 
     tenant_id: str
@@ -34,6 +40,7 @@ class Asked:
     invoice_ids: Sequence[str]
     companions: Sequence[str] = ()
     begins: bool = True
+    gathers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +86,33 @@ def outlook(session: Session, asked: Asked, rules: Rules, now: datetime) -> Outl
     """Decide on everything that is owed about these invoices."""
     everything = list(dict.fromkeys([*asked.invoice_ids, *asked.companions]))
     standing = notifications.of_invoices(session, asked.tenant_id, asked.kind, everything)
-    if asked.kind == INVOICE_OVERDUE and not asked.begins and not standing:
+    policy = rules.policy.for_tenant(asked.tenant_id)
+    gathered = gathered_with(session, asked, standing, policy, now)
+    if asked.kind in SWEPT and not asked.begins and not standing and not gathered:
         return Outlook((), {})
-    known = known_of(session, asked.tenant_id, everything)
-    if asked.kind == INVOICE_OVERDUE:
-        policy = rules.policy.for_tenant(asked.tenant_id)
+    known = known_of(session, asked.tenant_id, [*everything, *(row.invoice_id for row in gathered)])
+    if asked.kind in SWEPT or gathered or policy.hears_of_news:
         known = with_reminders(session, asked.tenant_id, known, policy, now)
-    one = _Outlook(asked, rules, now, known, standing, _failed(session, standing))
-    return Outlook(tuple(one.firsts()) + tuple(one.resends()), known)
+    own = {one: known[one] for one in everything if one in known}
+    one = _Outlook(asked, rules, now, own, standing, _failed(session, [*standing, *gathered]))
+    others = one.others([row for row in gathered if row.invoice_id in known], known)
+    return Outlook((*one.firsts(), *one.resends(), *others), known)
+
+
+def gathered_with(
+    session: Session, asked: Asked, standing: Sequence[Notification], policy: Policy, now: datetime
+) -> list[Notification]:
+    """What is due for the teams' daily messages beside what stands of what is asked about.
+
+    A daily message is put together as a whole, or left alone.
+    """
+    daily = daily_recipients(policy.team)
+    if not asked.gathers and not any(row.recipient in daily and groups.is_due(row, now) for row in standing):
+        return []
+    own = {row.notification_id for row in standing}
+    return [
+        row for row in groups.due_for(session, asked.tenant_id, daily, now) if row.notification_id not in own
+    ]
 
 
 class _Outlook:
@@ -125,6 +151,12 @@ class _Outlook:
                 known = self._known[row.invoice_id]
                 yield self._decided(subject_of(row), known, row)
 
+    def others(self, rows: Sequence[Notification], known: Mapping[str, Known]) -> Iterator[Prospect]:
+        """What waits of other kinds, or of other invoices, decided anew."""
+        for row in rows:
+            about = known[row.invoice_id]
+            yield self._decided(subject_of(row), about, row)
+
     def _subjects(self, known: Known) -> Sequence[Subject]:
         """What there is to tell, and what waits of it although there is nothing to tell any more."""
         asked, invoice_id = self._asked, known.read.invoice.invoice_id
@@ -133,12 +165,12 @@ class _Outlook:
             for row in self._standing
             if row.invoice_id == invoice_id and row.generation == 0 and S(row.state) in WAITING
         ]
-        is_ladder = asked.kind == INVOICE_OVERDUE
-        if is_ladder and invoice_id not in asked.invoice_ids:
+        if asked.kind in SWEPT and invoice_id not in asked.invoice_ids:
             return waiting
         today = subjects_of(asked.kind, known, self._rules, self._now)
-        begun = (one for one in today if asked.begins or not is_ladder or one in self._firsts)
-        return tuple(dict.fromkeys([*begun, *waiting]))
+        if asked.kind in SWEPT and not asked.begins:
+            today = tuple(one for one in today if one in self._firsts)
+        return tuple(dict.fromkeys([*today, *waiting]))
 
     def _is_in_time(self, subject: Subject) -> bool:
         """Whether it is news for this person: who is added later does not hear of what was told before."""

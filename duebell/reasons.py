@@ -37,6 +37,8 @@ class Reason(StrEnum):
     BELOW_MINIMUM = "below_minimum"
     GROUP_NEVER_CHASED = "group_never_chased"
     SILENCED_BY_RULE = "silenced_by_rule"
+    BELOW_TEAM_FROM = "below_team_from"
+    SEEN_TO = "seen_to"
     DISPUTED = "disputed"
     PROMISED = "promised"
     IN_CREDIT = "in_credit"
@@ -76,10 +78,12 @@ IN_WORDS: dict[Reason, str] = {
     Reason.NO_DUE_DATE: "the invoice has no due date",
     Reason.DUE_DATE_MOVED: "the due date was moved, and the stages are counted from the new one",
     Reason.STAGE_PASSED: "the stage's days are over, a later stage has come, or the policy has it no more",
-    Reason.NOT_TOLD_OF_STAGE: "the policy's tell does not name this recipient at this stage",
+    Reason.NOT_TOLD_OF_STAGE: "the policy's tell, or the team's hears, does not name this recipient for it",
     Reason.BELOW_MINIMUM: "less is owed on the invoice than the policy's minimum for its currency",
     Reason.GROUP_NEVER_CHASED: "the customer is in a contact group of the policy's never_groups",
     Reason.SILENCED_BY_RULE: "a rule of the policy leaves this message unsaid",
+    Reason.BELOW_TEAM_FROM: "the amount is less than the policy's team_from for its currency",
+    Reason.SEEN_TO: "it needs nobody's attention any more",
     Reason.DISPUTED: "the invoice is disputed, and waits until a person has settled that",
     Reason.PROMISED: "Xero has an expected payment date that has not passed yet",
     Reason.IN_CREDIT: "the customer has credit in Xero that is not allocated to an invoice yet",

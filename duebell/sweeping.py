@@ -13,7 +13,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from duebell.deciding import Rules
-from duebell.draining import RunToStart, runs_of
+from duebell.draining import RunToStart, runs_for
 from duebell.grouping import MOST_REMINDED
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ladder import later
@@ -22,6 +22,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
 from duebell.ledger.volumes import Volume
 from duebell.ledger.writing import writing
+from duebell.noticing import has_somebody, notice
 from duebell.planning import ask, write
 from duebell.policy import Hold, Send, Skip
 from duebell.policy_file import Policy
@@ -29,6 +30,7 @@ from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.prospects import Asked, Prospect, outlook
 from duebell.resources import Resources
 from duebell.states import NotificationState
+from duebell.teams import ways_of_team
 from duebell.telling import rules_of
 from duebell.volume import held_back, is_unusual
 from duebell.working_days import Place, next_open_instant
@@ -74,10 +76,15 @@ def _is_open(tenant: Tenant, now: datetime) -> bool:
 
 
 def _in_hours(tenant: Tenant, policy: Policy, now: datetime) -> bool:
-    """By the organisation's clock: when a recipient's own hours are, each message is decided for itself."""
+    """By the organisation's clock: when a recipient's own hours are, each message is decided for itself.
+
+    What waits for a team is gathered in its hours, whether customers are reminded or not.
+    """
     rules = policy.invoice_overdue
     place = Place((tenant.timezone,), tenant.country)
-    return rules.enabled and next_open_instant(now, rules, place) <= now
+    windows = [rules] if rules.enabled else []
+    windows += [team for name, team in policy.team.items() if ways_of_team(name, team)]
+    return any(next_open_instant(now, window, place) <= now for window in windows)
 
 
 def sweep(resources: Resources, tenant_id: str, *, flow_run_id: str | None) -> Swept:
@@ -91,7 +98,9 @@ def sweep(resources: Resources, tenant_id: str, *, flow_run_id: str | None) -> S
     to_customers, to_teams = seen.changing(teams=False), seen.changing(teams=True)
     runs = [run for chunk in _chunks(to_customers, CHUNK) for run in one.plan(chunk, teams=False)]
     # A team's daily message is made in one transaction: what is planned apart would be told on two days.
-    runs += [run for chunk in _chunks(to_teams, MOST_REMINDED) for run in one.plan(chunk, teams=True)]
+    if has_somebody(rules.policy.for_tenant(tenant_id)):
+        chunks = list(_chunks(to_teams, MOST_REMINDED)) or [[]]
+        runs += [run for chunk in chunks for run in one.plan(chunk, teams=True)]
     decided = len(to_customers) + len(to_teams)
     return Swept(tenant_id, seen.looked_at, decided, seen.unusual, tuple(runs))
 
@@ -162,7 +171,9 @@ class _Sweep:
         """Decide on these once more and write it down, in one transaction."""
         policy = self._rules.policy.for_tenant(self._tenant_id)
         with writing(self._resources.engine, self._resources.clock()) as book:
-            asked = ask(book, Asked(self._tenant_id, INVOICE_OVERDUE, invoice_ids))
+            news = notice(book, self._tenant_id, self._rules, self._flow_run_id) if teams else []
+            asked = Asked(self._tenant_id, INVOICE_OVERDUE, invoice_ids, gathers=teams)
+            asked = ask(book, asked, self._rules)
             found = outlook(book.session, asked, self._rules, book.now)
             prospects = [
                 held_back(one, self._seen.volume, book.now, unusual=self._seen.unusual)
@@ -172,8 +183,8 @@ class _Sweep:
             rows = write(
                 book, found.known, prospects, policy, actor="overdue_sweep", flow_run_id=self._flow_run_id
             )
-            numbers = {one: known.read.invoice.number for one, known in found.known.items()}
-            return runs_of(INVOICE_OVERDUE, rows, numbers)
+            found_again = {row.notification_id for row in rows}
+            return runs_for(book, [*rows, *(row for row in news if row.notification_id not in found_again)])
 
 
 def _chunks(found: Iterable[tuple[str, str]], most: int) -> Iterator[list[str]]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 
 from duebell.keys import is_contact, team_recipient
-from duebell.policy_sections import TeamPolicy
+from duebell.policy_sections import Digest, TeamPolicy
 from duebell.reaching import EMAIL, SMS, Way
 
 OF_HASH = 10
@@ -22,6 +22,16 @@ def ways_of_team(name: str, team: TeamPolicy) -> dict[str, Way]:
         first if place == 0 else f"{first}/{_hash(way.address)}": way
         for place, way in enumerate(dict.fromkeys(ways))
     }
+
+
+def daily_recipients(teams: Mapping[str, TeamPolicy]) -> tuple[str, ...]:
+    """The recipients that are told all of a day in one message."""
+    return tuple(
+        recipient
+        for name, team in teams.items()
+        if team.digest is Digest.DAILY
+        for recipient in ways_of_team(name, team)
+    )
 
 
 def team_of(recipient: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from duebell.breaker import breaker, room
 from duebell.grouping import marks_of
+from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import volumes
 from duebell.ledger.tables import Notification
 from duebell.ledger.volumes import Volume
@@ -54,6 +55,8 @@ def held_back(prospect: Prospect, volume: Volume, now: datetime, *, unusual: boo
 
     One that a person is asked about stays so until the person has answered, whatever the number is by then.
     """
+    if prospect.subject.kind != INVOICE_OVERDUE:
+        return prospect
     crowd = Crowd(unusual, volume.lifted_at)
     verdict = prospect.verdict and among_others(prospect.verdict, prospect.row, crowd, now)
     return replace(prospect, verdict=verdict, crowd=crowd)

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.wording_overdue import overdue, overdue_for_team
-from duebell.wording_shapes import FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice
+from duebell.wording_shapes import DIGEST, FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice
+from duebell.wording_team import for_team
 
 __all__ = ["Telling", "Told", "values_for"]
 
@@ -19,6 +20,7 @@ def values_for(telling: Telling) -> dict[str, object]:
     first, kind = telling.first, telling.subject.kind
     contact = None if telling.subject.team else telling.contact
     words = TEAMS_VALUES if telling.subject.team else VALUES
+    kind = DIGEST if telling.is_digest else kind
     if (contact is None and not telling.subject.team) or kind not in words:
         raise Permanent(f"there is nobody to tell of {kind}, or no such kind")
     values: dict[str, object] = {
@@ -74,5 +76,11 @@ VALUES: dict[str, Callable[[Telling], dict[str, object]]] = {
 }
 """What each kind of message has to say beside who says it to whom."""
 
-TEAMS_VALUES: dict[str, Callable[[Telling], dict[str, object]]] = {INVOICE_OVERDUE: overdue_for_team}
+TEAMS_VALUES: dict[str, Callable[[Telling], dict[str, object]]] = {
+    INVOICE_ISSUED: for_team,
+    PAYMENT_RECEIVED: for_team,
+    INVOICE_OVERDUE: overdue_for_team,
+    NEEDS_ATTENTION: for_team,
+    DIGEST: for_team,
+}
 """The same for a team of the business itself."""

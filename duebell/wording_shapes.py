@@ -15,6 +15,9 @@ from duebell.subjects import Subject
 NUMBERS_NAMED = 4
 """How many invoices a message names before it only counts them."""
 
+DIGEST = "digest"
+"""The kind of the words in which a team is told of several kinds of news."""
+
 FRIENDLY, FIRM = "friendly", "firm"
 
 
@@ -43,6 +46,11 @@ class Telling:
     def subject(self) -> Subject:
         """The news that leads."""
         return self.told[0].subject
+
+    @property
+    def is_digest(self) -> bool:
+        """Whether it tells a team of several kinds of news."""
+        return bool(self.subject.team) and len({one.subject.kind for one in self.told}) > 1
 
     @property
     def country(self) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from duebell.keys import INVOICE_OVERDUE
+from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.policy_file import Policy
 from duebell.policy_rules import Rule
-from duebell.policy_sections import MessagePolicy
+from duebell.policy_sections import Digest, MessagePolicy
 from duebell.policy_shapes import Kind
 from duebell.reaching import EMAIL, SMS
 from duebell.teams import ways_of_team
 from duebell.template_folders import team_template
+from duebell.wording_shapes import DIGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,7 @@ def _of(policy: Policy) -> Iterator[Wanted]:
                     yield Wanted(kind, language, default, channel)
             for rule in rules:
                 yield from _of_rule(rule, kind, section, languages)
-    if policy.invoice_overdue.enabled:
-        yield from _of_teams(policy)
+    yield from _of_teams(policy)
 
 
 def _of_rule(rule: Rule, kind: Kind, section: MessagePolicy, languages: list[str]) -> Iterator[Wanted]:
@@ -59,5 +59,17 @@ def _of_teams(policy: Policy) -> Iterator[Wanted]:
     default = policy.language.default
     for name, team in policy.team.items():
         channels = {way.channel for way in ways_of_team(name, team).values()}
+        told = _told_to(name, policy)
+        templates = [*told, DIGEST] if team.digest is Digest.DAILY and len(told) > 1 else told
         for channel in [one for one in (SMS, EMAIL) if one in channels]:
-            yield Wanted(team_template(INVOICE_OVERDUE), team.language or default, default, channel)
+            for kind in templates:
+                yield Wanted(team_template(kind), team.language or default, default, channel)
+
+
+def _told_to(name: str, policy: Policy) -> list[str]:
+    """The kinds of news that a team hears of."""
+    told = [kind for kind, news in policy.news.items() if news.enabled and name in news.teams]
+    overdue = policy.invoice_overdue
+    if overdue.enabled and any(name in stage.teams for stage in overdue.stages):
+        told.append(INVOICE_OVERDUE)
+    return [*told, NEEDS_ATTENTION] if policy.team[name].hears else told

@@ -1,5 +1,6 @@
 """The invoices that a reminder may be due for, found without reading any of them."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from sqlmodel import Session, col, func, or_, select
@@ -9,6 +10,9 @@ from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification
 from duebell.model import InvoiceStatus, InvoiceType
 from duebell.states import WAITING
+
+PROMISED = '"ExpectedPaymentDate'
+"""What the body of an invoice with an expected payment date holds."""
 
 
 def of_tenant(session: Session, tenant_id: str, first_due: date, last_due: date) -> list[tuple[str, str]]:
@@ -20,7 +24,7 @@ def of_tenant(session: Session, tenant_id: str, first_due: date, last_due: date)
     is_open = (col(InvoiceSnapshot.type) == InvoiceType.SALE.value) & (
         col(InvoiceSnapshot.status) == InvoiceStatus.AUTHORISED.value
     )
-    promised = col(InvoiceSnapshot.body).contains('"ExpectedPaymentDate')
+    promised = col(InvoiceSnapshot.body).contains(PROMISED)
     in_reach = (col(InvoiceSnapshot.due_on) <= last_due.isoformat()) & (
         (col(InvoiceSnapshot.due_on) >= first_due.isoformat()) | promised
     )
@@ -48,3 +52,17 @@ def _waited_for(tenant_id: str) -> SelectOfScalar[str]:
         Notification.kind == INVOICE_OVERDUE,
         col(Notification.state).in_([state.value for state in WAITING]),
     )
+
+
+def promised(session: Session, tenant_id: str) -> Sequence[str]:
+    """The open sales invoices with an expected payment date, whatever day that is."""
+    return session.exec(
+        select(InvoiceSnapshot.invoice_id)
+        .where(
+            InvoiceSnapshot.tenant_id == tenant_id,
+            InvoiceSnapshot.type == InvoiceType.SALE.value,
+            InvoiceSnapshot.status == InvoiceStatus.AUTHORISED.value,
+            col(InvoiceSnapshot.body).contains(PROMISED),
+        )
+        .order_by(col(InvoiceSnapshot.invoice_id))
+    ).all()

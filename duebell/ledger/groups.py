@@ -1,6 +1,6 @@
 """Notifications that are told in another's message: they take every step that their lead takes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import update
@@ -12,6 +12,11 @@ from duebell.ledger.writing import Writing
 from duebell.states import WAITING, NotificationState
 
 S = NotificationState
+RUN_CANCELLED = "run_cancelled"
+
+MOST_DUE = 500
+"""How much of what is due for a daily message is looked at together."""
+
 CLAIMABLE = [state.value for state in (*WAITING, S.CLAIMED)]
 
 
@@ -46,9 +51,33 @@ def companions(session: Session, tenant_id: str, kind: str, invoice_ids: Sequenc
     )
     leads = {lead or own for own, lead in session.exec(asked).all()}
     together = select(Notification.invoice_id).where(
-        col(Notification.lead_id).in_(leads) | col(Notification.notification_id).in_(leads)
+        Notification.kind == kind,
+        col(Notification.lead_id).in_(leads) | col(Notification.notification_id).in_(leads),
     )
     return list(dict.fromkeys([*invoice_ids, *sorted(session.exec(together).all())]))
+
+
+def is_due(row: Notification, now: datetime) -> bool:
+    """Whether it waits and its time has come."""
+    return S(row.state) in WAITING and row.not_before is not None and row.not_before <= now
+
+
+def due_for(
+    session: Session, tenant_id: str, recipients: Collection[str], now: datetime
+) -> list[Notification]:
+    """All that waits for these recipients and whose time has come, of whatever kind."""
+    if not recipients:
+        return []
+    wanted = select(Notification).where(
+        Notification.tenant_id == tenant_id,
+        col(Notification.recipient).in_(recipients),
+        col(Notification.state).in_([state.value for state in WAITING]),
+        col(Notification.not_before) <= now,
+        col(Notification.reason) != RUN_CANCELLED,
+        Notification.generation == 0,
+    )
+    ordered = wanted.order_by(col(Notification.notification_id)).limit(MOST_DUE)
+    return list(session.exec(ordered.execution_options(populate_existing=True)).all())
 
 
 def claimed_with(book: Writing, lead_id: int, owner: str, token: int, until: datetime) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, or_, select
 
-from duebell.keys import INVOICE_OVERDUE, is_contact, person_of
+from duebell.keys import INVOICE_OVERDUE, is_contact, person_of, team_recipient
 from duebell.ledger.tables import Attempt, Notification
 from duebell.states import AttemptState
 
@@ -35,13 +35,17 @@ class Reminder:
 def since(
     session: Session, tenant_id: str, moment: datetime, contacts: Collection[str], addresses: Collection[str]
 ) -> tuple[Reminder, ...]:
-    """The reminders from ``moment`` on to these contacts, and to these addresses whoever shares them."""
+    """The reminders from ``moment`` on to these contacts, and to these addresses whoever shares them.
+
+    To the teams it is all that they were told, reminder or not.
+    """
+    is_teams = col(Notification.recipient).startswith(team_recipient(""))
     rows = session.exec(
         select(Attempt.notification_id, Attempt.started_at, Attempt.address, Notification)
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .where(
             Notification.tenant_id == tenant_id,
-            Notification.kind == INVOICE_OVERDUE,
+            or_(col(Notification.kind) == INVOICE_OVERDUE, is_teams),
             col(Attempt.state).in_(HEARD),
             col(Attempt.started_at) >= moment,
             or_(col(Notification.contact_id).in_(contacts), col(Attempt.address).in_(addresses)),

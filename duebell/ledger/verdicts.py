@@ -4,10 +4,13 @@ from datetime import datetime, timedelta
 
 from duebell.audit import Entry
 from duebell.ledger.tables import Notification
-from duebell.policy import Hold, Send, Skip, Verdict
+from duebell.policy import Hold, Reason, Send, Skip, Verdict
 from duebell.states import NotificationState
 
 S = NotificationState
+
+GATHERED = timedelta(minutes=90)
+"""By then the hourly sweep has been there."""
 
 RUN_GRACE = timedelta(seconds=10)
 """How long a planned notification waits for the run that the drain starts, before the net makes one."""
@@ -27,7 +30,9 @@ def apply(row: Notification, verdict: Verdict, now: datetime) -> None:
             row.not_before, row.dispatch_at = now, now + RUN_GRACE
         case Hold(reason=reason, not_before=not_before):
             row.state, row.reason = S.HELD.value, reason.value
-            row.not_before, row.dispatch_at = not_before, not_before
+            # What is for a team's daily message is for the sweep to gather; the net comes where none did.
+            gathered = GATHERED if not_before and reason is Reason.DIGEST else timedelta()
+            row.not_before, row.dispatch_at = not_before, not_before and not_before + gathered
         case Skip(reason=reason, detail=detail):
             row.state, row.reason = S.SKIPPED.value, f"{reason.value}:{detail}" if detail else reason.value
             row.not_before, row.dispatch_at = None, None

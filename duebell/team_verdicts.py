@@ -1,0 +1,43 @@
+"""When a team of the business is told of what is true: of each piece of news, or of a day's together."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from duebell.ladder import later
+from duebell.policy import Circumstances, Hold, Skip, Verdict, to_address
+from duebell.policy_sections import Digest, TeamPolicy
+from duebell.reaching import Way
+from duebell.reasons import Reason
+from duebell.waits import days_of, free_again, held_until, hold_of, today_of
+
+
+def to_team(
+    way: Way,
+    rules: TeamPolicy,
+    about: Circumstances,
+    heard_at: Sequence[datetime],
+    happened_at: datetime | None = None,
+) -> Verdict:
+    """Whether this number or address of a team may be told, and when.
+
+    With a daily digest it hears once a day: ``heard_at`` is when it was told something. What happened at
+    some time of a day (``happened_at``) is for the first morning after it, and so in one message with the
+    rest; without such a time it is for today.
+    """
+    verdict = to_address(way, rules, about)
+    if isinstance(verdict, Skip) or rules.digest is Digest.EACH or about.forced:
+        return verdict
+    today = today_of(about)
+    morning = today if happened_at is None else morning_after(happened_at, rules, about)
+    free = free_again(days_of(heard_at, about), 1, 1, today)
+    held = held_until(verdict, [(max(morning, free), Reason.DIGEST)], rules, about)
+    if happened_at is not None and isinstance(held, Hold) and held.reason is Reason.OUTSIDE_WINDOW:
+        return hold_of(held, Reason.DIGEST, held.not_before)
+    return held
+
+
+def morning_after(happened_at: datetime, rules: TeamPolicy, about: Circumstances) -> date:
+    """The day on which the team's hours open next after something happened, but for days that have none."""
+    then = happened_at.astimezone(ZoneInfo(about.timezone))
+    return then.date() if then.time() < rules.opens else later(then.date(), 1)

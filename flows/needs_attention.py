@@ -1,0 +1,35 @@
+"""Somebody of the business has to do something: tell the team, once."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from tasks._prefect import FEW_AT_ONCE, ends_calmly
+from tasks.ledger import check_dedup, record_status
+from tasks.messages import render, send
+from tasks.xero import fetch_invoices, refresh_token
+
+KIND = "needs_attention"
+
+
+@flow(name="needs-attention", task_runner=FEW_AT_ONCE, persist_result=False)
+@ends_calmly
+def needs_attention(tenant_id: str, invoice_ids: list[str]) -> State[None]:
+    """Say of these invoices what needs somebody: a broken promise, a customer who could not be told, credit.
+
+    Safe to run by hand, again, or twice at once: what was told is not told again, and what stopped being
+    true is not told at all.
+
+    Args:
+        tenant_id: the Xero organisation.
+        invoice_ids: Xero's ids of the invoices that it is about.
+    """
+    refresh_token(tenant_id)
+    fetch_invoices(tenant_id, invoice_ids)
+    claims = check_dedup(tenant_id, KIND, invoice_ids)
+    ready = render(claims)
+    sent = send.map(ready)
+    sent.wait()
+    ending = record_status(tenant_id, KIND, invoice_ids)
+    sound = ending.sound and all(one.state.is_completed() for one in sent)
+    return (Completed if sound else Failed)(name=ending.name, message=ending.message)
