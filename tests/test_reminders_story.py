@@ -64,6 +64,7 @@ def test_sixty_days_of_an_invoice(sqlite_ledger: Engine, tmp_path: Path) -> None
         (21, "customer"),  # second
         (28, "team"),  # third: the team hears, the customer has promised that morning
         (35, "customer"),  # the promise is broken, and its day of grace over
+        (35, "team"),  # that it is broken
         (44, "customer"),  # last
         (44, "team"),
         (58, "customer"),  # thanked for the rest

@@ -286,8 +286,10 @@ def test_a_promise_holds_the_reminder_and_a_broken_one_lets_it_go(small: Office)
     for _ in range(5):
         small.day()
         small.later(days=1)
-    assert len(small.phones.heard) == 1
+    assert len(small.phones.to(MOBILE)) == 1
     assert small.clock.now - DAY == at(DUE + 5 * DAY)
+    [told] = small.phones.to(TEAM_PHONE)
+    assert "promised for 5 Nov 2026, not paid" in told
     assert broken(small.engine) == []
 
 
