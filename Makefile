@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test prove-calls prove-simulation prove-writers prove-reminders prove-windows check lock clean
+.PHONY: help setup demo up test prove-calls prove-simulation prove-writers prove-reminders prove-windows prove-backtest check lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -50,6 +50,9 @@ check: $(STAMP) ## lint, types and layout
 
 prove-reminders: $(STAMP) ## sweep 10,000 open invoices in 4 currencies and 8 time zones, again and again (ARGS="--invoices 1000")
 	@$(BIN)/python -m tests.prove_reminders $(ARGS)
+
+prove-backtest: $(STAMP) ## play two policies over six months of 10,000 invoices (ARGS="--invoices 1000")
+	@$(BIN)/python -m tests.prove_backtest $(ARGS)
 
 prove-windows: $(STAMP) ## send to customers in 8 time zones through a Twilio that is 9 hours slow (ARGS="--customers 400 --seed 3")
 	@$(BIN)/python -m tests.prove_windows $(ARGS)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from deployments import backtest as backtest_command
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
 from deployments import explain as explain_command
@@ -31,6 +32,7 @@ from duebell.testing_message import send_test as send_test_message
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(policy_command.app, name="policy")
 app.command()(explain_command.explain)
+app.command()(backtest_command.backtest)
 
 
 def say(text: str | Text) -> None:

@@ -1,0 +1,60 @@
+"""A backtest: one tenant's past, and the policies that are played over it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from duebell.backtest.histories import histories, months_before
+from duebell.backtest.playing import Play, Played
+from duebell.backtest.said import Words
+from duebell.backtest.tally import Tally, tally
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Tenant
+from duebell.policy_file import Policy
+from duebell.resources import Resources
+from duebell.states import Sending
+from duebell.telling import rules_of
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What each policy, by its name, comes to from a day to a day, both counted in.
+
+    ``stages`` are the names of the policies' stages in the order of their days.
+    """
+
+    tenant: Tenant
+    first: date
+    last: date
+    invoices: int
+    tallies: Mapping[str, Tally]
+    stages: tuple[str, ...] = ()
+
+
+def backtest(
+    resources: Resources, tenant: Tenant, policies: Mapping[str, Policy], months: int, price: Decimal
+) -> Backtest:
+    """Play each policy over the months before today. Reads the ledger alone."""
+    now = resources.clock()
+    zone = ZoneInfo(tenant.timezone)
+    start, end = months_before(now, months, tenant.timezone), months_before(now, 0, tenant.timezone)
+    first, last = start.astimezone(zone).date(), end.astimezone(zone).date() - timedelta(days=1)
+    with reading(resources.engine) as session:
+        past = histories(session, tenant)
+    rules = replace(rules_of(resources), ceiling=Sending.LIVE)
+    tallies: dict[str, Tally] = {}
+    for name, policy in policies.items():
+        words = Words(resources.templates)
+        play = Play(past, replace(rules, policy=policy), words) if past else None
+        played = play.through(start, end) if play else Played((), {})
+        limits = policy.for_tenant(tenant.tenant_id).limits
+        tallies[name] = tally(played, first, last, price, limits)
+    return Backtest(tenant, first, last, len(past), tallies, _stages(tenant, policies))
+
+
+def _stages(tenant: Tenant, policies: Mapping[str, Policy]) -> tuple[str, ...]:
+    own = [one.for_tenant(tenant.tenant_id).invoice_overdue for one in policies.values()]
+    stages = sorted((stage for one in own for stage in one.stages), key=lambda stage: stage.days)
+    return tuple(dict.fromkeys(stage.name for stage in stages))

@@ -1,0 +1,222 @@
+"""A policy played over the past says what the runs said then, and what another one would have said."""
+
+import json
+from collections import Counter
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+from typer.testing import CliRunner, Result
+
+from deployments.cli import app
+from duebell.backtest.histories import History, histories, months_before
+from duebell.backtest.playing import Play
+from duebell.backtest.running import backtest
+from duebell.backtest.said import Words
+from duebell.clock import system_clock
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Attempt, KeptVerdict, Notification, Tenant
+from duebell.telling import rules_of
+from tests.support_facts import TENANT, counted, keep_contact, numbered, open_tenant
+from tests.support_office import environment_of
+from tests.support_overdue import ZONE, Office, a_payment, at, due, office_over, policy_text
+
+DUE = date(2026, 10, 1)  # a Thursday
+DAY = timedelta(days=1)
+TEN = 'opens = "10:00"\ncloses = "10:30"\non_holidays = true\n'
+EVERY_DAY = 'days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]\n'
+AT_TEN = (
+    f"[invoice_issued]\nenabled = false\n[payment_received]\nenabled = false\n"
+    f"[invoice_overdue]\n{TEN}{EVERY_DAY}"
+    f'[team.accounts]\n{TEN}{EVERY_DAY}phones = ["+64211110000"]\n[limits]\nbreaker_from = 1000\n'
+)
+
+
+def office_at(engine: Engine, folder: Path, day: date, text: str) -> Office:
+    """Three customers, of whom the third cannot be texted."""
+    open_tenant(engine)
+    office = office_over(engine, folder, at(day), text)
+    for number, mobile in ((71, "+64215550071"), (72, "+64215550072"), (73, "")):
+        keep_contact(engine, numbered(number), mobile, read_at=office.clock.now, Name=f"Customer {number}")
+    return office
+
+
+def keeps(office: Office, number: int, customer: int, **fields: Any) -> None:
+    """An invoice of September over 115, due on the first of October unless it is said otherwise."""
+    usual = due(
+        DUE, Contact={"ContactID": numbered(customer)}, DateString="2026-09-01T00:00:00", AmountPaid=0
+    )
+    office.keeps(number, **(usual | fields))
+
+
+def paid(number: int, day: date, amount: int = 115) -> dict[str, Any]:
+    """The fields of an invoice on which so much was paid on a day."""
+    status = {"Status": "PAID"} if amount == 115 else {}
+    payments = [a_payment(number, amount, day)]
+    return {"AmountDue": 115 - amount, "AmountPaid": amount, "Payments": payments, **status}
+
+
+def past(office: Office) -> list[History]:
+    """Every invoice over time."""
+    with reading(office.engine) as session:
+        return histories(session, session.get_one(Tenant, TENANT))
+
+
+def played(office: Office, start: datetime, end: datetime) -> Counter[tuple[date, str, str, int]]:
+    """What is said (day, stage, name, invoices) when the policy is played over the past."""
+    play = Play(past(office), rules_of(office.resources), Words(office.resources.templates))
+    return Counter((one.day, one.stage, one.name, one.invoices) for one in play.through(start, end).messages)
+
+
+def said(office: Office) -> Counter[tuple[date, str, str, int]]:
+    """The same of what really went out."""
+    with reading(office.engine) as session:
+        rows = {row.notification_id: row for row in session.exec(select(Notification)).all()}
+        attempts = session.exec(select(Attempt)).all()
+    together = Counter(row.lead_id or row.notification_id for row in rows.values())
+    names = {numbered(number): f"Customer {number}" for number in (71, 72, 73)}
+    return Counter(
+        (
+            one.started_at.astimezone(ZONE).date(),
+            rows[one.notification_id].step.partition("@")[0],
+            names.get(rows[one.notification_id].recipient.removeprefix("contact:"))
+            or rows[one.notification_id].recipient,
+            together[one.notification_id],
+        )
+        for one in attempts
+    )
+
+
+def test_the_policy_in_force_says_what_was_really_said(sqlite_ledger: Engine, tmp_path: Path) -> None:
+    start = DUE - 10 * DAY
+    office = office_at(sqlite_ledger, tmp_path, start, AT_TEN)
+    for number, customer in ((1, 71), (2, 71), (3, 72), (4, 73), (5, 72)):
+        keeps(office, number, customer, **(due(DUE + 9 * DAY) if number == 5 else {}))
+    changes: dict[date, list[tuple[int, int, dict[str, Any]]]] = {
+        DUE + 4 * DAY: [(1, 71, paid(1, DUE + 3 * DAY, 50)), (3, 72, {"ExpectedPaymentDate": "2026-10-12"})],
+        DUE + 10 * DAY: [(2, 71, paid(2, DUE + 5 * DAY))],
+        DUE + 16 * DAY: [(5, 72, due(DUE + 20 * DAY))],
+        DUE + 24 * DAY: [(3, 72, paid(3, DUE + 24 * DAY))],
+    }
+    for day in range(50):
+        office.clock.now = at(start + day * DAY, 9, 55)
+        for number, customer, fields in changes.get(start + day * DAY, []):
+            keeps(office, number, customer, **fields)
+        office.later(minutes=5)
+        office.day()
+    happened = said(office)
+    assert len(happened) > 12
+    assert played(office, at(start), at(start + 50 * DAY)) == happened
+
+
+def run(office: Office, folder: Path, *words: str) -> Result:
+    url = office.engine.url.render_as_string(hide_password=False)
+    environment = environment_of(folder / "home", url, "http://127.0.0.1:9")
+    environment |= {"DUEBELL_POLICY": str(folder / "policy.toml"), "COLUMNS": "200"}
+    return CliRunner().invoke(app, list(words), env=environment)
+
+
+def old(office: Office) -> None:
+    """What Duebell read today for the first time: invoices that were paid, or not, long before."""
+    keeps(office, 1, 71, **paid(1, DUE + 5 * DAY))
+    keeps(office, 2, 72)
+    keeps(office, 3, 72)
+    keeps(office, 4, 73)
+    keeps(office, 6, 71, Status="VOIDED")
+    keeps(office, 7, 71, Status="DRAFT")
+    keeps(office, 8, 71, Type="ACCPAY")
+
+
+def test_invoices_that_were_read_today_have_a_past_by_their_dates(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = office_at(sqlite_ledger, tmp_path, date(2026, 11, 20), policy_text())
+    old(office)
+    start, end = at(date(2026, 8, 20), 0), at(date(2026, 11, 20), 0)
+    october = {
+        (DUE - 3 * DAY, "soon"): {"Customer 71": 1, "Customer 72": 2},
+        (DUE + 1 * DAY, "overdue"): {"Customer 71": 1, "Customer 72": 2},
+        (DUE + 7 * DAY, "second"): {"Customer 72": 2},
+        (DUE + 14 * DAY, "third"): {"Customer 72": 2, "team:accounts": 3},
+        (DUE + 30 * DAY, "last"): {"Customer 72": 2, "team:accounts": 3},
+    }
+    wanted = Counter(
+        (day, stage, name, count) for (day, stage), told in october.items() for name, count in told.items()
+    )
+    wanted[date(2026, 9, 1), "", "Customer 71", 1] = 1
+    wanted[date(2026, 9, 1), "", "Customer 72", 1] = 2
+    wanted[DUE + 5 * DAY, "", "Customer 71", 1] = 1
+    assert played(office, start, end) == wanted
+
+
+def test_two_policies_stand_side_by_side_and_nothing_is_written(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    today = system_clock().astimezone(ZONE).date()
+    office = office_at(sqlite_ledger, tmp_path, today, policy_text())
+    issued, due_on = today - 40 * DAY, today - 20 * DAY
+    fields = due(due_on, DateString=f"{issued}T00:00:00")
+    keeps(office, 1, 71, **fields)
+    keeps(office, 2, 72, **fields, **paid(2, due_on + 3 * DAY))
+    other = tmp_path / "other.toml"
+    other.write_text(policy_text(rest="").replace("[invoice_issued]", "[invoice_issued]\nenabled = false"))
+    shown = run(office, tmp_path, "backtest", "--months", "3", "--policy", str(other), "--price", "0.10")
+    assert shown.exit_code == 0, shown.output
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in shown.output.splitlines()]
+    for row in (
+        ["invoice issued to customer by sms", "2", "0"],
+        ["invoice overdue, soon to customer by sms", "2", "2"],
+        ["invoice overdue, overdue to customer by sms", "2", "2"],
+        ["invoice overdue, second to customer by sms", "1", "1"],
+        ["invoice overdue, third to customer by sms", "1", "1"],
+        ["invoice overdue, third to team:accounts by sms", "1", "1"],
+        ["payment received to customer by sms", "1", "1"],
+        ["all", "10", "8"],
+        ["cost, at 0.1 a part", "1.00", "0.80"],
+        ["told most", "5 Customer 71", "4 Customer 71"],
+        ["reminders of what had been paid", "0", "0"],
+    ):
+        assert row in rows, shown.output
+    figures = json.loads(run(office, tmp_path, "backtest", "--json").output)
+    assert figures[0]["policies"]["in force"]["messages"] == 10
+    assert {counted(office.engine, table) for table in (Notification, Attempt, KeptVerdict)} == {0}
+
+
+def test_reminders_of_what_had_been_paid_and_was_entered_late_are_counted(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = office_at(sqlite_ledger, tmp_path, DUE - 10 * DAY, policy_text())
+    keeps(office, 1, 71)
+    office.later(days=20)
+    keeps(office, 1, 71, **paid(1, DUE + 3 * DAY))
+    office.later(days=40)
+    with reading(office.engine) as session:
+        tenant = session.get_one(Tenant, TENANT)
+    found = backtest(office.resources, tenant, {"": office.resources.policy}, 3, Decimal("0.08"))
+    assert found.tallies[""].had_paid == 1, "the second stage, a week after the due date"
+
+
+def test_an_empty_past_is_played_too(sqlite_ledger: Engine, tmp_path: Path) -> None:
+    office = office_at(sqlite_ledger, tmp_path, DUE, policy_text())
+    shown = run(office, tmp_path, "backtest")
+    assert shown.exit_code == 0, shown.output
+    assert "Kauri Test Limited: 0 invoices" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("today", "months", "first"),
+    [
+        (date(2026, 11, 20), 6, date(2026, 5, 20)),
+        (date(2026, 8, 31), 6, date(2026, 2, 28)),
+        (date(2028, 3, 31), 1, date(2028, 2, 29)),
+        (date(2026, 1, 15), 1, date(2025, 12, 15)),
+        (date(2026, 12, 31), 0, date(2026, 12, 31)),
+        (date(2026, 12, 31), 24, date(2024, 12, 31)),
+    ],
+)
+def test_months_are_counted_back_on_the_calendar(today: date, months: int, first: date) -> None:
+    assert months_before(at(today), months, "Pacific/Auckland") == at(first, 0)
