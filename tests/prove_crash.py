@@ -78,17 +78,12 @@ def prepare(opened: Scene, point: str) -> None:
         opened.push(PAST_THE_LEASE)
     if point == "before-settling-commits":
         second = opened.start()
-        opened.push(60)
         wait = time.monotonic() + 60
-        while opened.open_ones() and not _is_unknown(opened) and time.monotonic() < wait:
+        while not opened.states()["unknown"] and time.monotonic() < wait:
             time.sleep(0.05)
         opened.kill(second)
         opened.push(600)
     opened.owe(1)
-
-
-def _is_unknown(opened: Scene) -> bool:
-    return opened.came().other["unknown"] > 0
 
 
 def at_every_point(opened: Scene, how: str, points: Sequence[str] = SENDING_POINTS) -> bool:
@@ -104,7 +99,7 @@ def at_every_point(opened: Scene, how: str, points: Sequence[str] = SENDING_POIN
         if how == "stop":
             time.sleep(1.0)
             os.kill(pid, signal.SIGCONT)
-        opened.until_quiet(120, hurry=20)
+        opened.until_quiet(120, hurry=40)
         for one in (healthy, *([pid] if how == "stop" else [])):
             opened.kill(one)
     return finish(opened, f"{how} at {len(points)} points")

@@ -139,7 +139,7 @@ def played(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(STEPS, DELIVERED), min_size=1, max_size=12))
-def test_any_order_repetition_and_loss_of_events_ends_in_what_the_orderly_history_ends_in(
+def test_f003_any_order_repetition_and_loss_of_events_ends_in_what_the_orderly_history_ends_in(
     migrated: Path, tmp_path_factory: pytest.TempPathFactory, history: list[tuple[tuple[str, int], list[int]]]
 ) -> None:
     orderly = [(step, [0]) for step, _ in history]

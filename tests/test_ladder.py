@@ -87,7 +87,7 @@ def test_a_moved_due_date_is_chased_again() -> None:
         (date.min, -3, date.min),
     ],
 )
-def test_stages_count_calendar_days_over_leap_days_and_the_ends_of_months(
+def test_f057_stages_count_calendar_days_over_leap_days_and_the_ends_of_months(
     due_on: date, days: int, expected: date
 ) -> None:
     assert day_of(StagePolicy(name="a", days=days), due_on) == expected

@@ -155,7 +155,7 @@ def test_what_was_accepted_stays_accepted(ledger: Engine, known: Conclusion) -> 
     assert broken(ledger) == []
 
 
-def test_a_lapsed_claim_returns_and_may_be_claimed_again(ledger: Engine) -> None:
+def test_f069_a_lapsed_claim_returns_and_may_be_claimed_again(ledger: Engine) -> None:
     claimed = claim(ledger, plan(ledger).notification_id or 0, "run 1")
     assert claimed
     assert reap(ledger) == Reaped(returned=1, unknown=0)
@@ -172,7 +172,9 @@ def test_a_living_lease_is_left_alone(ledger: Engine) -> None:
         assert attempts.reap(book, MINUTE) == Reaped(0, 0)
 
 
-def test_a_lapsed_send_is_unknown_with_a_time_to_look_for_it_and_never_claimed_again(ledger: Engine) -> None:
+def test_f070_a_lapsed_send_is_unknown_is_looked_for_and_never_claimed_again(
+    ledger: Engine,
+) -> None:
     claimed = sent_off(ledger)
     assert reap(ledger) == Reaped(returned=0, unknown=1)
     assert reap(ledger) == Reaped(0, 0)
@@ -182,7 +184,7 @@ def test_a_lapsed_send_is_unknown_with_a_time_to_look_for_it_and_never_claimed_a
     assert broken(ledger) == []
 
 
-def test_the_sid_of_a_sender_that_was_given_up_is_taken(ledger: Engine) -> None:
+def test_f071_the_sid_of_a_sender_that_was_given_up_is_taken(ledger: Engine) -> None:
     sent_off(ledger)
     reap(ledger)
     assert conclude(ledger, accepted(), now=LATER) is S.ACCEPTED

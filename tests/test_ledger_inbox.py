@@ -41,7 +41,7 @@ def the_event(engine: Engine) -> XeroEvent:
         return session.exec(select(XeroEvent)).one()
 
 
-def test_a_second_delivery_of_the_same_event_adds_no_row(ledger: Engine) -> None:
+def test_f002_a_second_delivery_of_the_same_event_adds_no_row(ledger: Engine) -> None:
     open_tenant(ledger)
     first = inbox.keep(ledger, [EVENT], [], now=NOW)
     second = inbox.keep(ledger, [EVENT], [], now=NOW + MINUTE)
@@ -64,7 +64,7 @@ def test_two_events_of_one_record_are_two_rows(ledger: Engine) -> None:
     assert inbox.keep(ledger, [EVENT, later, created], [], now=NOW).new == 3
 
 
-def test_a_hundred_deliveries_at_once_make_one_row(ledger: Engine) -> None:
+def test_f001_a_hundred_deliveries_at_once_make_one_row(ledger: Engine) -> None:
     open_tenant(ledger)
     kept = at_once(100, lambda _: inbox.keep(ledger, [EVENT], [], now=NOW))
     assert sum(one.new for one in kept) == 1

@@ -102,13 +102,13 @@ def test_a_plan_sees_what_another_transaction_committed_since_this_one_first_loo
     assert broken(engine) == []
 
 
-def test_of_many_senders_one_claims(ledger: Engine) -> None:
+def test_f073_of_many_senders_one_claims(ledger: Engine) -> None:
     row = plan(ledger)
     claims = at_once(16, lambda number: claim(ledger, row.notification_id or 0, f"run {number}"))
     assert sum(one is not None for one in claims) == 1
 
 
-def test_no_notification_of_hundreds_is_claimed_twice(ledger: Engine) -> None:
+def test_f073_no_notification_of_hundreds_is_claimed_twice(ledger: Engine) -> None:
     with writing(ledger, NOW) as book:
         for number in range(MANY):
             notifications.plan(book, owed(number), Send(MOBILE), actor="test", flow_run_id=None)

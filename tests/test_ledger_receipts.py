@@ -64,7 +64,7 @@ def test_a_receipt_moves_its_notification(ledger: Engine) -> None:
     assert broken(ledger) == []
 
 
-def test_a_receipt_that_overtakes_the_answer_binds_its_attempt(ledger: Engine) -> None:
+def test_f088_a_receipt_that_overtakes_the_answer_binds_its_attempt(ledger: Engine) -> None:
     sent_off(ledger)
     come(ledger, receipt("delivered", attempt_id="a1"))
     assert (the_attempt(ledger).sid, the_notification(ledger).state) == (sid(), S.DELIVERED)
@@ -76,7 +76,7 @@ def test_a_receipt_that_overtakes_the_answer_binds_its_attempt(ledger: Engine) -
     assert broken(ledger) == []
 
 
-def test_a_receipt_of_an_unknown_sid_is_kept_and_bound_when_its_sid_is_known(ledger: Engine) -> None:
+def test_f091_a_receipt_of_an_unknown_sid_is_kept_and_bound_when_its_sid_is_known(ledger: Engine) -> None:
     come(ledger, receipt("sent"), receipt("delivered"), receipt("delivered"))
     assert counted(ledger, Receipt) == 2
     sent_off(ledger)
@@ -99,7 +99,7 @@ def test_a_receipt_whose_sid_is_of_another_attempt_does_not_touch_the_one_it_nam
     assert the_attempt(ledger).sid == sid()
 
 
-def test_the_same_receipt_at_once_is_one_row(ledger: Engine) -> None:
+def test_f090_the_same_receipt_at_once_is_one_row(ledger: Engine) -> None:
     sent_off(ledger)
     new = at_once(12, lambda _: keep_receipt(ledger, receipt("sent", attempt_id="a1"), now=NOW).new)
     assert (sum(new), counted(ledger, Receipt)) == (1, 1)
@@ -126,7 +126,7 @@ def test_receipts_and_the_answer_at_once_come_to_the_same(ledger: Engine) -> Non
 
 
 @pytest.mark.parametrize("known", [UNKNOWN, PARKED])
-def test_a_receipt_settles_what_nobody_knew_even_after_a_person_was_asked(
+def test_f094_a_receipt_settles_what_nobody_knew_even_after_a_person_was_asked(
     ledger: Engine, known: Conclusion
 ) -> None:
     sent_off(ledger)
@@ -137,7 +137,7 @@ def test_a_receipt_settles_what_nobody_knew_even_after_a_person_was_asked(
     assert broken(ledger) == []
 
 
-def test_a_receipt_disarms_a_message_that_was_taken_for_not_processed(ledger: Engine) -> None:
+def test_f094_a_receipt_disarms_a_message_that_was_taken_for_not_processed(ledger: Engine) -> None:
     claimed = sent_off(ledger)
     conclude(ledger, NOT_PROCESSED)
     come(ledger, receipt("sent", attempt_id="a1"))
@@ -208,7 +208,7 @@ def told(template: Path, folder: Path, order: tuple[str, ...]) -> tuple[Any, ...
 
 
 @pytest.mark.parametrize("last", ["delivered", "undelivered", "failed"])
-def test_every_order_of_a_message_s_news_comes_to_the_same(migrated: Path, tmp_path: Path, last: str) -> None:
+def test_f089_every_order_of_news_comes_to_the_same(migrated: Path, tmp_path: Path, last: str) -> None:
     orders = permutations(("the answer", "queued", "sent", last))
     ends = {told(migrated, tmp_path, order) for order in orders}
     assert len(ends) == 1

@@ -109,7 +109,7 @@ def test_a_mistake_of_the_setup_stops_before_the_attempt_and_keeps_the_message(
     assert told(sqlite_ledger, claimed, accepts).state == "accepted"
 
 
-def test_an_old_read_is_made_anew_before_anything_is_said(sqlite_ledger: Engine, claimed: Claim) -> None:
+def test_f052_an_old_read_is_made_anew_before_anything_is_said(sqlite_ledger: Engine, claimed: Claim) -> None:
     late = FRESH + timedelta(seconds=1)
 
     def voided(_tenant: str, invoice_ids: Sequence[str], since: datetime) -> None:
@@ -143,7 +143,7 @@ def test_a_read_that_stays_old_says_nothing_and_waits(sqlite_ledger: Engine, cla
     assert broken(sqlite_ledger) == []
 
 
-def test_a_number_that_changed_meanwhile_is_the_one_that_is_written_to(
+def test_f054_a_number_that_changed_meanwhile_is_the_one_that_is_written_to(
     sqlite_ledger: Engine, claimed: Claim
 ) -> None:
     keep_contact(sqlite_ledger, CONTACT, "+64219876543", read_at=NOW + MINUTE)

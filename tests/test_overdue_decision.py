@@ -233,7 +233,7 @@ def test_from_one_reminder_to_the_next_lies_the_gap(
     ("reached", "free_in"),
     [((0,), 1), ((1,), 0), ((1, 2, 3), 4), ((4, 5, 6), 1), ((5, 6, 7), 0), ((1, 2, 3, 4), 4), ((0, 5, 6), 1)],
 )
-def test_an_address_that_several_share_has_its_limits(reached: tuple[int, ...], free_in: int) -> None:
+def test_f060_an_address_that_several_share_has_its_limits(reached: tuple[int, ...], free_in: int) -> None:
     decided = verdict(address_reminded_at=at_noon(*reached))
     later = midnight(TODAY + free_in * DAY)
     assert decided == (Hold(Reason.TOO_MANY, MOBILE, later) if free_in else Send(MOBILE))

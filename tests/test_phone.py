@@ -231,7 +231,7 @@ TYPED = st.text(st.sampled_from("0123456789+()-./ \n#x,;²٣４\u066bé\u200e\U0
 
 
 @given(st.lists(st.builds(Phone, st.sampled_from(PhoneType), TYPED, TYPED, TYPED), max_size=3), TYPED, TYPED)
-def test_whatever_is_typed_becomes_a_valid_number_or_a_reason(
+def test_f059_whatever_is_typed_becomes_a_valid_number_or_a_reason(
     phones: list[Phone], contact_country: str, organisation_country: str
 ) -> None:
     for country in (organisation_country, "NZ", "US"):

@@ -108,7 +108,7 @@ def ledger_at(url: str) -> Generator[Engine]:
 @pytest.mark.parametrize(
     ("fail_point", "kept"), [("receiver-before-commit", 0), ("receiver-after-commit", 1)]
 )
-def test_a_kill_around_the_commit_acknowledges_nothing_and_loses_and_repeats_nothing(
+def test_f017_f018_a_kill_around_the_commit_acknowledges_nothing_and_loses_and_repeats_nothing(
     url: str, ledger_at: Engine, tmp_path: Path, fail_point: str, kept: int
 ) -> None:
     raw = delivery(xero_event())
@@ -141,7 +141,7 @@ def test_a_receipt_whose_answer_was_lost_is_kept_once(tmp_path: Path) -> None:
     assert len(receipts) == 1
 
 
-def test_what_was_acknowledged_before_a_kill_at_any_moment_is_there(
+def test_f018_what_was_acknowledged_before_a_kill_at_any_moment_is_there(
     url: str, ledger_at: Engine, tmp_path: Path
 ) -> None:
     acknowledged: set[str] = set()

@@ -57,7 +57,9 @@ def test_a_signed_callback_is_kept_and_answered_with_nothing(ledger: Engine) -> 
     ]
 
 
-def test_a_callback_before_the_answer_binds_the_sid_to_the_attempt_in_its_address(ledger: Engine) -> None:
+def test_f088_a_callback_before_the_answer_binds_the_sid_to_its_attempt(
+    ledger: Engine,
+) -> None:
     with writing(ledger, NOW) as book:
         add_attempt(book.session, ATTEMPT)
     fields = callback(MessageStatus="sent", SmsStatus="sent")
@@ -74,7 +76,7 @@ def test_a_late_sent_does_not_move_a_delivered_message_backwards(ledger: Engine)
     assert len(receipts_in(ledger)) == 3
 
 
-def test_known_and_unknown_messages_and_attempts_get_the_same_answer(ledger: Engine) -> None:
+def test_f091_known_and_unknown_messages_and_attempts_get_the_same_answer(ledger: Engine) -> None:
     with writing(ledger, NOW) as book:
         add_attempt(book.session, ATTEMPT)
     known, unknown = callback(), callback(MessageSid="SM" + "f" * 32)
@@ -92,7 +94,7 @@ def test_known_and_unknown_messages_and_attempts_get_the_same_answer(ledger: Eng
     }
 
 
-def test_the_same_callback_many_times_at_once_is_one_receipt(ledger: Engine) -> None:
+def test_f090_the_same_callback_many_times_at_once_is_one_receipt(ledger: Engine) -> None:
     fields = callback()
     app = make_app(parts(ledger))
     answers = ask_at_once(app, [("POST", HERE, form(fields), signed_twilio(fields, QUERY))] * 20)
@@ -100,7 +102,7 @@ def test_the_same_callback_many_times_at_once_is_one_receipt(ledger: Engine) -> 
     assert len(receipts_in(ledger)) == 1
 
 
-def test_blank_and_unknown_fields_are_part_of_what_is_signed(sqlite_ledger: Engine) -> None:
+def test_f092_blank_and_unknown_fields_are_part_of_what_is_signed(sqlite_ledger: Engine) -> None:
     assert send(sqlite_ledger, callback(ErrorCode="", NewField="", ChannelPrefix="rcs")) == 204
     assert len(receipts_in(sqlite_ledger)) == 1
 
@@ -128,7 +130,7 @@ FORGED: list[tuple[str, bytes, Headers]] = [
 
 
 @pytest.mark.parametrize(("place", "raw", "headers"), FORGED)
-def test_a_forged_callback_gets_an_empty_403_and_leaves_nothing(
+def test_f092_a_forged_callback_gets_an_empty_403_and_leaves_nothing(
     place: str, raw: bytes, headers: Headers, sqlite_ledger: Engine
 ) -> None:
     answer = ask(make_app(parts(sqlite_ledger)), "POST", place, raw, headers)
@@ -136,7 +138,7 @@ def test_a_forged_callback_gets_an_empty_403_and_leaves_nothing(
     assert not receipts_in(sqlite_ledger)
 
 
-def test_the_host_that_the_caller_names_changes_nothing(sqlite_ledger: Engine) -> None:
+def test_f016_the_host_that_the_caller_names_changes_nothing(sqlite_ledger: Engine) -> None:
     app = make_app(parts(sqlite_ledger))
     elsewhere = {"host": "evil.example", "x-forwarded-host": "evil.example", "x-forwarded-proto": "http"}
     assert ask(app, "POST", HERE, form(FIELDS), {**GENUINE, **elsewhere}).status_code == 204

@@ -102,7 +102,7 @@ def test_a_delivery_that_drips_in_within_time_is_kept(port: int, receiver: Recei
 
 
 @pytest.mark.parametrize(("path", "most"), [(XERO, LARGEST_DELIVERY), (TWILIO, LARGEST_CALLBACK)])
-def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(
+def test_f009_a_body_that_announces_too_much_is_refused_before_it_is_sent(
     shared: int, path: str, most: int
 ) -> None:
     for length in (most + 1, 10**12, 10**19):
@@ -112,7 +112,7 @@ def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(
 
 
 @pytest.mark.parametrize("path", [XERO, TWILIO])
-def test_a_chunked_body_without_an_end_is_cut_off(shared: int, path: str) -> None:
+def test_f009_a_chunked_body_without_an_end_is_cut_off(shared: int, path: str) -> None:
     chunk = b"1000\r\n" + b"a" * 4096 + b"\r\n"
     with socket.create_connection(("127.0.0.1", shared), timeout=20) as connection:
         connection.sendall(head("POST", path, "Transfer-Encoding: chunked"))
@@ -141,7 +141,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(shared: int, path: str) -> 
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity", "", "br, gzip"])
-def test_an_encoded_body_is_refused_unread_although_it_is_signed(
+def test_f011_an_encoded_body_is_refused_unread_although_it_is_signed(
     port: int, encoding: str, receiver: ReceiverParts
 ) -> None:
     raw = delivery(xero_event())
@@ -151,7 +151,7 @@ def test_an_encoded_body_is_refused_unread_although_it_is_signed(
     assert not events_in(receiver.engine)
 
 
-def test_the_content_type_changes_nothing(port: int, receiver: ReceiverParts) -> None:
+def test_f012_the_content_type_changes_nothing(port: int, receiver: ReceiverParts) -> None:
     raw = delivery(xero_event())
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         for kind in ("application/json; charset=utf-7", "application/x-www-form-urlencoded", "no/such;;;"):
@@ -187,7 +187,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize(("method", "path", "status"), ELSEWHERE)
-def test_nothing_else_answers_and_the_refusal_is_empty(
+def test_f015_f110_nothing_else_answers_and_the_refusal_is_empty(
     shared: int, method: str, path: str, status: int
 ) -> None:
     answer = exchange(shared, head(method, path, "Connection: close"))
@@ -235,7 +235,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("raw", MALFORMED, ids=[str(number) for number in range(len(MALFORMED))])
-def test_a_malformed_request_ends_its_connection_and_the_next_one_is_served(shared: int, raw: bytes) -> None:
+def test_f020_a_malformed_request_ends_its_connection_alone(shared: int, raw: bytes) -> None:
     with socket.create_connection(("127.0.0.1", shared), timeout=20) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)
@@ -245,7 +245,7 @@ def test_a_malformed_request_ends_its_connection_and_the_next_one_is_served(shar
     assert httpx.get(f"http://127.0.0.1:{shared}/healthz", trust_env=False).text == "ok"
 
 
-def test_a_connection_that_says_nothing_or_little_is_closed_and_an_honest_one_is_served(
+def test_f013_a_connection_that_says_nothing_or_little_is_closed_and_an_honest_one_is_served(
     shared: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("deployments.receiver.connections.LOOK_SECONDS", 0.2)

@@ -58,7 +58,7 @@ def test_deliveries_with_the_same_events_in_another_order_are_kept_in_one_order(
     assert to_be_kept(delivery(one, other)).events == to_be_kept(delivery(other, one)).events
 
 
-def test_the_events_beside_a_malformed_one_are_kept_and_the_whole_body_with_the_reasons() -> None:
+def test_f004_the_events_beside_a_malformed_one_are_kept_and_the_whole_body_with_the_reasons() -> None:
     raw = delivery(*[xero_event(tenantId="no uuid")] * (REASONS_TOLD + 2), xero_event())
     kept = to_be_kept(raw)
     (rejected,) = kept.rejected
@@ -68,7 +68,7 @@ def test_the_events_beside_a_malformed_one_are_kept_and_the_whole_body_with_the_
     assert rejected.reason.endswith("; 2 more")
 
 
-def test_the_published_vectors_pass_and_the_second_is_in_the_inbox(ledger: Engine) -> None:
+def test_f005_the_published_vectors_pass_and_the_second_is_in_the_inbox(ledger: Engine) -> None:
     connect_tenant(ledger)
     app = make_app(parts(ledger))
     for raw, signature in ((PING, PING_SIGNATURE), (UPDATE, UPDATE_SIGNATURE)):
@@ -95,7 +95,7 @@ UNSIGNED: list[list[tuple[bytes, bytes]]] = [
 
 
 @pytest.mark.parametrize("headers", UNSIGNED)
-def test_whatever_is_not_signed_gets_the_same_empty_401_and_leaves_nothing(
+def test_f006_whatever_is_not_signed_gets_the_same_empty_401_and_leaves_nothing(
     headers: list[tuple[bytes, bytes]], sqlite_ledger: Engine
 ) -> None:
     answer = ask(make_app(parts(sqlite_ledger)), "POST", XERO, PING, headers)
@@ -110,7 +110,7 @@ def test_without_a_key_nothing_is_signed(sqlite_ledger: Engine) -> None:
     assert deliver(app, PING, key="") == deliver(app, PING) == 401
 
 
-def test_both_keys_are_taken_while_one_replaces_the_other(sqlite_ledger: Engine) -> None:
+def test_f008_both_keys_are_taken_while_one_replaces_the_other(sqlite_ledger: Engine) -> None:
     app = make_app(parts(sqlite_ledger))
     assert [deliver(app, PING, key) for key in (KEY, OTHER_KEY, "old")] == [200, 200, 401]
 
@@ -135,7 +135,7 @@ def test_a_server_that_cannot_be_reached_is_a_503() -> None:
     assert deliver(make_app(parts(open_for_answers(url))), delivery(xero_event())) == 503
 
 
-def test_a_locked_ledger_is_a_503_for_everybody_and_takes_the_event_when_it_comes_again(
+def test_f019_f096_a_locked_ledger_is_a_503_for_everybody_and_takes_the_event_when_it_comes_again(
     migrated: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "ledger.db"
@@ -158,7 +158,7 @@ def test_a_locked_ledger_is_a_503_for_everybody_and_takes_the_event_when_it_come
 
 
 @pytest.mark.skipif(not POSTGRES, reason="no PostgreSQL: set DUEBELL_TEST_POSTGRES_URL")
-def test_a_statement_that_waits_on_postgresql_is_given_up_and_frees_its_thread(postgres: Engine) -> None:
+def test_f019_a_statement_that_waits_on_postgresql_is_given_up_and_frees_its_thread(postgres: Engine) -> None:
     url = postgres.url.render_as_string(hide_password=False)
     engine = open_for_answers(url)
     app = make_app(parts(engine, patience=Patience(answer_seconds=0.5)))
@@ -172,7 +172,7 @@ def test_a_statement_that_waits_on_postgresql_is_given_up_and_frees_its_thread(p
     engine.dispose()
 
 
-def test_the_same_delivery_a_hundred_times_at_once_is_one_row(ledger: Engine) -> None:
+def test_f001_the_same_delivery_a_hundred_times_at_once_is_one_row(ledger: Engine) -> None:
     connect_tenant(ledger)
     app = make_app(parts(ledger, patience=Patience(answer_seconds=30)))
     bodies = [delivery(xero_event(), entropy=str(number % 7)) for number in range(100)]
@@ -181,7 +181,7 @@ def test_the_same_delivery_a_hundred_times_at_once_is_one_row(ledger: Engine) ->
     assert len(events_in(ledger)) == 1
 
 
-def test_an_unknown_tenant_and_an_unknown_category_are_acknowledged_and_recorded(ledger: Engine) -> None:
+def test_f007_an_unknown_tenant_and_an_unknown_category_are_acknowledged_and_recorded(ledger: Engine) -> None:
     connect_tenant(ledger)
     stranger = "aaaaaaaa-bbbb-4ccc-8ddd-ffffffffffff"
     raw = delivery(xero_event(tenantId=stranger), xero_event(eventCategory="GIFTCARD"), xero_event())
@@ -215,7 +215,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("raw", HOSTILE, ids=[str(number) for number in range(len(HOSTILE))])
-def test_a_hostile_body_is_kept_raw_when_signed_and_refused_when_not(raw: bytes, ledger: Engine) -> None:
+def test_f010_a_hostile_body_is_kept_raw_when_signed_and_refused_when_not(raw: bytes, ledger: Engine) -> None:
     app = make_app(parts(ledger))
     assert ask(app, "POST", XERO, raw, {"x-xero-signature": "no"}).status_code == 401
     assert not rejected_in(ledger)
@@ -274,7 +274,7 @@ def test_each_waiting_tenant_is_nudged_and_a_repeated_event_nudges_nobody(sqlite
         assert event["occurred"] == "2026-11-20T01:16:00+00:00"
 
 
-def test_an_answer_does_not_wait_for_a_prefect_that_is_away(sqlite_ledger: Engine) -> None:
+def test_f103_an_answer_does_not_wait_for_a_prefect_that_is_away(sqlite_ledger: Engine) -> None:
     connect_tenant(sqlite_ledger)
     prefect = FakePrefect(away=True)
     assert deliver(make_app(parts(sqlite_ledger, prefect)), delivery(xero_event())) == 200

@@ -96,7 +96,7 @@ def test_sixty_sweeps_plan_and_say_what_one_does(office: Office) -> None:
     assert broken(office.engine) == []
 
 
-def test_two_sweeps_at_once_plan_each_stage_once(office: Office) -> None:
+def test_f056_two_sweeps_at_once_plan_each_stage_once(office: Office) -> None:
     office.keeps(*range(1, 12), **due(DUE))
     swept = at_once(2, lambda _: office.sweeps())
     for one in swept:
@@ -125,7 +125,7 @@ def test_each_stage_is_said_on_its_day_and_those_that_were_missed_are_not(small:
     assert broken(small.engine) == []
 
 
-def test_after_a_month_of_silence_only_the_latest_stage_is_said(small: Office) -> None:
+def test_f056_after_a_month_of_silence_only_the_latest_stage_is_said(small: Office) -> None:
     small.clock.now = at(DUE + 31 * DAY)
     small.keeps(1, **due(DUE))
     small.day()
@@ -261,7 +261,7 @@ def test_a_stage_that_its_customer_could_not_be_told_of_is_said_once_there_is_a_
     assert small.stands() == [("1", "overdue", "accepted", "")]
 
 
-def test_a_payment_at_the_last_moment_stops_the_reminder(office: Office) -> None:
+def test_f051_a_payment_at_the_last_moment_stops_the_reminder(office: Office) -> None:
     office.keeps(1, **due(DUE))
     runs = office.sweeps().runs
     [claim] = office.claims(runs[0].record_ids)

@@ -47,7 +47,7 @@ def release(office: Office) -> None:
     volumes.lift(office.engine, TENANT, "person:test", held, now=office.clock.now)
 
 
-def test_a_first_connection_with_many_old_invoices_sends_nothing_until_a_person_lifts_it(
+def test_f087_a_first_connection_with_many_old_invoices_sends_nothing_until_a_person_lifts_it(
     ledger: Engine, tmp_path: Path
 ) -> None:
     office = office_with(ledger, tmp_path, 12, "breaker_from = 10")

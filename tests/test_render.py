@@ -85,7 +85,7 @@ def test_the_shipped_template_is_not_sent_without_what_it_names(name: str) -> No
 
 @pytest.mark.parametrize("field", ["number", "amount_due"])
 @pytest.mark.parametrize("nothing", ["", None, "\u200b"])
-def test_the_shipped_template_is_not_sent_with_an_empty_field(field: str, nothing: object) -> None:
+def test_f061_the_shipped_template_is_not_sent_with_an_empty_field(field: str, nothing: object) -> None:
     with pytest.raises(TemplateProblem, match=f"invoice.{field} is empty"):
         Templates(SHIPPED).render_sms("invoice_issued/en", invoice(**{field: nothing}))
 

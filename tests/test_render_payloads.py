@@ -116,7 +116,7 @@ PAYLOADS = [
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_a_template_that_reaches_further_is_refused(tmp_path: Path, payload: str) -> None:
+def test_f063_f065_a_template_that_reaches_further_is_refused(tmp_path: Path, payload: str) -> None:
     with pytest.raises(TemplateProblem, match=r"^kind/sms\.txt"):
         render(tmp_path, payload, VALUES)
 
@@ -126,7 +126,7 @@ def test_a_value_is_text_whatever_it_says(tmp_path: Path, payload: str) -> None:
     assert render(tmp_path, "<{{ organisation }}>", {"organisation": payload}) == f"<{clean_text(payload)}>"
 
 
-def test_a_value_is_not_rendered_a_second_time(tmp_path: Path) -> None:
+def test_f064_a_value_is_not_rendered_a_second_time(tmp_path: Path) -> None:
     assert (
         render(tmp_path, "{{ organisation }}", {"organisation": "{{ 7*7 }}{% if a %}"})
         == "{{ 7*7 }}{% if a %}"

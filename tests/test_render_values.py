@@ -38,7 +38,7 @@ from duebell.render_values import LONGEST_TEXT, clean_text
         ("Ngā Tāonga 🎉", "Ngā Tāonga 🎉"),
     ],
 )
-def test_foreign_text_is_cleaned(typed: str, clean: str) -> None:
+def test_f062_foreign_text_is_cleaned(typed: str, clean: str) -> None:
     assert clean_text(typed) == clean
 
 
@@ -53,7 +53,7 @@ def test_clean_text_is_one_short_line_that_stays_as_it_is(text: str) -> None:
     assert clean == " ".join(clean.split())
 
 
-def test_a_name_of_ten_thousand_characters_is_cut() -> None:
+def test_f062_a_name_of_ten_thousand_characters_is_cut() -> None:
     assert LONGEST_TEXT - 8 < len(clean_text("x" * 10_000)) <= LONGEST_TEXT
     assert len(clean_text("." * 50 + "a.bc" * 100)) <= LONGEST_TEXT
     assert clean_text("\u200b" * 10_000) == ""

@@ -65,7 +65,7 @@ def test_the_run_is_named_and_tagged_and_leaves_a_table_without_personal_data(ca
     assert "211234567" not in table
 
 
-def test_the_same_delivery_a_hundred_times_and_in_new_deliveries_tells_once(calm: Road) -> None:
+def test_f001_the_same_delivery_a_hundred_times_and_in_new_deliveries_tells_once(calm: Road) -> None:
     invoice = calm.issue()
     calm.wait_for(invoice.invoice_id, "delivered")
     event = [one for one in calm.sandbox.events() if one.resource_id == invoice.invoice_id][-1]
@@ -167,6 +167,6 @@ def test_an_unknown_tenant_and_category_are_answered_and_ignored(calm: Road) -> 
     assert calm.sandbox.deliveries()[-1].status == 200
 
 
-def test_the_intent_to_receive_is_answered_right(calm: Road) -> None:
+def test_f005_the_intent_to_receive_is_answered_right(calm: Road) -> None:
     probe = calm.sandbox.probe()
     assert probe.passed, probe.problem

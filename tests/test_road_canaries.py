@@ -40,7 +40,9 @@ def _kept_outside_the_ledger(road: Road) -> Iterator[tuple[Path, bytes]]:
                 yield path, path.read_bytes()
 
 
-def test_no_token_phone_name_or_amount_is_found_outside_the_ledger_even_after_failures(calm: Road) -> None:
+def test_f114_no_token_phone_name_or_amount_is_found_outside_the_ledger_after_failures(
+    calm: Road,
+) -> None:
     contact = calm.sandbox.add_contact(NAME)
     calm.sandbox.set_phone(contact.contact_id, MOBILE)
     told = calm.sandbox.add_invoice(contact.contact_id, "98765.00")

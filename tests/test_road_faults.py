@@ -29,7 +29,7 @@ def _worker_dies_at(road: Road, fail_point: str) -> InvoiceSummary:
     return invoice
 
 
-def test_killed_between_attempt_and_post_the_outcome_is_unknown_and_a_person_decides(calm: Road) -> None:
+def test_f070_killed_between_attempt_and_post_the_outcome_is_unknown_and_a_person_decides(calm: Road) -> None:
     invoice = _worker_dies_at(calm, "after-intent")
     assert calm.state(invoice.invoice_id) == "sending"
 
@@ -58,7 +58,7 @@ def _began_an_hour_ago(road: Road, invoice: InvoiceSummary) -> None:
         )
 
 
-def test_killed_between_post_and_sid_the_receipt_settles_it(calm: Road) -> None:
+def test_f071_killed_between_post_and_sid_the_receipt_settles_it(calm: Road) -> None:
     invoice = _worker_dies_at(calm, "after-post")
 
     calm.wait_for(invoice.invoice_id, "delivered")
@@ -69,7 +69,7 @@ def test_killed_between_post_and_sid_the_receipt_settles_it(calm: Road) -> None:
     assert attempt.sid == message.sid
 
 
-def test_killed_between_post_and_sid_with_every_receipt_lost_twilios_list_settles_it(calm: Road) -> None:
+def test_f071_killed_between_post_and_sid_with_every_receipt_lost_twilios_list_settles_it(calm: Road) -> None:
     calm.sandbox.script_life("mute")
     try:
         invoice = _worker_dies_at(calm, "after-post")
@@ -86,7 +86,7 @@ def test_killed_between_post_and_sid_with_every_receipt_lost_twilios_list_settle
     assert (attempt.sid, attempt.settled_by) == (message.sid, "twilio's list")
 
 
-def test_a_message_whose_receipts_are_all_lost_is_asked_for_at_twilio(calm: Road) -> None:
+def test_f093_a_message_whose_receipts_are_all_lost_is_asked_for_at_twilio(calm: Road) -> None:
     calm.sandbox.script_life("mute")
     try:
         invoice = calm.issue()
@@ -101,7 +101,7 @@ def test_a_message_whose_receipts_are_all_lost_is_asked_for_at_twilio(calm: Road
     assert (attempt.provider_status, attempt.settled_by) == ("delivered", "twilio's record")
 
 
-def test_killed_after_the_sid_nothing_more_is_sent(calm: Road) -> None:
+def test_f104_killed_after_the_sid_nothing_more_is_sent(calm: Road) -> None:
     invoice = calm.issue()
     calm.wait_for(invoice.invoice_id, "accepted", "sent", "delivered")
     pid = calm.children["worker"].pid
@@ -115,7 +115,7 @@ def test_killed_after_the_sid_nothing_more_is_sent(calm: Road) -> None:
     assert len(calm.messages(invoice)) == 1
 
 
-def test_an_accepted_message_whose_answer_is_lost_is_found_and_never_posted_again(calm: Road) -> None:
+def test_f075_an_accepted_message_whose_answer_is_lost_is_found_and_never_posted_again(calm: Road) -> None:
     calm.sandbox.fail_next("drop_after", method="POST", path=MESSAGES)
     invoice = calm.issue()
 
@@ -126,7 +126,7 @@ def test_an_accepted_message_whose_answer_is_lost_is_found_and_never_posted_agai
     assert attempt.settled_by == "receipt"
 
 
-def test_a_500_that_sent_nothing_is_unknown_looked_for_and_not_posted_again(calm: Road) -> None:
+def test_f078_a_500_that_sent_nothing_is_unknown_looked_for_and_not_posted_again(calm: Road) -> None:
     calm.sandbox.fail_next("status", method="POST", path=MESSAGES, status=500)
     invoice = calm.issue()
     calm.wait_for(invoice.invoice_id, "unknown")
@@ -138,7 +138,7 @@ def test_a_500_that_sent_nothing_is_unknown_looked_for_and_not_posted_again(calm
     assert calm.messages(invoice) == []
 
 
-def test_a_429_is_posted_again_later_and_told_once(calm: Road) -> None:
+def test_f079_a_429_is_posted_again_later_and_told_once(calm: Road) -> None:
     calm.sandbox.fail_next(
         "status", method="POST", path=MESSAGES, status=429, body='{"code": 20429, "status": 429}'
     )
@@ -152,7 +152,7 @@ def test_a_429_is_posted_again_later_and_told_once(calm: Road) -> None:
     assert len(calm.messages(invoice)) == 1
 
 
-def test_a_refused_number_is_recorded_and_not_tried_again(calm: Road) -> None:
+def test_f081_a_refused_number_is_recorded_and_not_tried_again(calm: Road) -> None:
     calm.sandbox.fail_next(
         "status",
         method="POST",
@@ -171,7 +171,7 @@ def test_a_refused_number_is_recorded_and_not_tried_again(calm: Road) -> None:
     assert row.reason == "number_invalid"
 
 
-def test_an_invoice_that_is_paid_between_plan_and_send_is_not_announced(calm: Road) -> None:
+def test_f051_an_invoice_that_is_paid_between_plan_and_send_is_not_announced(calm: Road) -> None:
     now = datetime.now(UTC)
     tenants.set_brake(calm.engine, stopped=True, by="person:test", why="", scope="all", now=now)
     try:
@@ -229,7 +229,7 @@ def test_events_that_came_while_the_receiver_was_down_are_handled_when_xero_repl
     assert len(calm.messages(invoice)) == 1
 
 
-def test_a_template_with_an_unknown_field_stops_its_messages_and_says_which_field(calm: Road) -> None:
+def test_f061_a_template_with_an_unknown_field_stops_its_messages_and_says_which_field(calm: Road) -> None:
     folder = calm.home / "templates" / "invoice_issued" / "en"
     folder.mkdir(parents=True)
     template = folder / "sms.txt"

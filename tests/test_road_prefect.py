@@ -90,7 +90,9 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ground]:
         end(server)
 
 
-def test_a_send_under_way_and_events_that_come_meanwhile_survive_the_death_of_prefect(ground: Ground) -> None:
+def test_f102_a_send_under_way_and_events_that_come_survive_the_death_of_prefect(
+    ground: Ground,
+) -> None:
     road, before = ground.road, ground.pids()
     road.sandbox.fail_next("delay", method="POST", path=MESSAGES, seconds=3.0)
     under_way = road.issue()

@@ -63,7 +63,7 @@ def test_the_one_message_that_can_only_be_this_attempt_is_found() -> None:
         {"created_at": NOW + 16 * MINUTE},
     ],
 )
-def test_a_message_that_may_be_another_is_no_evidence(change: dict[str, Any]) -> None:
+def test_f084_a_message_that_may_be_another_is_no_evidence(change: dict[str, Any]) -> None:
     assert matching(LOST, (replace(LISTED, **change),), set()) is None
 
 
@@ -133,7 +133,7 @@ def test_a_message_that_twilio_lists_is_bound_with_its_receipts(ledger: Engine) 
     assert broken(ledger) == []
 
 
-def test_absence_from_the_list_settles_nothing_and_a_later_look_is_set(ledger: Engine) -> None:
+def test_f084_absence_from_the_list_settles_nothing_and_a_later_look_is_set(ledger: Engine) -> None:
     one = unknown(ledger)
     assert look(ledger, one, MINUTE, twilio()).outcome == "later"
     attempt = the_attempt(ledger)

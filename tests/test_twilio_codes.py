@@ -34,7 +34,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("action", list(EXPECTED))
-def test_exactly_these_codes_lead_to_this_action(action: Action) -> None:
+def test_f081_exactly_these_codes_lead_to_this_action(action: Action) -> None:
     assert {code for code, ruling in TABLE.items() if ruling.action is action} == EXPECTED[action]
 
 

@@ -68,7 +68,7 @@ def test_any_other_failure_is_unknown_and_not_tried_again(exc: Exception) -> Non
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 520, 599])
 @pytest.mark.parametrize("body", [refusal(20500), refusal(None), "<html>", "", message()])
-def test_a_server_fault_is_unknown_whatever_its_body_says(status: int, body: object) -> None:
+def test_f078_a_server_fault_is_unknown_whatever_its_body_says(status: int, body: object) -> None:
     twilio = answering(status, body, {"Retry-After": "1"})
     outcome = twilio.client().send(request())
     assert isinstance(outcome, Unknown)
@@ -82,7 +82,7 @@ def test_a_problem_document_does_not_talk_a_server_fault_into_a_refusal() -> Non
 
 
 @pytest.mark.parametrize("body", [refusal(20429, 429), refusal(None, 429), "<html>", ""])
-def test_too_many_requests_is_not_processed(body: object) -> None:
+def test_f079_too_many_requests_is_not_processed(body: object) -> None:
     twilio = answering(429, body, {"Retry-After": "12"})
     outcome = twilio.client().send(request())
     assert isinstance(outcome, NotProcessed)
@@ -170,7 +170,7 @@ def test_a_mms_and_an_unexpected_field_are_accepted_too() -> None:
         message(account_sid=None),
     ],
 )
-def test_a_success_without_a_sid_of_our_account_is_unknown(body: object) -> None:
+def test_f080_a_success_without_a_sid_of_our_account_is_unknown(body: object) -> None:
     twilio = answering(201, body)
     assert twilio.client().send(request()) == Unknown("HTTP 201 without a SID of this account")
     assert len(twilio.posts) == 1

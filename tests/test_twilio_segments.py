@@ -91,7 +91,7 @@ def test_a_longer_text_never_takes_fewer_parts(text: str, more: str) -> None:
         ("Hawai\u02bbi", "Hawai\u02bbi"),
     ],
 )
-def test_one_curly_quotation_mark_does_not_double_the_price(written: str, sent: str) -> None:
+def test_f066_one_curly_quotation_mark_does_not_double_the_price(written: str, sent: str) -> None:
     assert plain(written) == sent
 
 

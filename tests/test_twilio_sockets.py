@@ -126,13 +126,13 @@ def cuts(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
     return made
 
 
-def test_a_refused_connection_is_not_processed() -> None:
+def test_f077_a_refused_connection_is_not_processed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert send(f"http://127.0.0.1:{port}") == NotProcessed("ConnectError")
 
 
-def test_a_failed_tls_handshake_is_not_processed() -> None:
+def test_f077_a_failed_tls_handshake_is_not_processed() -> None:
     def talk_plainly(connection: socket.socket, _: SocketServer) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -166,7 +166,7 @@ def test_a_connection_closed_at_once_is_unknown_because_it_may_have_taken_the_re
         assert isinstance(send(server.url), Unknown)
 
 
-def test_a_connection_reset_after_the_request_is_unknown_and_not_tried_again() -> None:
+def test_f083_a_connection_reset_after_the_request_is_unknown_and_not_tried_again() -> None:
     def reset(connection: socket.socket, server: SocketServer) -> None:
         server.read_request(connection)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")

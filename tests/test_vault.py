@@ -142,7 +142,7 @@ def test_the_environment_has_precedence_over_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
-def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+def test_f117_a_key_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     load_or_create_keys(settings_at(tmp_path))
     (tmp_path / "keys").chmod(mode)
     with pytest.raises(ConfigurationError, match="chmod 600"):

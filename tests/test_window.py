@@ -116,7 +116,7 @@ def test_it_is_the_first_open_minute_that_walking_finds(
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_every_zone_opens_right_around_each_of_its_changes(zone: str) -> None:
+def test_f055_every_zone_opens_right_around_each_of_its_changes(zone: str) -> None:
     clock = ZoneInfo(zone)
     days = [START + timedelta(days=day) for day in range(2 * 365)]
     for before, after in pairwise(days):

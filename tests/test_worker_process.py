@@ -70,7 +70,7 @@ def test_what_a_flow_its_tasks_and_the_package_log_is_on_the_run_s_page(
         wait_until(lambda: expected <= logged(), "the lines on the run's page")
 
 
-def test_a_killed_worker_s_run_has_crashed_at_its_next_start_and_a_term_signal_drains(
+def test_f104_f109_a_killed_worker_s_run_has_crashed_at_its_next_start_and_a_term_signal_drains(
     prefect_server: RunningPrefect, tmp_path: Path
 ) -> None:
     root, first, second = toys_in(tmp_path / "root"), tmp_path / "first", tmp_path / "second"

@@ -45,7 +45,7 @@ def test_an_instant_without_a_zone_is_utc(moment: datetime) -> None:
     assert instant("eventDateUtc", naive) == instant("eventDateUtc", f"{naive}Z") == moment
 
 
-def test_the_spellings_that_xero_documents_are_read() -> None:
+def test_f033_the_spellings_that_xero_documents_are_read() -> None:
     assert instant("f", "/Date(1439434356790)/") == datetime(2015, 8, 13, 2, 52, 36, 790000, UTC)
     assert instant("f", "/Date(1419937200000+1300)/") == datetime(2014, 12, 30, 11, tzinfo=UTC)
     assert instant("f", "2019-12-07T18:46:19.5165400") == datetime(2019, 12, 7, 18, 46, 19, 516540, UTC)
@@ -87,7 +87,7 @@ def test_nonsense_is_refused_as_an_instant_and_the_field_is_named(value: object)
 
 
 @pytest.mark.parametrize("value", [value for value in NONSENSE if value != "2019-01-01T25:00:00"])
-def test_nonsense_is_refused_as_a_calendar_date_and_the_field_is_named(value: object) -> None:
+def test_f033_nonsense_is_refused_as_a_calendar_date_and_the_field_is_named(value: object) -> None:
     with pytest.raises(BadField, match=r"^Invoice\.DueDate is not a calendar date$"):
         calendar_date("Invoice.DueDate", value)
 

@@ -190,7 +190,7 @@ def test_ids_are_lower_case_and_an_empty_one_is_untold() -> None:
         ),
     ],
 )
-def test_a_field_of_the_wrong_kind_is_named_and_its_value_stays_out(
+def test_f034_a_field_of_the_wrong_kind_is_named_and_its_value_stays_out(
     fields: dict[str, object], text: str
 ) -> None:
     with pytest.raises(BadField) as problem:

@@ -84,7 +84,7 @@ def test_a_body_beyond_the_cap_is_cut() -> None:
     assert len(sent) == 11
 
 
-def test_a_gzip_bomb_is_cut_before_it_unfolds() -> None:
+def test_f037_a_gzip_bomb_is_cut_before_it_unfolds() -> None:
     bomb = gzip.compress(b"\x00" * 50_000_000)
     assert len(bomb) < 100_000
     with pytest.raises(AnswerTooLarge, match="larger than 10000000 bytes"):
@@ -125,7 +125,7 @@ def test_a_failed_transport_is_transient_named_after_its_error_and_carries_no_to
     assert TOKEN.encode() not in pickle.dumps(problem.value)
 
 
-def test_a_redirect_is_not_followed() -> None:
+def test_f036_a_redirect_is_not_followed() -> None:
     answer = ask(httpx.Response(302, headers={"Location": "https://elsewhere.test/"}))
     assert (answer.status, answer.headers["location"]) == (302, "https://elsewhere.test/")
 

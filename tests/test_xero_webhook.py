@@ -49,7 +49,7 @@ def test_a_redelivery_with_other_entropy_and_order_of_keys_gives_the_same_event(
     assert first.events == second.events
 
 
-def test_the_address_in_an_event_changes_nothing() -> None:
+def test_f113_the_address_in_an_event_changes_nothing() -> None:
     without = {key: value for key, value in EVENT.items() if key != "resourceUrl"}
     for event in (without, EVENT | {"resourceUrl": ["http://169.254.169.254/"]}):
         assert read_delivery(delivery(event)).events == (READ,)
@@ -86,7 +86,7 @@ def test_a_subscription_event_is_told_apart_by_its_tenant_type() -> None:
         ({"tenantType": 3}, "tenantType is not a word"),
     ],
 )
-def test_a_malformed_event_is_rejected_by_name_and_the_others_are_kept(
+def test_f004_a_malformed_event_is_rejected_by_name_and_the_others_are_kept(
     change: dict[str, object], reason: str
 ) -> None:
     found = read_delivery(delivery(EVENT, EVENT | change, EVENT))
