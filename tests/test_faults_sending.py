@@ -197,7 +197,11 @@ def test_f098_a_full_disk_stops_a_send_before_its_post_leaves_nothing_half_and_p
     with sqlite_ledger.connect() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
     limited = open_ledger(str(sqlite_ledger.url))
-    event.listen(limited, "connect", lambda one, _: one.execute(f"PRAGMA max_page_count = {pages}").close())
+
+    def limit(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}").close()
+
+    event.listen(limited, "connect", limit)
     with pytest.raises(OperationalError, match="full"):
         fill(limited)
     entries = counted(sqlite_ledger, Audit)
@@ -217,7 +221,7 @@ def interrupted(engine: Engine, other: Engine) -> None:
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     with writing(engine, NOW) as book:
-        book.session.add(Brake(scope="all", stopped=True, changed_at=NOW, changed_by="test"))
+        book.session.add(Brake(scope="all", stopped=True, changed_at=NOW, by="test"))
         book.session.flush()
         with other.begin() as connection:
             connection.execute(end_all)
