@@ -137,7 +137,9 @@ def first_sync(resources: Resources, tenant_id: str, watched_from: datetime, pac
     before this ends, so that no old invoice is ever announced.
     """
     access = XeroAccess(resources, tenant_id, pace, OWNER, Purpose.FIRST_SYNC)
-    known = XeroReader(access).first_sync(watched_from)
+    reader = XeroReader(access)
+    known = reader.first_sync(watched_from)
+    reader.read_unknown_contacts()
     unallocated.have(access, since=resources.clock())
     news = snapshots.never_compared(resources.engine, tenant_id)
     events = [

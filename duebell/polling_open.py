@@ -31,6 +31,7 @@ def read_open_invoices(access: XeroAccess, news: PolledNews) -> None:
     reading = news.reader.invoices(left, since=began)
     news.bad |= dict(reading.bad)
     news.compare(left, FoundBy.OPEN)
+    news.reader.read_unknown_contacts()
     polls.mark_open_read(engine, tenant_id, began, now=clock())
 
 

@@ -131,6 +131,10 @@ class _Outlook:
         self._known = known
         self._standing = [row for row in standing if row.invoice_id in known]
         self._failed = failed
+        self._waiting: dict[str, list[Subject]] = {}
+        for row in self._standing:
+            if row.generation == 0 and S(row.state) in WAITING:
+                self._waiting.setdefault(row.invoice_id, []).append(subject_of(row))
         self._resent = {subject_of(row) for row in standing if row.generation > 0}
         self._firsts = {subject_of(row): row for row in reversed(standing) if row.generation == 0}
 
@@ -160,11 +164,7 @@ class _Outlook:
     def _subjects(self, known: Known) -> Sequence[Subject]:
         """What there is to tell, and what waits of it although there is nothing to tell any more."""
         asked, invoice_id = self._asked, known.read.invoice.invoice_id
-        waiting = [
-            subject_of(row)
-            for row in self._standing
-            if row.invoice_id == invoice_id and row.generation == 0 and S(row.state) in WAITING
-        ]
+        waiting = self._waiting.get(invoice_id, [])
         if asked.kind in SWEPT and invoice_id not in asked.invoice_ids:
             return waiting
         today = subjects_of(asked.kind, known, self._rules, self._now)

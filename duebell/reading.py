@@ -134,6 +134,16 @@ class XeroReader:
                 return len(seen)
         raise Transient(f"tenant {self._tenant_id}: records move faster than they can be read")
 
+    def read_unknown_contacts(self) -> None:
+        """Have the contact of every open sales invoice, where it was never read.
+
+        Nobody tells of a contact that does not change, and the sweep, which reads nothing, reminds nobody of
+        whom it knows no number.
+        """
+        unknown = freshness.unknown_contacts(self._engine, self._tenant_id)
+        if unknown:
+            self.contacts(unknown, since=self._clock() - CONTACT_KEEPS)
+
     def _walk(self, watched_from: datetime, seen: set[str], size: int = LARGEST_PAGE) -> int:
         page, pages, expected = 1, 1, 0
         while page <= pages:

@@ -1,79 +1,117 @@
-"""How long a sweep takes over ten thousand open invoices of a thousand customers, on SQLite.
+"""Sweeps ten thousand open invoices of a thousand customers, and counts time, memory and calls to Xero.
 
-Run it by hand: ``python -m tests.prove_reminders``.
+    make prove-reminders
+    make prove-reminders ARGS="--invoices 1000 --customers 100 --sweeps 10"
+
+First one organisation at the sandbox: what reading all of it costs, and what speaking of it costs. Then six
+organisations in six time zones, swept each hour of a day, twice in a row and again and again by a cron that
+misfires: nothing is told twice.
 """
 
+import argparse
 import resource
+import sys
 import tempfile
 import time
-from datetime import date, timedelta
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from duebell.ledger import snapshots
-from duebell.ledger.engine import migrate, open_ledger
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from duebell.ledger.engine import migrate, open_ledger, reading
 from duebell.ledger.invariants import broken
-from duebell.model import Contact, Invoice
-from duebell.xero.parse import parse_contact_body, parse_invoice_body
-from tests.support_facts import TENANT, invoice_body, numbered, open_tenant
-from tests.support_overdue import Office, at, due, office_over, policy_text
+from duebell.ledger.tables import Attempt, Notification
+from duebell.sweeping import Swept, choose, sweep
+from tests.support_facts import Hand, resources_over
+from tests.support_overdue import Office, Phones
+from tests.support_proofs import commit
+from tests.support_scale import FIRMS, found
+from tests.support_scale_calls import calls_of_reading
 
-INVOICES, CUSTOMERS = 10_000, 1_000
-CURRENCIES = ("NZD", "AUD", "GBP", "USD")
-NUMBERS = ("+6421555{:04}", "+61491570{:03}", "+447700900{:03}", "+1212555{:04}")
-TODAY = date(2026, 11, 20)
+MONDAY = date(2026, 11, 23)
+LIMITS = "[limits]\nbreaker_from = 100000\nmessages_an_hour = 100000\n"
 
 
-def main() -> None:
-    """Fill a ledger, sweep it, and print what it took."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play it and print what it took; 1 where something was told twice or an invariant does not hold."""
+    wanted = _options(arguments)
+    print(f"{wanted.invoices} invoices, {wanted.customers} customers, commit {commit()}", flush=True)  # noqa: T201 - its purpose
+    for line in calls_of_reading(wanted.invoices, wanted.customers):
+        print(line, flush=True)  # noqa: T201 - its purpose
     with tempfile.TemporaryDirectory() as folder:
-        engine = open_ledger(f"sqlite:///{folder}/ledger.db")
-        migrate(engine)
-        open_tenant(engine)
-        rest = "[limits]\nbreaker_from = 100000\nmessages_an_hour = 100000"
-        office = office_over(engine, Path(folder), at(TODAY), policy_text(rest=rest))
-        fill(office)
-        for what in ("first sweep", "second sweep, an hour later", "third sweep, another hour later"):
-            measured(what, office)
-            office.later(hours=1)
-        print("invariants:", broken(engine) or "all hold")  # noqa: T201 - it is read at a terminal
+        return 0 if a_day(Path(folder), wanted.invoices, wanted.customers, wanted.sweeps) else 1
 
 
-def fill(office: Office) -> None:
-    """Invoices that were due from 95 days ago to 4 days from now, ten for each customer."""
-    contacts: list[tuple[Contact, str]] = []
-    for number in range(CUSTOMERS):
-        text = (
-            f'{{"ContactID": "{numbered(50_000 + number)}", "Name": "Customer {number}", '
-            f'"ContactStatus": "ACTIVE", "Phones": [{{"PhoneType": "MOBILE", '
-            f'"PhoneNumber": "+6421555{number:04}"}}]}}'
-        )
-        contacts.append((parse_contact_body(text), text))
-    snapshots.save_contacts(office.engine, TENANT, contacts, read_at=office.clock.now)
-    for start in range(0, INVOICES, 1_000):
-        records: list[tuple[Invoice, str]] = []
-        for number in range(start, start + 1_000):
-            fields = due(
-                TODAY + timedelta(days=4 - number % 100),
-                Contact={"ContactID": numbered(50_000 + number // 10)},
-                CurrencyCode=CURRENCIES[number % 4],
-                InvoiceNumber=f"INV-{number:05}",
-            )
-            body = invoice_body(numbered(number), updated_at=office.clock.now, **fields)
-            records.append((parse_invoice_body(body), body))
-        snapshots.save_invoices(office.engine, TENANT, records, read_at=office.clock.now)
-
-
-def measured(what: str, office: Office) -> None:
-    """Print one sweep."""
-    began = time.perf_counter()
-    swept = office.sweeps()
-    took = time.perf_counter() - began
+def a_day(folder: Path, invoices: int, customers: int, sweeps: int) -> bool:
+    """A Monday of six organisations, and the cron that misfires; whether each was told once."""
+    engine = open_ledger(f"sqlite:///{folder}/ledger.db")
+    migrate(engine)
+    (folder / "policy.toml").write_text(LIMITS)
+    clock, phones = Hand(datetime.combine(MONDAY, datetime.min.time(), UTC)), Phones()
+    each = invoices // len(FIRMS)
+    for place, firm in enumerate(FIRMS):
+        found(engine, firm, range(place * each, (place + 1) * each), customers // len(FIRMS), clock.now)
+    resources = resources_over(engine, clock, twilio=phones, DUEBELL_POLICY=str(folder / "policy.toml"))
+    office = Office(resources, clock, phones)
+    clock.now -= timedelta(hours=12)
+    took: list[float] = []
+    for _ in range(36):
+        took += _an_hour(office, sweeps=2)
+        clock.now += timedelta(hours=1)
+    _all(office)
+    planned, runs = _counted(office), 0
+    for _ in range(sweeps):
+        clock.now += timedelta(seconds=1)
+        runs += sum(len(swept.runs) for swept in _all(office))
+    again, twice, holes = _counted(office), _told_twice(office), broken(engine)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(  # noqa: T201 - it is read at a terminal
-        f"{what}: {took:.1f} s, {swept.looked_at} looked at, {swept.decided} decided, "
-        f"{len(swept.runs)} runs, no call to Xero, {peak} MB at most"
-    )
+    print(f"a day of six zones: {planned} reminders planned, the longest sweep {max(took):.1f} s, {peak} MB")  # noqa: T201 - its purpose
+    print(f"{sweeps} misfired sweeps of all: {again - planned} more, {runs} runs started")  # noqa: T201 - its purpose
+    print(f"told twice: {twice}; invariants: {holes or 'all hold'}")  # noqa: T201 - its purpose
+    engine.dispose()
+    return again == planned and not twice and not holes
+
+
+def _an_hour(office: Office, *, sweeps: int) -> list[float]:
+    """The organisations that are in their hours, each swept so often in a row; how long each sweep took."""
+    took: list[float] = []
+    for tenant_id in choose(office.resources, None):
+        for place in range(sweeps):
+            began = time.perf_counter()
+            swept = sweep(office.resources, tenant_id, flow_run_id="sweep")
+            took.append(time.perf_counter() - began)
+            assert not place or not swept.runs, "the second sweep in a row started runs"
+    return took
+
+
+def _all(office: Office) -> list[Swept]:
+    return [sweep(office.resources, firm.tenant_id, flow_run_id="misfired") for firm in FIRMS]
+
+
+def _counted(office: Office) -> int:
+    with reading(office.engine) as session:
+        return session.exec(select(func.count()).select_from(Notification)).one()
+
+
+def _told_twice(office: Office) -> int:
+    """How many stages of an invoice stand more than once for one person, or were posted more than once."""
+    with reading(office.engine) as session:
+        owed = select(Notification.invoice_id, Notification.step, Notification.recipient)
+        stand = Counter(session.exec(owed).all())
+        posted = Counter(session.exec(select(col(Attempt.notification_id))).all())
+    return sum(count > 1 for count in (*stand.values(), *posted.values()))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make prove-reminders", description=__doc__)
+    parser.add_argument("--invoices", type=int, default=10_000, help="how many are open")
+    parser.add_argument("--customers", type=int, default=1_000, help="whose they are")
+    parser.add_argument("--sweeps", type=int, default=60, help="how often the cron misfires")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,7 +18,7 @@ from deployments.sandbox.server import running_sandbox
 from deployments.up import Newcomers, where
 from duebell.access import unpaced
 from duebell.connecting import connect_custom
-from duebell.ledger import tenants
+from duebell.ledger import freshness, tenants
 from duebell.ledger.tables import Tenant
 from duebell.resources import Resources, open_resources
 from duebell.settings import Settings, load
@@ -94,6 +94,17 @@ def test_at_the_start_what_was_consented_to_goes_on_and_a_sync_that_was_cut_off_
     assert "Xero answered 503" in away
     assert "disconnected, and rests until `duebell connect`" in closed
     assert limited == [connected.tenant_id] * 3, "what is open has its limits at Prefect"
+
+
+def test_the_customers_of_what_is_open_are_known_before_anybody_is_reminded(tmp_path: Path) -> None:
+    with running_sandbox() as sandbox, closing(opened(tmp_path, sandbox)) as resources:
+        connect_custom(resources, lambda _tenant: unpaced, unpaced)
+        unknown = freshness.unknown_contacts(resources.engine, credentials.TENANT_ID)
+        with resources.engine.connect() as connection:
+            known = connection.exec_driver_sql("select count(*) from contact").scalar_one()
+
+    assert unknown == []
+    assert known > 0
 
 
 def test_with_xero_away_a_first_connection_fails_and_says_so(

@@ -5,12 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from duebell import polling_open
 from duebell.ledger import snapshots
+from duebell.ledger.tables import ContactSnapshot
 from duebell.polling_seek import ListNotFiltered
-from tests.support_facts import INVOICE, NOW, TENANT, numbered
+from tests.support_facts import CONTACT, INVOICE, NOW, TENANT, numbered
 from tests.support_lists import Polling
 from tests.test_polling import handle_all
 
@@ -59,6 +60,14 @@ def test_it_asks_for_approved_sales_alone_in_an_order_that_no_change_moves(books
         "page": "1",
         "pageSize": "1000",
     }
+
+
+def test_a_customer_who_was_never_read_is_known_after_the_next_morning(books: Polling) -> None:
+    books.xero.contact(updated=NOW - timedelta(days=99))
+    with books.engine.begin() as connection:
+        connection.execute(delete(ContactSnapshot))
+    books.poll(minutes=A_DAY)
+    assert CONTACT in snapshots.contacts(books.engine, TENANT, [CONTACT])
 
 
 def test_what_we_hold_as_open_and_the_list_did_not_bring_is_read_by_its_id(books: Polling) -> None:

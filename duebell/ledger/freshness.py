@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification, Tenant, XeroEvent
 from duebell.ledger.writing import Writing, writing
-from duebell.model import Invoice, InvoiceType
+from duebell.model import Invoice, InvoiceStatus, InvoiceType
 from duebell.states import WAITING, NotificationState
 from duebell.xero.parse import parse_invoice_body
 
@@ -111,8 +111,13 @@ def merged_into(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> l
         return sorted({one for one in session.exec(wanted) if one})
 
 
-def unknown_contacts(engine: Engine, tenant_id: str, invoice_ids: Sequence[str]) -> list[str]:
-    """The contacts of these sales invoices that were never read."""
+def unknown_contacts(engine: Engine, tenant_id: str, invoice_ids: Sequence[str] | None = None) -> list[str]:
+    """The contacts of these sales invoices, or of all that are open, that were never read."""
+    chosen = (
+        InvoiceSnapshot.status == InvoiceStatus.AUTHORISED.value
+        if invoice_ids is None
+        else col(InvoiceSnapshot.invoice_id).in_(invoice_ids)
+    )
     is_read = exists(
         select(ContactSnapshot.contact_id).where(
             ContactSnapshot.tenant_id == tenant_id,
@@ -124,7 +129,7 @@ def unknown_contacts(engine: Engine, tenant_id: str, invoice_ids: Sequence[str])
         .where(
             InvoiceSnapshot.tenant_id == tenant_id,
             InvoiceSnapshot.type == InvoiceType.SALE.value,
-            col(InvoiceSnapshot.invoice_id).in_(invoice_ids),
+            chosen,
             ~is_read,
         )
         .distinct()
