@@ -13,6 +13,7 @@ from duebell.ledger.invariants import broken
 from duebell.resending import resend
 from duebell.states import NotificationState, Sending
 from tests.support_facts import TENANT, at_once, keep_contact, numbered, open_tenant
+from tests.support_first_day import first_day, tenfold_day
 from tests.support_overdue import Office, at, due, office_over, policy_text
 
 S = NotificationState
@@ -66,6 +67,22 @@ def test_f087_a_first_connection_with_many_old_invoices_sends_nothing_until_a_pe
     assert len(office.phones.heard) == 12
     assert states(office) == [("accepted", "")]
     assert broken(office.engine) == []
+
+
+def test_a_first_day_with_hundreds_of_old_debts_is_silent_as_shipped_until_a_person_lifts_it(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    counted = dict(first_day(sqlite_ledger, tmp_path, invoices=240, customers=120))
+    assert counted["held for a person"] > 60
+    assert counted["heard before it is lifted"] == 0
+    assert counted["heard in the hour after it is lifted"] > 10
+    assert broken(sqlite_ledger) == []
+
+
+def test_a_day_of_ten_times_the_usual_is_held_as_shipped(sqlite_ledger: Engine, tmp_path: Path) -> None:
+    assert list(tenfold_day(sqlite_ledger, tmp_path, usual=6)) == [
+        ("heard on day 1", 6), ("heard on day 2", 6), ("heard on day 3", 6), ("heard on day 4", 0),
+    ]  # fmt: skip
 
 
 def test_what_waits_for_a_person_stays_held_though_fewer_are_left(small: Office) -> None:
