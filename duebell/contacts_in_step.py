@@ -9,7 +9,7 @@ from sqlmodel import col, or_, select
 
 from duebell.deciding import Rules
 from duebell.draining import RunToStart, leave, runs_for
-from duebell.ledger import handing_over, inbox, snapshots
+from duebell.ledger import handing_over, inbox, scheduled, snapshots
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.tables import ContactSnapshot, Notification
 from duebell.ledger.writing import Writing
@@ -51,7 +51,11 @@ def hand_over(
     """
     troubled = {*reading.missing, *(record_id for record_id, _ in reading.bad)}
     about_contacts = [event for event in events if event.category == "CONTACT"]
-    concerned = _concerned(book, tenant_id, [event.resource_id for event in about_contacts])
+    ids = [event.resource_id for event in about_contacts]
+    concerned = _concerned(book, tenant_id, ids)
+    scheduled.look_soon_at_contacts(
+        book, tenant_id, set[str]().union(*_families(book, tenant_id, ids).values())
+    )
     for event in about_contacts:
         if event.resource_id in troubled:
             leave(book, event, reading)
@@ -59,8 +63,8 @@ def hand_over(
             handing_over.hand_over(book, event, "contact_changed brings in step what waits for the contact")
         else:
             inbox.finish(book, event, "contact read anew; nothing waits for it")
-    ids = tuple(sorted(concerned - troubled))
-    return [RunToStart(CONTACT_CHANGED, ids, parameter="contact_ids")] if ids else []
+    wanted = tuple(sorted(concerned - troubled))
+    return [RunToStart(CONTACT_CHANGED, wanted, parameter="contact_ids")] if wanted else []
 
 
 def bring_in_step(

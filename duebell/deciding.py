@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from duebell.attention import attention_of, decide_attention
 from duebell.deciding_overdue import decide_overdue, reminders_of
@@ -30,10 +30,11 @@ from duebell.policy import (
 )
 from duebell.policy_file import Policy
 from duebell.policy_sections import MessagePolicy
-from duebell.policy_shapes import Channel
+from duebell.policy_shapes import Channel, Manner
 from duebell.reaching import EMAIL, SMS
 from duebell.routing import route_of, routed
 from duebell.rules import NO_RULE, Route
+from duebell.scheduling import ahead
 from duebell.states import Sending, lower
 from duebell.subjects import Case, Subject
 from duebell.team_cases import tell_team_of_news
@@ -57,12 +58,19 @@ class Rules:
     """What the operator decided: the policy, how far any tenant may send, and by which channels we can.
 
     ``text`` is the policy's file as it was written; empty for one that was made without a file.
+    ``schedules``: whether Twilio can hold messages for us, which takes a Messaging Service.
     """
 
     policy: Policy
     ceiling: Sending
     channels: frozenset[str] = frozenset({SMS, EMAIL})
     text: str = field(default="", repr=False)
+    schedules: bool = False
+
+    def held_for(self, tenant_id: str, kind: str, *, forced: bool) -> timedelta:
+        """How long Twilio holds a message of this kind: not at all one that a person wants said now."""
+        wants = self.policy.for_tenant(tenant_id).of_kind(kind).sending is Manner.HOLD
+        return ahead(self.policy.hold) if wants and self.schedules and not forced else timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,7 @@ def decide(basis: Basis) -> Verdict:
         forced=basis.forced,
         refusals=known.refusals,
         channels=_channels(subject, rules).difference(basis.failed),
+        ahead=rules.held_for(known.tenant.tenant_id, subject.kind, forced=basis.forced),
     )
     case = Case(subject, replace(known, contact=contact), about, route, frozenset(basis.own))
     return _unless_silenced(case)

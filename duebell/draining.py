@@ -19,7 +19,7 @@ from duebell.changes import (
 from duebell.deciding import Rules
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, is_contact
 from duebell.known import Known, known_of
-from duebell.ledger import inbox, payments, snapshots
+from duebell.ledger import inbox, payments, scheduled, snapshots
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
@@ -73,6 +73,7 @@ def record_changes(
         if event.resource_id not in found:
             found[event.resource_id] = _compare(book, tenant_id, one)
         inbox.finish(book, event, in_words(found[event.resource_id]))
+    scheduled.look_soon_at_invoices(book, tenant_id, found)
     runs: list[RunToStart] = []
     for kind, ids in concerned(found).items():
         runs += runs_for(book, _planned(book, tenant_id, kind, ids, rules, flow_run_id))

@@ -27,17 +27,22 @@ from duebell.wording_shapes import DIGEST
 
 
 def write_text(
-    book: Writing, templates: Templates, notification_id: int, known: Mapping[str, Known], policy: Policy
+    book: Writing,
+    templates: Templates,
+    notification_id: int,
+    known: Mapping[str, Known],
+    policy: Policy,
+    *,
+    at: datetime | None = None,
 ) -> str:
     """Have the leg that is told by say what is known now; one that says it already is kept.
 
-    Raises ``TemplateProblem``.
+    ``at`` is when it will be read, where that is not now. Raises ``TemplateProblem``.
     """
     lead = book.session.get_one(Notification, notification_id)
     leg = legs.current(book.session, lead)
     rows = [lead, *groups.of_lead(book.session, notification_id)]
-    told = [Told(subject_of(row), known[row.invoice_id]) for row in rows]
-    telling = telling_of(told, policy, book.now)
+    telling = telling_in(rows, known, policy, at or book.now)
     source = _source_of(telling)
     if leg.rendered_from != source:
         if not telling.subject.team and telling.contact is None:
@@ -47,6 +52,13 @@ def write_text(
         leg.rendered_from = source
         book.session.add(leg)
     return leg.text
+
+
+def telling_in(
+    rows: Sequence[Notification], known: Mapping[str, Known], policy: Policy, now: datetime
+) -> Telling:
+    """What the message of these rows tells; the first of them leads."""
+    return telling_of([Told(subject_of(row), known[row.invoice_id]) for row in rows], policy, now)
 
 
 def telling_of(told: Sequence[Told], policy: Policy, now: datetime) -> Telling:

@@ -1,5 +1,6 @@
 """What follows for a notification from the outcome of its POST."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from duebell.ledger.conclusions import Conclusion
@@ -40,6 +41,13 @@ def conclusion_of(
             return _again(AttemptState.NOT_PROCESSED, cause, tries, _wait(tries, asked, jitter), now)
         case Refused():
             return _refused(outcome, tries, now)
+
+
+def not_there(first: datetime, second: datetime, tries: int, now: datetime) -> Conclusion:
+    """Conclude an attempt that Twilio, which could take it no more, did not list at two times."""
+    cause = f"Twilio could take it no more, and did not list it at {first:%H:%M:%S} and {second:%H:%M:%S} UTC"
+    known = _again(AttemptState.NOT_PROCESSED, cause, tries, timedelta(), now)
+    return replace(known, settled_by="settle")
 
 
 def _wait(tries: int, asked: float | None, jitter: float) -> timedelta:

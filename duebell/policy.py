@@ -28,7 +28,8 @@ class Circumstances:
 
     ``seen_at`` is when it was first seen; ``forced`` is for what a person wants said, however old it is;
     ``refusals`` maps an address to why it must not be written to (``opted_out`` or ``invalid``);
-    ``channels`` are those that can be used now, ``None`` for all of them.
+    ``channels`` are those that can be used now, ``None`` for all of them; ``ahead`` is how long Twilio holds
+    an SMS before it goes out.
     """
 
     policy: Policy
@@ -41,6 +42,7 @@ class Circumstances:
     forced: bool = False
     refusals: Mapping[str, str] | None = None
     channels: Collection[str] | None = None
+    ahead: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,8 @@ def to_way(ways: tuple[Way, ...], rules: WindowPolicy, about: Circumstances, cou
         return Hold(Reason.NOT_ON_ALLOWLIST, first.address, None, first.channel, tuple(others))
     is_sms = first.channel == SMS
     place = place_of(rules, first.address if is_sms else "", country, about.country, about.timezone)
-    opening = next_open_instant(about.now, rules, place, LEAST_ROOM if is_sms else timedelta())
+    least = about.ahead + LEAST_ROOM if is_sms else timedelta()
+    opening = next_open_instant(about.now, rules, place, least)
     if opening > about.now:
         ends = next_open_instant(about.now, rules, place) == about.now
         reason = Reason.WINDOW_ENDS if ends else Reason.OUTSIDE_WINDOW

@@ -13,6 +13,7 @@ from duebell.policy_checks import contradictions
 from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.policy_rules import Rule
 from duebell.policy_sections import (
+    HoldPolicy,
     InvoiceIssuedPolicy,
     KindPolicy,
     LanguagePolicy,
@@ -30,7 +31,7 @@ from duebell.policy_slips import Slip, report, slip_of
 ACCOUNTS = "accounts"
 """The team that is always there, so that the ladder that is shipped has somebody to name."""
 
-FOR_ALL = frozenset({"polling", "settle", "tenant"})
+FOR_ALL = frozenset({"hold", "polling", "settle", "tenant"})
 """Sections that are done for all organisations at once, and cannot differ for one."""
 
 
@@ -46,6 +47,7 @@ class Policy(Section):
     limits: LimitsPolicy = LimitsPolicy()
     polling: PollingPolicy = PollingPolicy()
     settle: SettlePolicy = SettlePolicy()
+    hold: HoldPolicy = HoldPolicy()
     rules: tuple[Rule, ...] = Field(default=(), alias="rule")
     tenants: "Mapping[TenantId, Policy]" = Field(default_factory=dict, alias="tenant")
 

@@ -23,6 +23,7 @@ from duebell.policy_shapes import (
     EmailSender,
     FallBack,
     Language,
+    Manner,
     Minutes,
     Number,
     Section,
@@ -96,6 +97,7 @@ class MessagePolicy(WindowPolicy):
     """What every kind of message has.
 
     ``contact_persons``: further persons at the customer are told too, where email is among the channels.
+    ``sending``: given to Twilio to be sent at once, or to be held for a while and taken back if need be.
     ``fall_back_unknown``: the next way also takes a message of which nobody can tell whether it went out.
     """
 
@@ -104,6 +106,7 @@ class MessagePolicy(WindowPolicy):
     contact_persons: StrictBool = True
     fall_back: FallBack = FallBack.NEXT_DAY
     fall_back_unknown: StrictBool = False
+    sending: Manner = Manner.STRICT
 
     @field_validator("fall_back_unknown")
     @classmethod
@@ -182,6 +185,17 @@ class PollingPolicy(Section):
     enabled: StrictBool = True
     every_minutes: Minutes = 15
     not_for: tuple[str, ...] = ()
+
+
+class HoldPolicy(Section):
+    """How long Twilio holds a message whose kind is sent with ``sending = "hold"``.
+
+    ``lead_minutes``: how long before its time Twilio has to have it. ``slack_minutes``: how much longer it
+    may be under way to Twilio, or be missing from Twilio's list.
+    """
+
+    lead_minutes: Annotated[int, Field(strict=True, ge=5, le=60)] = 15
+    slack_minutes: Annotated[int, Field(strict=True, ge=5, le=120)] = 10
 
 
 class SettlePolicy(Section):

@@ -44,6 +44,13 @@ class FallBack(StrEnum):
     NEVER = "never"
 
 
+class Manner(StrEnum):
+    """How an SMS is sent: at once, or held at Twilio until a time, so that it can still be cancelled."""
+
+    STRICT = "strict"
+    HOLD = "hold"
+
+
 class Kind(StrEnum):
     """What a message is about."""
 

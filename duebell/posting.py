@@ -44,10 +44,10 @@ class Poster:
         return self._the_email().send(request)
 
     def _post_sms(self, request: SmsRequest, intent: Intent) -> SendOutcome:
-        validity = validity_seconds(intent.open_until, self._clock())
+        validity = validity_seconds(intent.open_until, intent.send_at or self._clock())
         if validity is None:
             return NotProcessed("the hours for it were over before it was posted")
-        return self._twilio.send(replace(request, validity_seconds=validity))
+        return self._twilio.send(replace(request, validity_seconds=validity, send_at=intent.send_at))
 
     def _the_email(self) -> EmailClient:
         if self._email is None:  # a leg of email is chosen only where email can be sent

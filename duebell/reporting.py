@@ -81,6 +81,7 @@ def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_cod
 
 
 OTHERWISE: dict[str, str] = {
+    "cancelled": "Twilio held it and took it back in time, because of a change; it is decided anew",
     "claim_lapsed": "its sender stopped before it sent anything; another takes over",
     "ledger_set_back": "it was posted in a time that the ledger lost; nobody knows yet whether it arrived",
     "lease_lapsed": "its sender stopped in the middle; nobody knows yet whether it went out",
@@ -125,6 +126,7 @@ def _name(counts: Counter[str]) -> str:
         (counts[S.PARKED.value], "Parked"),
         (counts[S.UNKNOWN.value] + counts[S.SENDING.value], "Outcome unknown"),
         (told, "Told"),
+        (counts[S.SCHEDULED.value], "Scheduled"),
         (counts[S.PLANNED.value] + counts[S.HELD.value] + counts[S.CLAIMED.value], "Held"),
         (counts[S.GIVEN_UP.value] + counts[S.UNDELIVERED.value] + counts[S.FAILED.value], "Not delivered"),
     )

@@ -1,5 +1,7 @@
 """Settling an unknown send by evidence: the SID, then Twilio's list. Absence from it proves nothing."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,37 +10,55 @@ from duebell.ledger import receipts, unsettled
 from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
+from duebell.ledger.scheduled import BY_LIST
 from duebell.ledger.unsettled import Unconfirmed, Unsettled
-from duebell.ledger.writing import writing
+from duebell.ledger.writing import Writing, writing
+from duebell.outcomes import not_there
 from duebell.policy_file import Policy
 from duebell.reaching import EMAIL
 from duebell.resources import Resources
+from duebell.scheduling import ABSENCES_APART, SHORTEST_LEAD, taken_no_more
 from duebell.states import AttemptState, NotificationState
+from duebell.twilio.client import MAX_PAGES, PAGE_SIZE
 from duebell.twilio.messages import MessageState
 
 ASK_AFTER, ASK_UNTIL = timedelta(hours=1), timedelta(days=4)
 """Age of a message without a final receipt at which Twilio is asked; past 72 hours nothing more comes."""
 
+MOST_LISTED = MAX_PAGES * PAGE_SIZE
+"""Where so many are listed, there may be more."""
+
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=15)
 """How far Twilio's creation time may lie from our intent: clocks differ, and queues take their time."""
 
 
-def matching(attempt: Unsettled, listed: tuple[MessageState, ...], bound: set[str]) -> MessageState | None:
+def matching(attempt: Unsettled, listed: Sequence[MessageState], bound: set[str]) -> MessageState | None:
     """The one message of Twilio's list that can only be this attempt, or ``None``.
 
-    The sender is not compared: a Messaging Service picks it, and a registered name may replace it. Two
-    candidates are no evidence.
+    Two candidates are no evidence. Where Twilio holds them, either will do: the other is taken back.
     """
-    candidates = [
+    found = candidates(attempt, listed, bound)
+    return found[0] if len(found) == 1 or (found and attempt.send_at is not None) else None
+
+
+def candidates(attempt: Unsettled, listed: Sequence[MessageState], bound: set[str]) -> list[MessageState]:
+    """The messages of Twilio's list that may be this attempt, those first that can be stopped no more.
+
+    The sender is not compared: a Messaging Service picks it, and a registered name may replace it.
+    """
+    until = attempt.started_at + AFTER
+    if attempt.send_at is not None:
+        until = attempt.send_at - SHORTEST_LEAD  # by Twilio's own clock, which refuses what comes later
+    found = [
         message
         for message in listed
         if message.sid not in bound
         and message.direction.startswith("outbound")
         and _same_text(message.body, attempt.text)
         and message.created_at is not None
-        and attempt.started_at - BEFORE <= message.created_at <= attempt.started_at + AFTER
+        and attempt.started_at - BEFORE <= message.created_at <= until
     ]
-    return candidates[0] if len(candidates) == 1 else None
+    return sorted(found, key=lambda message: message.raw_status == "scheduled")
 
 
 def _same_text(listed: str, sent: str) -> bool:
@@ -48,8 +68,8 @@ def _same_text(listed: str, sent: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a look came to: ``found`` with Twilio's status, ``later``, ``parked`` for a person, or that the
-    ``next channel`` takes over."""
+    """What a look came to: ``found`` with Twilio's status, ``later``, ``parked`` for a person, that the
+    ``next channel`` takes over, or that it is ``not there`` and may be sent anew."""
 
     attempt_id: str
     outcome: str
@@ -58,32 +78,56 @@ class Settled:
 
 def settle(resources: Resources, attempt: Unsettled) -> Settled:
     """Look once for the outcome of an attempt. Raises what reading Twilio raises."""
-    message = _look_for_email(resources, attempt) if attempt.channel == EMAIL else _look(resources, attempt)
-    now = resources.clock()
-    with writing(resources.engine, now) as book:
+    asked_at = resources.clock()
+    looked = _look_for_email(resources, attempt) if attempt.channel == EMAIL else _look(resources, attempt)
+    message = looked.found
+    with writing(resources.engine, resources.clock()) as book:
         if message is not None:
             receipts.apply(
-                book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, "twilio's list"
+                book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, BY_LIST
             )
             receipts.bind_earlier(book, attempt.attempt_id, message.sid)
             fail_point("before-settling-commits")
             return Settled(attempt.attempt_id, "found", message.raw_status)
-        later = next_look(attempt, resources.policy, now)
+        if attempt.send_at is not None and looked.saw_all:
+            return _not_there(book, attempt, attempt.send_at, asked_at, resources.policy)
+        later = next_look(attempt, resources.policy, book.now)
         if later is not None:
             unsettled.look_later(book, attempt.attempt_id, later)
             return Settled(attempt.attempt_id, "later")
-        state = conclude(
-            book,
-            attempt.attempt_id,
-            Conclusion(
-                AttemptState.PARKED,
-                NotificationState.PARKED,
-                reason=NO_EVIDENCE,
-                cause="nothing shows whether Twilio took it",
-                settled_by="settle",
-                falls_back=_goes_on(attempt, resources.policy),
-            ),
-        )
+        return _park(book, attempt, resources.policy)
+
+
+def _not_there(
+    book: Writing, attempt: Unsettled, send_at: datetime, asked_at: datetime, policy: Policy
+) -> Settled:
+    """Twilio lists no such message. It is proof where Twilio could have taken it no more for a while."""
+    closed, first = taken_no_more(send_at), attempt.absent_at
+    if asked_at < closed:
+        looks = (attempt.started_at + timedelta(minutes=after) for after in policy.settle.after_minutes)
+        later = min((at for at in looks if at > book.now), default=closed)
+        unsettled.look_later(book, attempt.attempt_id, min(later, closed))
+    elif first is None:
+        unsettled.note_absence(book, attempt.attempt_id, asked_at, asked_at + ABSENCES_APART)
+    elif asked_at < first + ABSENCES_APART:
+        unsettled.look_later(book, attempt.attempt_id, first + ABSENCES_APART)
+    else:
+        tries = unsettled.tries_of(book.session, attempt.notification_id)
+        state = conclude(book, attempt.attempt_id, not_there(first, asked_at, tries, book.now))
+        return Settled(attempt.attempt_id, "not there", state.value)
+    return Settled(attempt.attempt_id, "later")
+
+
+def _park(book: Writing, attempt: Unsettled, policy: Policy) -> Settled:
+    parked = Conclusion(
+        AttemptState.PARKED,
+        NotificationState.PARKED,
+        reason=NO_EVIDENCE,
+        cause="nothing shows whether Twilio took it",
+        settled_by="settle",
+        falls_back=_goes_on(attempt, policy),
+    )
+    state = conclude(book, attempt.attempt_id, parked)
     return Settled(attempt.attempt_id, ENDS.get(state, "found"), state.value)
 
 
@@ -105,27 +149,43 @@ class Found:
     error_code: int | None = None
 
 
-def _look_for_email(resources: Resources, attempt: Unsettled) -> Found | None:
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look found. ``saw_all``: that nothing was found means that nothing was listed."""
+
+    found: Found | None
+    saw_all: bool = True
+
+
+def _look_for_email(resources: Resources, attempt: Unsettled) -> Looked:
     """The one email that carries our attempt's id; several would be a doubt that a person has to clear."""
     listed = resources.email().find(attempt.attempt_id)
-    return Found(listed[0].sid, listed[0].raw_status) if len(listed) == 1 else None
+    return Looked(Found(listed[0].sid, listed[0].raw_status) if len(listed) == 1 else None)
 
 
-def _look(resources: Resources, attempt: Unsettled) -> MessageState | None:
+def _look(resources: Resources, attempt: Unsettled) -> Looked:
     twilio = resources.twilio()
     if attempt.sid is not None:
-        return twilio.fetch(attempt.sid)
+        return Looked(_as_found(twilio.fetch(attempt.sid)))
     if not attempt.text:  # it was taken from the side journal, and anything would match it
-        return None
+        return Looked(None, saw_all=False)
     listed = twilio.find(attempt.address, attempt.started_at - BEFORE)
     with reading(resources.engine) as session:
         bound = unsettled.bound_sids(session, [message.sid for message in listed])
-    return matching(attempt, listed, bound)
+        alone = attempt.send_at is None or not unsettled.others_say_it(session, attempt)
+    found = matching(attempt, listed, bound)
+    if found is not None and alone:
+        return Looked(_as_found(found))
+    return Looked(None, saw_all=found is None and len(listed) < MOST_LISTED)
+
+
+def _as_found(message: MessageState) -> Found:
+    return Found(message.sid, message.raw_status, message.error_code)
 
 
 def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | None:
     """When to look again, or ``None`` once the limit has passed and a person has to decide."""
-    limit = attempt.started_at + timedelta(minutes=policy.settle.park_after_minutes)
+    limit = (attempt.send_at or attempt.started_at) + timedelta(minutes=policy.settle.park_after_minutes)
     waits = [attempt.started_at + timedelta(minutes=minutes) for minutes in policy.settle.after_minutes]
     coming = [at for at in [*waits, limit] if at > now]
     return coming[0] if coming else None
@@ -148,3 +208,11 @@ def confirm(resources: Resources, message: Unconfirmed) -> Settled:
 def _email_of(resources: Resources, message: Unconfirmed) -> Found | None:
     state = resources.email().fetch(message.sid)
     return None if state is None else Found(message.sid, state.raw_status)
+
+
+def ending(settled: Sequence[Settled], failed: int) -> tuple[str, str]:
+    """The name and the message of the end of a run: what its looks came to, and how many failed."""
+    counts = Counter(one.outcome for one in settled) + Counter({"failed": failed})
+    message = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    name = "Not all settled" if failed else "Settled" if settled else "Nothing to settle"
+    return name, message or "none was due"

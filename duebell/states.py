@@ -1,7 +1,9 @@
 """The life of a notification: which state may follow which, and why the odd ones may.
 
 planned ─▶ held ─▶ claimed ─▶ sending ─▶ accepted ─▶ sent ─▶ delivered
-                                │            └──────────▶ undelivered | failed
+   ▲                            │  │         │  └──────────▶ undelivered | failed
+   │                            │  └─▶ scheduled ─▶ accepted …
+   └──── cancelled or expired ──│──────────┴─┘
                                 ├─▶ given_up   refused for good
                                 └─▶ unknown ─▶ accepted … | parked
 """
@@ -17,6 +19,7 @@ class NotificationState(StrEnum):
     SKIPPED = "skipped"
     CLAIMED = "claimed"
     SENDING = "sending"
+    SCHEDULED = "scheduled"
     ACCEPTED = "accepted"
     SENT = "sent"
     DELIVERED = "delivered"
@@ -42,10 +45,16 @@ def lower(ceiling: Sending, own: Sending) -> Sending:
 
 
 class AttemptState(StrEnum):
-    """What is known of one call to the provider."""
+    """What is known of one call to the provider.
+
+    Cancelled and expired ones were accepted and have a SID, and reached nobody: Twilio took a scheduled
+    message back because we asked, or gave one up in its own queue.
+    """
 
     SENDING = "sending"
     ACCEPTED = "accepted"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
     REFUSED = "refused"
     NOT_PROCESSED = "not_processed"
     UNKNOWN = "unknown"
@@ -54,7 +63,9 @@ class AttemptState(StrEnum):
 
 S = NotificationState
 
-_FROM_PROVIDER = frozenset({S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED})
+_FROM_PROVIDER = frozenset({S.SCHEDULED, S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED})
+
+_TAKEN_BACK = frozenset({S.PLANNED, S.UNKNOWN, S.PARKED})
 
 TRANSITIONS: dict[NotificationState, frozenset[NotificationState]] = {
     # From the provider: a receipt proves that an attempt which was taken for not processed did arrive.
@@ -73,7 +84,10 @@ TRANSITIONS: dict[NotificationState, frozenset[NotificationState]] = {
     S.UNKNOWN: frozenset({S.PARKED, S.GIVEN_UP, S.PLANNED, S.HELD}) | _FROM_PROVIDER,
     # A receipt may come after a person was asked: it is proof all the same.
     S.PARKED: _FROM_PROVIDER,
-    S.ACCEPTED: frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}),
+    # The odd ones are taken back: cancelled in time, or expired in Twilio's own queue (30036). Both are proof
+    # that the message reached nobody, so it is decided anew, or the attempt that is left speaks.
+    S.SCHEDULED: frozenset({S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}) | _TAKEN_BACK,
+    S.ACCEPTED: frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}) | _TAKEN_BACK,
     S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED, S.FAILED}),
     S.DELIVERED: frozenset(),
     # Callbacks come in any order; the better evidence that somebody was told wins, because the worse one
@@ -85,7 +99,7 @@ TRANSITIONS: dict[NotificationState, frozenset[NotificationState]] = {
     S.SKIPPED: frozenset({S.PLANNED, S.HELD, S.UNKNOWN}) | _FROM_PROVIDER,
 }
 
-NEXT_LEG_FROM = frozenset({S.SENDING, S.UNKNOWN, S.ACCEPTED, S.SENT})
+NEXT_LEG_FROM = frozenset({S.SENDING, S.UNKNOWN, S.SCHEDULED, S.ACCEPTED, S.SENT})
 """States from which a leg that failed is followed by the next: the only way back from what was taken.
 
 A message that a person was asked about (parked) is theirs to decide; what was delivered is told.
@@ -93,6 +107,9 @@ A message that a person was asked about (parked) is theirs to decide; what was d
 
 TOLD = frozenset({S.ACCEPTED, S.SENT, S.DELIVERED})
 """The provider has taken the message: the person is told, or about to be."""
+
+WITHDRAWN = frozenset({AttemptState.CANCELLED, AttemptState.EXPIRED})
+"""What is known of attempts whose message the provider had, and that reached nobody."""
 
 MAY_HAVE_BEEN_SENT = frozenset({S.SENDING, S.UNKNOWN, S.PARKED}) | _FROM_PROVIDER
 """States after which no flow may post this notification again by itself."""

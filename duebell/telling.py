@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from duebell import holding
 from duebell.deciding import Rules
 from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
@@ -58,8 +59,8 @@ def rules_of(resources: Resources) -> Rules:
     """What the operator decided, as the files stand now."""
     settings = resources.settings
     channels = frozenset({SMS, EMAIL} if settings.sends_email else {SMS})
-    kept = resources.policies.look(settings.policy)
-    return Rules(kept.policy, Sending(settings.sending.value), channels, kept.text)
+    kept, schedules = resources.policies.look(settings.policy), bool(settings.twilio_messaging_service_sid)
+    return Rules(kept.policy, Sending(settings.sending.value), channels, kept.text, schedules)
 
 
 def render(resources: Resources, claim: Claim) -> Said | None:
@@ -173,9 +174,11 @@ def _begin(
     row = book.session.get_one(Notification, claim.notification_id)
     if not legs.tell_by(book.session, row, found.channel, found.address):
         return _put_back(book, claim, "another_way")
+    rules, templates = rules_of(resources), resources.templates
+    heard = holding.heard_at(book.now, row, rules)
     try:
-        text = write_text(book, resources.templates, claim.notification_id, known, resources.policy)
-        poster.check(legs.current(book.session, row))
+        text = write_text(book, templates, claim.notification_id, known, rules.policy, at=heard)
+        poster.check(leg := legs.current(book.session, row))
     except Permanent as problem:
         return _hold_for_template(book, claim, problem)
     intent = attempts.begin(
@@ -186,6 +189,7 @@ def _begin(
         read_at=min(known[one].read.read_at for one in claim.invoice_ids),
         flow_run_id=flow_run_id,
         open_until=found.open_until,
+        send_at=holding.send_at_of(book, row, leg, found, rules),
     )
     fail_point("before-intent-commits")
     return intent or _put_back(book, claim, "stopped_or_overtaken")
@@ -223,6 +227,7 @@ def _record(resources: Resources, intent: Intent, known: Conclusion) -> Said:
         state = conclude(book, intent.attempt_id, known)
         if known.sid is not None:
             receipts.bind_earlier(book, intent.attempt_id, known.sid)
+        holding.notice_refusal(book, intent, known)
         if known.error_code is not None:
             receipts.remember_number(book, intent.attempt_id, known.error_code, from_callback=False)
         fail_point("before-record-commits")

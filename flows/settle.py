@@ -1,24 +1,37 @@
 """A message was posted and its answer or its receipts were not seen: find out what became of it."""
 
-from collections import Counter
-
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
-from tasks.messages import ask_for_status, look_for_outcome, unconfirmed_messages, unknown_attempts
+from duebell.settling import ending
+from tasks._prefect import completed
+from tasks.messages import (
+    ask_for_status,
+    decide_again,
+    held_messages,
+    look_for_outcome,
+    take_back,
+    unconfirmed_messages,
+    unknown_attempts,
+)
 
 
 @flow(name="settle", persist_result=False)
-def settle(attempt_ids: list[str] | None = None) -> State[None]:
-    """Look for the outcome of attempts that nobody knows, by evidence; nothing is ever sent here.
+def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = True) -> State[None]:
+    """Decide again on what Twilio holds, and look for outcomes that nobody knows; nothing is ever sent here.
 
     Args:
-        attempt_ids: the attempts to look for now; without them, all that are due, and the messages whose
-            final receipt is missing after an hour.
+        attempt_ids: the attempts to look at now; without them, all that are due.
+        asks_for_receipts: ask also for the messages whose final receipt is missing after an hour.
     """
-    settled = look_for_outcome.map(unknown_attempts(attempt_ids)).result()
-    asked = [] if attempt_ids else ask_for_status.map(unconfirmed_messages()).result()
-    counts = Counter(one.outcome for one in [*settled, *asked])
-    message = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    return Completed(name="Settled" if counts else "Nothing to settle", message=message or "none was due")
+    decided = decide_again.map(held_messages(attempt_ids))
+    untrue = list(completed(decided))
+    looks = take_back.map([one for some in untrue for one in some])
+    looks += look_for_outcome.map(unknown_attempts(attempt_ids))
+    if not attempt_ids:
+        looks += ask_for_status.map(unconfirmed_messages(of_the_hour=asks_for_receipts))
+    settled = list(completed(looks))
+    failed = len(decided) - len(untrue) + len(looks) - len(settled)
+    name, message = ending(settled, failed)
+    return (Failed if failed else Completed)(name=name, message=message)

@@ -7,7 +7,7 @@ from functools import partial
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import parking, quarantine, settling, telling, unallocated
+from duebell import parking, quarantine, settling, telling, unallocated, watching
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
 from duebell.errors import Postponed
@@ -19,6 +19,7 @@ from duebell.ledger.writing import writing
 from duebell.resources import resources
 from duebell.settling import Settled
 from duebell.telling import Said
+from duebell.watching import Batch, TakeBack
 from tasks._prefect import RETRYING, access_to, is_cancelled, own_run_id
 
 
@@ -80,11 +81,46 @@ def look_for_outcome(attempt: Unsettled) -> Settled:
 
 
 @task(cache_policy=NO_CACHE)
-def unconfirmed_messages() -> list[Unconfirmed]:
-    """The messages that Twilio took and of which no final receipt came within the hour."""
+def held_messages(attempt_ids: list[str] | None) -> list[Batch]:
+    """The messages that Twilio holds and that are to be decided on now, by organisation."""
+    return watching.due(resources().engine, resources().clock(), attempt_ids)
+
+
+@task(**RETRYING, cache_policy=NO_CACHE, task_run_name="decide again for {batch.tenant_id}")
+def decide_again(batch: Batch) -> tuple[TakeBack, ...]:
+    """Read anew what held messages are about; returns those that are to be taken back."""
+    untrue = watching.decide_anew(resources(), batch, partial(_read_for_all, batch))
+    get_run_logger().info("%d of %d held messages are taken back", len(untrue), len(batch.held))
+    return untrue
+
+
+def _read_for_all(batch: Batch, tenant_id: str, invoice_ids: Sequence[str], since: datetime) -> None:
+    access = access_to(tenant_id, Purpose.LOOK_AGAIN)
+    BurstReader(access).look_again(invoice_ids, since=since)
+    if batch.reminds:
+        unallocated.have(access, since=since)
+
+
+@task(**RETRYING, cache_policy=NO_CACHE, task_run_name="take back {one.sid}")
+def take_back(one: TakeBack) -> Settled:
+    """Have Twilio cancel one message that it holds. It may be repeated: nothing is sent."""
+    settled = watching.take_back(resources(), one)
+    get_run_logger().info("message %s is %s: %s", one.sid, settled.state, one.why)
+    return settled
+
+
+@task(cache_policy=NO_CACHE)
+def unconfirmed_messages(*, of_the_hour: bool) -> list[Unconfirmed]:
+    """The messages whose time to go out has passed and of which nothing was heard; with ``of_the_hour`` also
+    those that Twilio took and of which no final receipt came within the hour.
+    """
     now = resources().clock()
     with reading(resources().engine) as session:
-        return unsettled.unconfirmed(session, after=now - settling.ASK_UNTIL, before=now - settling.ASK_AFTER)
+        silent = unsettled.held_too_long(session, now)
+        if of_the_hour:
+            since, until = now - settling.ASK_UNTIL, now - settling.ASK_AFTER
+            silent += unsettled.unconfirmed(session, after=since, before=until)
+    return silent
 
 
 @task(**RETRYING, cache_policy=NO_CACHE, task_run_name="ask for {message.sid}")

@@ -30,14 +30,20 @@ def test_no_state_follows_itself() -> None:
     assert [state for state in S if may_follow(state, state)] == []
 
 
-@pytest.mark.parametrize("state", sorted(TOLD | {S.UNDELIVERED, S.FAILED}))
-def test_nothing_that_twilio_took_ever_waits_again(state: NotificationState) -> None:
+@pytest.mark.parametrize("state", sorted({S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}))
+def test_nothing_that_left_twilio_ever_waits_again(state: NotificationState) -> None:
     assert TRANSITIONS[state] <= set(PROGRESS)
+
+
+@pytest.mark.parametrize("state", [S.SCHEDULED, S.ACCEPTED])
+def test_what_twilio_still_has_may_be_taken_back_and_is_decided_anew(state: NotificationState) -> None:
+    assert TRANSITIONS[state] - set(PROGRESS) == {S.PLANNED, S.UNKNOWN, S.PARKED}
 
 
 @pytest.mark.parametrize("state", sorted(PROGRESS))
 def test_what_twilio_took_only_moves_forwards(state: NotificationState) -> None:
-    assert all(PROGRESS[following] > PROGRESS[state] for following in TRANSITIONS[state])
+    following = TRANSITIONS[state] & set(PROGRESS)
+    assert all(PROGRESS[one] > PROGRESS[state] for one in following)
 
 
 def test_a_parked_one_is_settled_by_proof_alone() -> None:

@@ -39,7 +39,9 @@ def orders_for(seen: Seen, now: datetime) -> tuple[RunOrder, ...]:
     """
     minute = now.strftime("%Y-%m-%dT%H:%M")
     drains = [_drain(backlog, minute) for backlog in seen.backlogs]
-    settles = [RunOrder(SETTLE, f"settle:{minute}")] if seen.settle_due else []
+    # Which messages lack their receipts is asked once an hour, by the schedule of the deployment.
+    settle = RunOrder(SETTLE, f"settle:{minute}", {"asks_for_receipts": False})
+    settles = [settle] if seen.settle_due else []
     return (*drains, *map(_notify, seen.due), *settles)
 
 

@@ -25,7 +25,8 @@ class Intent:
     """A call that is about to be made and stands in the ledger already.
 
     It is made before ``lease_until`` or not at all: from then on others hold it for lost. ``open_until`` is
-    when the hours of the message are over, ``None`` where it has none.
+    when the hours of the message are over, ``None`` where it has none; ``send_at`` when Twilio is to send it,
+    ``None`` for at once.
     """
 
     attempt_id: str
@@ -39,6 +40,7 @@ class Intent:
     html: str = ""
     sender: str = ""
     open_until: datetime | None = None
+    send_at: datetime | None = None
 
 
 def begin(
@@ -50,6 +52,7 @@ def begin(
     read_at: datetime,
     flow_run_id: str | None,
     open_until: datetime | None = None,
+    send_at: datetime | None = None,
 ) -> Intent | None:
     """The last gate: write the attempt down, or return ``None`` because something stands against it.
 
@@ -63,9 +66,11 @@ def begin(
     key, lease_until = passed
     attempt = _attempt(claimed, leg, attempt_id, text, book.now)
     attempt.read_age_seconds = (book.now - read_at).total_seconds()
-    attempt.flow_run_id = flow_run_id
+    attempt.flow_run_id, attempt.send_at = flow_run_id, send_at
     book.session.add(attempt)
     begun = {"attempt": attempt_id} | ({"sender": leg.sender} if leg.sender else {})
+    if send_at is not None:
+        begun["send_at"] = send_at.isoformat()
     book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
     return _intent(attempt, leg, lease_until, open_until)
 
@@ -97,6 +102,7 @@ def _intent(attempt: Attempt, leg: Leg, lease_until: datetime, open_until: datet
         leg.html,
         leg.sender,
         open_until,
+        attempt.send_at,
     )
 
 

@@ -1,38 +1,26 @@
 """Evidence: what is known of an attempt, from whatever source, and what follows for its notification."""
 
-from dataclasses import replace
-from datetime import datetime
-
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
-from duebell.ledger import groups, legs
+from duebell.ledger import groups, hold_switch, legs, scheduled, withdrawn
 from duebell.ledger.conclusions import Conclusion
+from duebell.ledger.meaning import MEANS as MEANS
+from duebell.ledger.meaning import PROGRESS as PROGRESS
+from duebell.ledger.meaning import is_live, said_of
+from duebell.ledger.meaning import reason_of as reason_of
+from duebell.ledger.meaning import was_delivered as was_delivered
 from duebell.ledger.notifications import move
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
-from duebell.states import TOLD, WAITING, AttemptState, NotificationState
-from duebell.twilio.statuses import MessageStatus, message_status, rank
+from duebell.scheduling import CLOCKS_DIFFER
+from duebell.states import TOLD, WAITING, WITHDRAWN, AttemptState, NotificationState
+from duebell.twilio.statuses import message_status, rank
 
 __all__ = ["Conclusion", "conclude"]
 
 S = NotificationState
-
-MEANS: dict[MessageStatus, NotificationState] = {
-    MessageStatus.SCHEDULED: S.ACCEPTED,
-    MessageStatus.ACCEPTED: S.ACCEPTED,
-    MessageStatus.QUEUED: S.ACCEPTED,
-    MessageStatus.SENDING: S.ACCEPTED,
-    MessageStatus.SENT: S.SENT,
-    MessageStatus.PARTIALLY_DELIVERED: S.SENT,
-    MessageStatus.DELIVERED: S.DELIVERED,
-    MessageStatus.READ: S.DELIVERED,
-    MessageStatus.UNDELIVERED: S.UNDELIVERED,
-    MessageStatus.FAILED: S.FAILED,
-    MessageStatus.CANCELED: S.FAILED,
-}
-"""What each of Twilio's words means for the notification. A word that is missing proves acceptance alone."""
 
 
 def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationState:
@@ -43,16 +31,18 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     """
     attempt, notification = _locked(book.session, attempt_id)
     current = S(notification.state)
+    known = withdrawn.as_it_is(book, attempt, current, known)
     if not _is_news(attempt, known):
         return current
     moves = _moves(book.session, attempt, notification, known)
-    _write(attempt, known, book.now)
+    _write(book, attempt, known)
     if not moves:
         return current
     if known.notification in TOLD and legs.is_unsure(book.session, attempt):
         legs.tell_by_after_all(book.session, attempt, notification)
-    if known.notification not in PROGRESS:
-        known = _as_told_before(book.session, attempt, known)
+    known = withdrawn.what_is_left(book.session, attempt, known)
+    if known.notification is current:
+        return current
     next_leg = legs.fall_back(book, attempt, notification, known)
     if next_leg is None:
         move(current, known.notification)
@@ -131,43 +121,13 @@ def _locked(session: Session, attempt_id: str) -> tuple[Attempt, Notification]:
     return session.get_one(Attempt, attempt_id, with_for_update=True, populate_existing=True), notification
 
 
-def _as_told_before(session: Session, attempt: Attempt, known: Conclusion) -> Conclusion:
-    """The conclusion, unless an earlier attempt turned out to have arrived while this one was under way.
-
-    Then that one speaks: a message that the person has must not be sent again.
-    """
-    arrived = session.exec(
-        select(Attempt).where(
-            Attempt.notification_id == attempt.notification_id,
-            Attempt.attempt_id != attempt.attempt_id,
-            Attempt.state == AttemptState.ACCEPTED.value,
-        )
-    ).all()
-    # What failed on a leg that another took over from is not the message that this is about.
-    arrived = [row for row in arrived if was_delivered(row) or not legs.is_over(session, row)]
-    if not arrived:
-        return known
-    furthest = max(arrived, key=lambda row: rank(message_status(row.provider_status)))
-    state = MEANS.get(message_status(furthest.provider_status), S.ACCEPTED)
-    return replace(known, notification=state, reason=reason_of(state, furthest.error_code), not_before=None)
-
-
-def was_delivered(row: Attempt) -> bool:
-    """Whether its provider said that the message of this attempt was delivered."""
-    return MEANS.get(message_status(row.provider_status)) is S.DELIVERED
-
-
-def reason_of(state: NotificationState, error_code: int | None) -> str:
-    """Twilio's code as the reason of a message that did not reach its phone."""
-    return f"twilio:{error_code}" if error_code and state in {S.UNDELIVERED, S.FAILED} else ""
-
-
 OPEN = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PARKED})
-PROGRESS = {S.ACCEPTED: 1, S.SENT: 2, S.FAILED: 3, S.UNDELIVERED: 4, S.DELIVERED: 5}
 
 
 def _is_news(attempt: Attempt, known: Conclusion) -> bool:
     """Whether it says more of the attempt than is known: proof that it arrived always may."""
+    if known.attempt in WITHDRAWN or AttemptState(attempt.state) in WITHDRAWN:
+        return withdrawn.is_news(attempt, known)
     if known.attempt is AttemptState.ACCEPTED:
         return True
     return (
@@ -186,6 +146,8 @@ def _moves(session: Session, attempt: Attempt, notification: Notification, known
     if legs.is_over(session, attempt) and known.notification is not S.DELIVERED:
         waits = current in WAITING | {S.CLAIMED}
         return waits and known.notification in TOLD and legs.is_unsure(session, attempt)
+    if known.attempt in WITHDRAWN:
+        return withdrawn.moves(attempt, notification)
     if known.notification not in PROGRESS:
         return attempt.lease_token == notification.lease_token and current in {S.SENDING, S.UNKNOWN}
     if current in PROGRESS:
@@ -193,10 +155,12 @@ def _moves(session: Session, attempt: Attempt, notification: Notification, known
     return current is not S.SENDING or attempt.lease_token == notification.lease_token
 
 
-def _write(attempt: Attempt, known: Conclusion, now: datetime) -> None:
+def _write(book: Writing, attempt: Attempt, known: Conclusion) -> None:
+    if AttemptState(attempt.state) in WITHDRAWN:  # it went out after all: what was said before is wrong
+        attempt.provider_status, attempt.error_code = "", None
     attempt.state = known.attempt.value
     attempt.sid = attempt.sid or known.sid
-    attempt.finished_at = now
+    attempt.finished_at = book.now
     ahead = rank(message_status(known.provider_status)) - rank(message_status(attempt.provider_status))
     if ahead > 0 or (ahead == 0 and known.provider_status):
         attempt.provider_status = known.provider_status
@@ -207,3 +171,15 @@ def _write(attempt: Attempt, known: Conclusion, now: datetime) -> None:
     attempt.answer = known.answer or attempt.answer
     attempt.settled_by = known.settled_by
     attempt.settle_at = known.settle_at
+    if is_live(attempt) and attempt.send_at is not None:
+        attempt.settle_at = scheduled.next_look(book.session, attempt, book.now)
+    _notice_ignored_schedule(book, attempt)
+
+
+def _notice_ignored_schedule(book: Writing, attempt: Attempt) -> None:
+    """Hold nothing more where Twilio sends before the time, as it silently did without a Messaging Service
+    (twilio.com/docs/api/errors/35111).
+    """
+    early = attempt.send_at is not None and book.now < attempt.send_at - CLOCKS_DIFFER
+    if early and attempt.state == AttemptState.ACCEPTED.value and said_of(attempt) in TOLD:
+        hold_switch.take_off(book, f"Twilio sent attempt {attempt.attempt_id} before its time")

@@ -4,9 +4,12 @@ I1  what a person is owed stands in one row, whatever was planned, claimed or re
 I2  an attempt stands on a claim that its notification reached; no two attempts stand on one claim
 I3  a notification has at most one attempt that is under way or of which nobody knows the outcome
 I4  only what is claimed or being sent holds a lease
-I5  an attempt is accepted exactly where it has a SID, and a SID belongs to one attempt
+I5  an attempt was accepted exactly where it has a SID, and a SID belongs to one attempt
+    only what was held at Twilio, because we asked, is cancelled
 I6  a notification says nothing that its attempts do not bear out, but for those of legs that are over
+    what was cancelled, or expired at Twilio, bears out nothing
 I7  whatever is unknown has a time at which it is looked for, whatever waits can be reached
+    whatever Twilio holds has a time at which it is decided on again
     what is told in another's message stands where that one stands
     the audit trail is unbroken
 """
@@ -18,19 +21,18 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from duebell.ledger.engine import reading
-from duebell.ledger.evidence import MEANS, PROGRESS, was_delivered
+from duebell.ledger.meaning import PROGRESS, is_live, said_of, was_delivered
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.trail import first_break_in
-from duebell.states import AttemptState, NotificationState
-from duebell.twilio.statuses import message_status
+from duebell.states import WITHDRAWN, AttemptState, NotificationState
 
 S = NotificationState
 A = AttemptState
 
 LEASED = {S.CLAIMED, S.SENDING}
 UNDER_WAY = {A.SENDING, A.UNKNOWN}
-PROOF_OF_NOTHING = {A.REFUSED, A.NOT_PROCESSED}
-"""Attempts after which no message exists."""
+PROOF_OF_NOTHING = {A.REFUSED, A.NOT_PROCESSED, *WITHDRAWN}
+"""Attempts after which no message exists, or none that ever reaches anybody."""
 
 
 def broken(engine: Engine) -> list[str]:
@@ -77,10 +79,15 @@ def _groups(notifications: Sequence[Notification]) -> Iterator[str]:
 
 
 def _of_attempt(one: Attempt) -> Iterator[str]:
-    if (one.state == A.ACCEPTED.value) != (one.sid is not None):
+    was_accepted = A(one.state) in {A.ACCEPTED, *WITHDRAWN}
+    if was_accepted != (one.sid is not None):
         yield f"it is {one.state} {'with' if one.sid else 'without'} a SID"
     if one.state == A.UNKNOWN.value and one.settle_at is None:
         yield "nobody will look for its outcome"
+    if is_live(one) and one.settle_at is None:
+        yield "Twilio holds it, and nobody will decide on it again"
+    if one.state == A.CANCELLED.value and not (one.send_at and one.cancel_why):
+        yield "it is cancelled, and nobody asked for that"
 
 
 def _of_notification(row: Notification, own: Sequence[Attempt]) -> Iterator[str]:
@@ -102,7 +109,7 @@ def _said(row: Notification, own: Sequence[Attempt]) -> Iterator[str]:
     """Whether the notification agrees with its attempts, the newest and those that arrived."""
     state = S(row.state)
     latest = max(own, key=lambda one: one.lease_token, default=None)
-    arrived = [MEANS.get(message_status(one.provider_status), S.ACCEPTED) for one in own if one.sid]
+    arrived = [said_of(one) for one in own if one.sid and A(one.state) not in WITHDRAWN]
     if state in PROGRESS:
         furthest = max(arrived, key=PROGRESS.__getitem__, default=None)
         if state is not furthest:

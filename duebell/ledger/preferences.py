@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, select
 
+from duebell.ledger import scheduled
 from duebell.ledger.tables import Preference
 from duebell.ledger.writing import Writing, insert_missing
 
@@ -41,3 +42,4 @@ def refuse_address(book: Writing, address: str, channel: str, state: str, eviden
     row = book.session.get_one(Preference, (address, channel), with_for_update=True)
     if (row.state, state) != (OPTED_OUT, INVALID):
         row.state, row.evidence, row.changed_at = state, evidence, book.now
+        scheduled.look_soon_at_address(book, address)

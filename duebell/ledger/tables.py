@@ -366,8 +366,8 @@ class Attempt(Row, table=True):
     """One call to the provider, committed before the call. Its id travels in the callback's address."""
 
     __table_args__ = (
-        Index("ix_attempt_settle", "settle_at", sqlite_where=text("state = 'unknown'"),
-              postgresql_where=text("state = 'unknown'")),
+        Index("ix_attempt_settle", "settle_at", sqlite_where=text("state in ('unknown', 'accepted')"),
+              postgresql_where=text("state in ('unknown', 'accepted')")),
     )  # fmt: skip
 
     attempt_id: str = Field(primary_key=True)
@@ -388,7 +388,14 @@ class Attempt(Row, table=True):
     cause: str = ""
     answer: str = long_text()
     settle_at: datetime | None = maybe_moment()
+    """When its outcome is looked for, or a scheduled message is looked at, the next time."""
     settle_tries: int = 0
+    send_at: datetime | None = maybe_moment()
+    """When Twilio is to send a message that it was given to hold; empty for one to be sent at once."""
+    absent_at: datetime | None = maybe_moment()
+    """When Twilio, after it could take the message no more, was first asked and did not list it."""
+    cancel_why: str = later_text()
+    """Why Twilio was asked to cancel the scheduled message; empty while it was not."""
     settled_by: str = ""
     flow_run_id: str | None = None
 

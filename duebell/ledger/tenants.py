@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from duebell.audit import Entry
 from duebell.errors import ConfigurationError
+from duebell.ledger import hold_switch, scheduled
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake, Notification, Tenant
 from duebell.ledger.writing import Writing, writing
@@ -234,11 +235,14 @@ def brake(book: Writing, *, stopped: bool, by: str, why: str, scope: str) -> Non
     row = book.session.get(Brake, scope) or Brake(scope=scope, stopped=stopped, by=by, changed_at=book.now)
     row.stopped, row.by, row.why, row.changed_at = stopped, by, why, book.now
     book.session.add(row)
+    if stopped:
+        scheduled.look_soon(book, *([] if scope == EVERYTHING else [col(Notification.tenant_id) == scope]))
     action = "sending stopped" if stopped else "sending resumed"
     book.audit(Entry(by, action, "brake", scope, details={"why": why}))
 
 
 def brakes(engine: Engine) -> Sequence[Brake]:
-    """Every brake that is on."""
+    """Every brake that is on; the switch of scheduling stops nothing."""
+    wanted = select(Brake).where(col(Brake.stopped).is_(True), Brake.scope != hold_switch.SCOPE)
     with reading(engine) as session:
-        return session.exec(select(Brake).where(col(Brake.stopped).is_(True))).all()
+        return session.exec(wanted).all()

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, update
+from sqlalchemy import ColumnElement, Engine, func, update
 from sqlmodel import Session, col, select
 
 from duebell.ledger.engine import reading
+from duebell.ledger.scheduled import is_held
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import AttemptState
 from duebell.twilio.statuses import MessageStatus, is_final
+
+LOOKED_AT = [AttemptState.UNKNOWN.value, AttemptState.ACCEPTED.value]
+"""The states of attempts that have a time at which they are looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +31,36 @@ class Unsettled:
     sid: str | None
     started_at: datetime
     settle_tries: int
+    send_at: datetime | None = None
+    absent_at: datetime | None = None
+    notification_id: int = 0
 
 
 def unsettled(
     session: Session, *, now: datetime | None = None, attempt_ids: Sequence[str] | None = None
 ) -> list[Unsettled]:
     """Unknown attempts: those that are due at ``now``, or those named, or all."""
+    which = [col(Attempt.state) == AttemptState.UNKNOWN.value]
+    if now is not None:
+        which.append(col(Attempt.settle_at) <= now)
+    if attempt_ids is not None:
+        which.append(col(Attempt.attempt_id).in_(attempt_ids))
+    return _which(session, *which)
+
+
+def held_of(session: Session, notification_id: int) -> list[Unsettled]:
+    """Every attempt of a notification whose message Twilio was to hold, whatever became of it."""
+    return _which(session, col(Attempt.notification_id) == notification_id, col(Attempt.send_at).is_not(None))
+
+
+def _which(session: Session, *which: ColumnElement[bool]) -> list[Unsettled]:
     wanted = (
         select(Attempt, Notification.tenant_id, Notification.kind, Leg.channel)
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
-        .where(col(Attempt.state) == AttemptState.UNKNOWN.value)
+        .where(*which)
         .order_by(col(Attempt.started_at))
     )
-    if now is not None:
-        wanted = wanted.where(col(Attempt.settle_at) <= now)
-    if attempt_ids is not None:
-        wanted = wanted.where(col(Attempt.attempt_id).in_(attempt_ids))
     return [
         Unsettled(
             row.attempt_id,
@@ -55,17 +72,37 @@ def unsettled(
             row.sid,
             row.started_at,
             row.settle_tries,
+            row.send_at,
+            row.absent_at,
+            row.notification_id,
         )
         for row, tenant_id, kind, channel in session.exec(wanted).all()
     ]
 
 
+def others_say_it(session: Session, one: Unsettled) -> bool:
+    """Whether an unknown attempt of another notification says the same to the same address."""
+    other = select(Attempt.attempt_id).where(
+        Attempt.notification_id != one.notification_id,
+        Attempt.address == one.address,
+        Attempt.text == one.text,
+        col(Attempt.state).in_([AttemptState.SENDING.value, AttemptState.UNKNOWN.value]),
+    )
+    return session.exec(other.limit(1)).first() is not None
+
+
+def tries_of(session: Session, notification_id: int) -> int:
+    """How many attempts a notification has had."""
+    count = select(func.count()).where(Attempt.notification_id == notification_id)
+    return session.exec(count).one()
+
+
 def settle_due(engine: Engine, *, now: datetime) -> bool:
-    """Whether any unknown attempt is due to be looked for."""
+    """Whether any unknown attempt is due to be looked for, or anything that Twilio holds to be decided on."""
     with reading(engine) as session:
         found = session.exec(
             select(Attempt.attempt_id)
-            .where(col(Attempt.state) == AttemptState.UNKNOWN.value, col(Attempt.settle_at) <= now)
+            .where(col(Attempt.state).in_(LOOKED_AT), col(Attempt.settle_at) <= now)
             .limit(1)
         ).first()
     return found is not None
@@ -77,6 +114,15 @@ def look_later(book: Writing, attempt_id: str, at: datetime) -> None:
         update(Attempt)
         .where(col(Attempt.attempt_id) == attempt_id, col(Attempt.state) == AttemptState.UNKNOWN.value)
         .values(settle_at=at, settle_tries=col(Attempt.settle_tries) + 1)
+    )
+
+
+def note_absence(book: Writing, attempt_id: str, asked_at: datetime, again: datetime) -> None:
+    """Twilio did not list it, though it can come no more: the first half of the proof."""
+    book.session.exec(
+        update(Attempt)
+        .where(col(Attempt.attempt_id) == attempt_id, col(Attempt.state) == AttemptState.UNKNOWN.value)
+        .values(absent_at=asked_at, settle_at=again, settle_tries=col(Attempt.settle_tries) + 1)
     )
 
 
@@ -95,6 +141,14 @@ class Unconfirmed:
     channel: str = "sms"
 
 
+def held_too_long(session: Session, now: datetime) -> list[Unconfirmed]:
+    """Messages that Twilio was to send by now and, for all we know, still holds, when it is time to ask."""
+    wanted = select(Attempt.attempt_id, Attempt.sid).where(
+        is_held(), col(Attempt.send_at) <= now, col(Attempt.settle_at) <= now
+    )
+    return [Unconfirmed(attempt_id, sid) for attempt_id, sid in session.exec(wanted).all() if sid]
+
+
 def unconfirmed(session: Session, *, after: datetime, before: datetime, most: int = 200) -> list[Unconfirmed]:
     """Messages posted between these times whose last known status is not final, oldest first."""
     final = [status.value for status in MessageStatus if is_final(status)]
@@ -103,6 +157,7 @@ def unconfirmed(session: Session, *, after: datetime, before: datetime, most: in
         .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
         .where(
             Attempt.state == AttemptState.ACCEPTED.value,
+            ~is_held(),
             col(Attempt.sid).is_not(None),
             col(Attempt.provider_status).not_in(final),
             col(Attempt.started_at).between(after, before),

@@ -22,6 +22,7 @@ class Action(StrEnum):
     NUMBER_INVALID = "number_invalid"
     OPTED_OUT = "opted_out"
     CONFIGURATION = "configuration"
+    DECIDE_ANEW = "decide_anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ class Ruling:
 
     ``fall_back``: once this channel is over (``RETRY_LATER``: after its retries), another one that the person
     accepts may take the message. ``retries`` new attempts at most, ``retry_after_minutes`` apart.
-    ``marks_invalid_if_repeated``: a single occurrence proves nothing about the number, a second one does.
-    ``alert``: a person should look. ``CONFIGURATION`` without ``fall_back`` keeps the message for after the
-    mend.
+    ``DECIDE_ANEW``: it surely reached nobody and may have stopped being true meanwhile, so that it is decided
+    anew, ``retries`` times. ``marks_invalid_if_repeated``: a single occurrence proves nothing about the
+    number, a second one does. ``alert``: a person should look. ``CONFIGURATION`` without ``fall_back`` keeps
+    the message for after the mend.
     """
 
     action: Action
@@ -167,7 +169,7 @@ TABLE: dict[int, Ruling] = {
     30032: _config("the toll-free sender is not verified", fall_back=True),
     30034: _config("the sender belongs to no registered campaign", fall_back=True),
     30035: _config("the sender's campaign is still being registered", fall_back=True),
-    30036: _next("the message expired in the queue"),
+    30036: Ruling(Action.DECIDE_ANEW, "the message expired in the queue", fall_back=True, retries=2),
     30038: Ruling(Action.GIVE_UP, "an inbound message was filtered as a one-time password"),
     30039: Ruling(Action.GIVE_UP, "an inbound message was filtered as part of a loop"),
     30042: _config("the sender's name is too generic or has special characters", fall_back=True),
@@ -184,9 +186,9 @@ TABLE: dict[int, Ruling] = {
     30647: _config("a contact record was refused; its own messages say why"),
     35111: _config("a scheduled message without the time to send it at"),
     # These three refuse a scheduled message that comes too late: it exists nowhere and gets a new time.
-    35114: _retry("the time to send at is too near or too far", 5, 2, alert=True),
-    35115: _retry("the time to send at is too near or too far", 5, 2, alert=True),
-    35117: _retry("the time to send at is too near or too far", 5, 2, alert=True),
+    35114: _retry("the time to send at is too near or too far", 1, 5, alert=True),
+    35115: _retry("the time to send at is too near or too far", 1, 5, alert=True),
+    35117: _retry("the time to send at is too near or too far", 1, 5, alert=True),
     35118: _config("a scheduled message without Messaging Service"),
     35125: _config("too many scheduled messages"),
     63003: _next("the channel does not know this address"),

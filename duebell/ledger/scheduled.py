@@ -1,0 +1,156 @@
+"""Messages that Twilio holds until their time, and when each is to be decided on again."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, update
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
+
+from duebell import scheduling
+from duebell.ledger.tables import Attempt, Brake, Notification
+from duebell.ledger.writing import Writing
+from duebell.states import AttemptState
+from duebell.twilio.statuses import MessageStatus
+
+BY_LIST = "twilio's list"
+"""Says of an attempt that it was found in Twilio's list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that Twilio holds. ``cancel_why`` says why it is to be cancelled, where that was decided.
+
+    ``doubtful``: its POST, or an earlier one of the same notification, was not answered, so that Twilio may
+    hold a second copy.
+    """
+
+    attempt_id: str
+    notification_id: int
+    tenant_id: str
+    kind: str
+    sid: str
+    send_at: datetime
+    cancel_why: str
+    doubtful: bool
+
+
+def is_held() -> ColumnElement[bool]:
+    """Whether Twilio holds the message of an attempt, as far as is known."""
+    return (
+        (col(Attempt.state) == AttemptState.ACCEPTED.value)
+        & col(Attempt.send_at).is_not(None)
+        & (col(Attempt.provider_status) == MessageStatus.SCHEDULED.value)
+    )
+
+
+def due(session: Session, *, now: datetime, attempt_ids: Sequence[str] | None = None) -> list[Held]:
+    """Those to be decided on now: those named, or all whose look is due, the soonest to go out first."""
+    which = col(Attempt.settle_at) <= now if attempt_ids is None else col(Attempt.attempt_id).in_(attempt_ids)
+    return _held(session, col(Attempt.send_at) > now, which)
+
+
+def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
+    other = aliased(Attempt)
+    doubts = exists(
+        select(other.attempt_id).where(
+            col(other.notification_id) == col(Attempt.notification_id),
+            col(other.absent_at).is_not(None)
+            | (col(other.settle_tries) > 0)
+            | (col(other.settled_by) == BY_LIST),
+        )
+    )
+    wanted = (
+        select(Attempt, Notification.tenant_id, Notification.kind, doubts.label("doubts"))
+        .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
+        .where(is_held(), *which)
+        .order_by(col(Attempt.send_at), col(Attempt.attempt_id))
+    )
+    return [
+        Held(
+            row.attempt_id,
+            row.notification_id,
+            tenant_id,
+            kind,
+            row.sid,
+            row.send_at,
+            row.cancel_why,
+            doubtful,
+        )
+        for row, tenant_id, kind, doubtful in session.exec(wanted).all()
+        if row.sid is not None and row.send_at is not None
+    ]
+
+
+def look_again_at(book: Writing, one: Held) -> None:
+    """It may still go out: decide on it again when it is time."""
+    row = book.session.get_one(Attempt, one.attempt_id, with_for_update=True, populate_existing=True)
+    if row.settle_at is not None:
+        row.settle_at = next_look(book.session, row, book.now)
+
+
+def next_look(session: Session, row: Attempt, now: datetime) -> datetime:
+    """When a message that Twilio holds is looked at the next time.
+
+    While an earlier one may still turn up that was taken for lost, every minute: both must not go out.
+    """
+    if row.send_at is None:
+        raise ValueError(f"attempt {row.attempt_id} is not one that Twilio holds")
+    usual = scheduling.next_look(row.send_at, now)
+    lost = select(func.max(Attempt.send_at)).where(
+        Attempt.notification_id == row.notification_id,
+        Attempt.state == AttemptState.NOT_PROCESSED.value,
+        col(Attempt.absent_at).is_not(None),
+    )
+    last = session.exec(lost).one()
+    turns_up = last is not None and now < last + scheduling.LOOK_AFTER
+    return min(usual, now + scheduling.ABSENCES_APART) if turns_up else usual
+
+
+def is_braked(session: Session, tenant_id: str) -> bool:
+    """Whether sending is stopped, for all or for this organisation."""
+    stopped = select(Brake.scope).where(
+        col(Brake.scope).in_(["all", tenant_id]), col(Brake.stopped).is_(True)
+    )
+    return session.exec(stopped).first() is not None
+
+
+def ask_to_cancel(book: Writing, attempt_id: str, why: str) -> None:
+    """Write down that a message is to be cancelled, before Twilio is asked: it cannot be undone then."""
+    asked = (
+        update(Attempt)
+        .where(is_held(), col(Attempt.attempt_id) == attempt_id, col(Attempt.cancel_why) == "")
+        .values(cancel_why=why, settle_at=book.now)
+    )
+    book.session.exec(asked)
+
+
+def look_soon(book: Writing, *which: ColumnElement[bool]) -> None:
+    """Something happened that may make what Twilio holds of these notifications untrue: decide on it now."""
+    told_by = func.coalesce(col(Notification.lead_id), col(Notification.notification_id))
+    _look_now(book, col(Attempt.notification_id).in_(select(told_by).where(*which)))
+
+
+def look_soon_at_invoices(book: Writing, tenant_id: str, invoice_ids: Collection[str]) -> None:
+    """These invoices were read anew because they changed."""
+    look_soon(book, col(Notification.tenant_id) == tenant_id, col(Notification.invoice_id).in_(invoice_ids))
+
+
+def look_soon_at_contacts(book: Writing, tenant_id: str, contact_ids: Collection[str]) -> None:
+    """These contacts were read anew because they changed."""
+    look_soon(book, col(Notification.tenant_id) == tenant_id, col(Notification.contact_id).in_(contact_ids))
+
+
+def look_soon_at_address(book: Writing, address: str) -> None:
+    """This address must not be written to any more. What Twilio holds for it, Twilio keeps all the same."""
+    _look_now(book, col(Attempt.address) == address)
+
+
+def _look_now(book: Writing, which: ColumnElement[bool]) -> None:
+    book.session.exec(
+        update(Attempt)
+        .where(is_held(), which, col(Attempt.settle_at) > book.now)
+        .values(settle_at=book.now)
+        .execution_options(synchronize_session="fetch")
+    )

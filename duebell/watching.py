@@ -1,0 +1,194 @@
+"""Deciding again on what Twilio holds, shortly before it goes out: what stopped being true is taken back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from duebell.deciding import basis_again, decide
+from duebell.errors import DuebellError, TemplateProblem
+from duebell.keys import INVOICE_OVERDUE
+from duebell.known import Known, known_of, with_reminders
+from duebell.ledger import groups, legs, receipts, scheduled, unsettled
+from duebell.ledger.engine import reading
+from duebell.ledger.meaning import said_of
+from duebell.ledger.scheduled import Held
+from duebell.ledger.tables import Attempt, Leg, Notification
+from duebell.ledger.writing import writing
+from duebell.message_text import telling_in, words_of
+from duebell.policy import Send
+from duebell.resources import Resources
+from duebell.scheduling import is_last_look
+from duebell.settling import BEFORE, Settled, candidates
+from duebell.states import TOLD, AttemptState, NotificationState
+from duebell.telling import FRESH, ReadAgain, rules_of
+from duebell.twilio.messages import MessageState
+
+BRAKE, NOT_READ, SURPLUS = "stopped", "not_read", "surplus"
+OTHER_ADDRESS, OTHER_WORDS = "another_address", "another_text"
+"""Why a message that Twilio holds is taken back, beside the reasons of the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is to be decided on now of one organisation."""
+
+    tenant_id: str
+    held: tuple[Held, ...]
+
+    @property
+    def reminds(self) -> bool:
+        """Whether there are reminders among them."""
+        return any(one.kind == INVOICE_OVERDUE for one in self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """A message that Twilio is to cancel, and why. Without an attempt it is a copy that nobody asked for."""
+
+    attempt_id: str
+    sid: str
+    why: str
+
+
+def due(engine: Engine, now: datetime, attempt_ids: Sequence[str] | None = None) -> list[Batch]:
+    """What is to be decided on now, or of these attempts, organisation by organisation."""
+    with reading(engine) as session:
+        held = scheduled.due(session, now=now, attempt_ids=attempt_ids)
+    tenant_ids = dict.fromkeys(one.tenant_id for one in held)
+    return [Batch(one, tuple(it for it in held if it.tenant_id == one)) for one in tenant_ids]
+
+
+def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tuple[TakeBack, ...]:
+    """Decide again on messages that Twilio holds; returns those to be taken back, each written down as such.
+
+    What cannot be read anew may not be true any more: at the last look it is taken back too. Raises what
+    reading Twilio raises.
+    """
+    copies = [copy for one in batch.held if one.doubtful for copy in _copies(resources, one)]
+    with reading(resources.engine) as session:
+        why = {one: _why_anyway(session, one) for one in batch.held}
+    open_ones = [one for one in batch.held if not why[one]]
+    known = _read(resources, batch.tenant_id, open_ones, read_again)
+    with reading(resources.engine) as session:
+        for one in open_ones:
+            why[one] = _why_untrue(session, one, known, resources)
+    now = resources.clock()
+    with writing(resources.engine, now) as book:
+        for one in batch.held:
+            if why[one]:
+                scheduled.ask_to_cancel(book, one.attempt_id, why[one])
+            else:
+                scheduled.look_again_at(book, one)
+    return (*(TakeBack(one.attempt_id, one.sid, why[one]) for one in batch.held if why[one]), *copies)
+
+
+def take_back(resources: Resources, one: TakeBack) -> Settled:
+    """Have Twilio cancel one message, and write down what became of it; may be repeated.
+
+    An answer that is lost leaves the message as it was asked for, so that the next look asks again. Raises
+    what reading Twilio raises.
+    """
+    message = resources.twilio().cancel(one.sid)
+    if one.attempt_id:
+        with writing(resources.engine, resources.clock()) as book:
+            code = message.error_code
+            receipts.apply(book, one.attempt_id, one.sid, message.raw_status, code, f"cancel:{one.why}")
+    return Settled(one.attempt_id or one.sid, "taken back", message.raw_status)
+
+
+def _why_anyway(session: Session, one: Held) -> str:
+    """Why it is taken back whatever the books say; empty where they decide."""
+    if one.cancel_why or scheduled.is_braked(session, one.tenant_id):
+        return one.cancel_why or BRAKE
+    others = session.exec(
+        select(Attempt).where(
+            Attempt.notification_id == one.notification_id,
+            Attempt.attempt_id != one.attempt_id,
+            Attempt.state == AttemptState.ACCEPTED.value,
+        )
+    ).all()
+    told = any(said_of(row) in TOLD for row in others)
+    sooner = any(
+        said_of(row) is NotificationState.SCHEDULED
+        and row.send_at is not None
+        and (row.send_at, row.attempt_id) < (one.send_at, one.attempt_id)
+        for row in others
+    )
+    return SURPLUS if told or sooner else ""
+
+
+def _read(
+    resources: Resources, tenant_id: str, held: Sequence[Held], read_again: ReadAgain
+) -> dict[str, Known]:
+    """What is known of the invoices, those left out that could not be read anew."""
+    since = resources.clock() - FRESH
+    ids = [one.notification_id for one in held]
+    with reading(resources.engine) as session:
+        told = col(Notification.notification_id).in_(ids) | col(Notification.lead_id).in_(ids)
+        invoices = sorted(set(session.exec(select(Notification.invoice_id).where(told)).all()))
+    try:
+        if invoices:
+            read_again(tenant_id, invoices, since)
+    except DuebellError:
+        return {}
+    with reading(resources.engine) as session:
+        known = known_of(session, tenant_id, invoices)
+    return {invoice_id: one for invoice_id, one in known.items() if one.read.read_at >= since}
+
+
+def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resources: Resources) -> str:
+    """Why the message must not go out at its time as it stands; empty where it may."""
+    lead = session.get_one(Notification, one.notification_id)
+    rows = [lead, *groups.of_lead(session, one.notification_id)]
+    if any(row.invoice_id not in known for row in rows):
+        return NOT_READ if is_last_look(one.send_at, resources.clock()) else ""
+    # At its time, and no longer ahead of it: the hours have only to be open then.
+    rules = replace(rules_of(resources), schedules=False)
+    if lead.kind == INVOICE_OVERDUE:
+        policy = rules.policy.for_tenant(one.tenant_id)
+        known = with_reminders(session, one.tenant_id, known, policy, one.send_at)
+    attempt = session.get_one(Attempt, one.attempt_id)
+    channel = session.get_one(Leg, attempt.leg_id).channel
+    failed = legs.failed_channels(session, lead)
+    for row in rows:
+        verdict = decide(basis_again(row, known[row.invoice_id], rules, one.send_at, failed))
+        if not isinstance(verdict, Send):
+            return verdict.reason.value
+        if (verdict.channel, verdict.address) != (channel, attempt.address):
+            return OTHER_ADDRESS
+    try:
+        telling = telling_in(rows, known, rules.policy, one.send_at)
+        words = words_of(resources.templates, telling, channel)
+    except TemplateProblem:
+        return OTHER_WORDS
+    return "" if words.text == attempt.text else OTHER_WORDS
+
+
+def _copies(resources: Resources, one: Held) -> list[TakeBack]:
+    """Further copies of a message whose POST was not answered. One that belongs to an attempt is bound to it,
+    and decided on from then on.
+    """
+    with reading(resources.engine) as session:
+        attempts = unsettled.held_of(session, one.notification_id)
+    twilio, copies = resources.twilio(), list[TakeBack]()
+    for attempt in attempts:
+        listed = twilio.find(attempt.address, attempt.started_at - BEFORE)
+        with reading(resources.engine) as session:
+            bound = unsettled.bound_sids(session, [message.sid for message in listed])
+            if unsettled.others_say_it(session, attempt):
+                continue
+        found = candidates(attempt, listed, bound)
+        if attempt.sid is None and found:
+            _bind(resources, attempt.attempt_id, found.pop(0))
+        copies += [TakeBack("", it.sid, SURPLUS) for it in found if it.raw_status == "scheduled"]
+    return copies
+
+
+def _bind(resources: Resources, attempt_id: str, message: MessageState) -> None:
+    with writing(resources.engine, resources.clock()) as book:
+        status, code = message.raw_status, message.error_code
+        receipts.apply(book, attempt_id, message.sid, status, code, scheduled.BY_LIST)
+        receipts.bind_earlier(book, attempt_id, message.sid)
