@@ -12,6 +12,7 @@ from sqlmodel import func, select
 from deployments import (
     doctor_calls,
     doctor_consent,
+    doctor_replies,
     doctor_sending,
     doctor_words,
     doctor_xero_feed,
@@ -103,6 +104,7 @@ def look(resources: Resources) -> list[Finding]:
         ("consents", doctor_consent.look),
         ("webhooks", _webhooks),
         ("changes", doctor_xero_feed.look),
+        ("replies", doctor_replies.look),
     ]
     findings: list[Finding] = []
     for what, look_at in looks:

@@ -25,6 +25,7 @@ OF_THE_CONTACT = (
     Reason.NO_CONTACT,
     Reason.CONTACT_CLOSED,
     Reason.NO_PHONE,
+    Reason.WANTS_NO_MESSAGES,
     Reason.NO_EMAIL,
     Reason.NUMBER_INVALID,
 )

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from duebell.model import Contact, ContactStatus, Invoice, InvoicePayment, InvoiceStatus, InvoiceType
 from duebell.policy_file import Policy
 from duebell.policy_sections import KindPolicy, MessagePolicy, WindowPolicy
-from duebell.policy_shapes import CUSTOMER
+from duebell.policy_shapes import CUSTOMER, is_listed
 from duebell.reaching import SMS, Closed, Way, ways_to
 from duebell.reasons import IN_WORDS, Reason
 from duebell.states import Sending
@@ -114,6 +114,9 @@ def to_customer(contact: Contact | None, rules: MessagePolicy, about: Circumstan
         return Skip(Reason.NO_CONTACT)
     if contact.status is not ContactStatus.ACTIVE:
         return Skip(Reason.CONTACT_CLOSED)
+    unwanted = about.policy.preferences.no_messages_groups
+    if any(is_listed(group, unwanted) for group in contact.groups):
+        return Skip(Reason.WANTS_NO_MESSAGES)
     channels = [one.value for one in rules.channels if about.channels is None or one.value in about.channels]
     ways = ways_to(contact, channels, about.country, about.refusals or {})
     if not ways.open:

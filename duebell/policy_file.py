@@ -21,6 +21,7 @@ from duebell.policy_sections import (
     MessagePolicy,
     PaymentReceivedPolicy,
     PollingPolicy,
+    PreferencesPolicy,
     SendingPolicy,
     SettlePolicy,
     TeamPolicy,
@@ -44,6 +45,7 @@ class Policy(Section):
     payment_received: PaymentReceivedPolicy = PaymentReceivedPolicy()
     invoice_overdue: InvoiceOverduePolicy = InvoiceOverduePolicy()
     team: Mapping[Name, TeamPolicy] = Field(default_factory=lambda: {ACCOUNTS: TeamPolicy()})
+    preferences: PreferencesPolicy = PreferencesPolicy()
     limits: LimitsPolicy = LimitsPolicy()
     polling: PollingPolicy = PollingPolicy()
     settle: SettlePolicy = SettlePolicy()

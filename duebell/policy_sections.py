@@ -29,6 +29,7 @@ from duebell.policy_shapes import (
     Section,
     SmsSender,
     Tell,
+    Text,
     Weekday,
     Weekdays,
     WhoseClock,
@@ -159,6 +160,12 @@ class TeamPolicy(WindowPolicy):
     days: Weekdays = OFFICE_DAYS
     on_holidays: StrictBool = False
     clock: WhoseClock = WhoseClock.ORGANISATION
+
+
+class PreferencesPolicy(Section):
+    """What customers want. ``no_messages_groups``: contact groups of those who want no message at all."""
+
+    no_messages_groups: tuple[Text, ...] = ()
 
 
 class LimitsPolicy(Section):

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     PERSON_LEFT_OUT = "person_left_out"
     OPTED_OUT = "opted_out"
     NUMBER_INVALID = "number_invalid"
+    WANTS_NO_MESSAGES = "wants_no_messages"
     IN_REVIEW = "in_review"
     NOT_ON_ALLOWLIST = "not_on_allowlist"
     OUTSIDE_WINDOW = "outside_window"
@@ -70,6 +71,7 @@ IN_WORDS: dict[Reason, str] = {
     Reason.PERSON_LEFT_OUT: "Xero no longer says that the person is to be included in emails, or the "
     "policy's contact_persons is false",
     Reason.OPTED_OUT: "the person asked for no more messages",
+    Reason.WANTS_NO_MESSAGES: "the customer is in a contact group of the policy's no_messages_groups",
     Reason.NUMBER_INVALID: "the number or address turned out to be unusable; change it in Xero",
     Reason.IN_REVIEW: "the organisation is in review and sends nothing: run `duebell go-live`",
     Reason.NOT_ON_ALLOWLIST: "the number is not on the policy's allow-list",

@@ -159,9 +159,11 @@ def callback(**changes: str) -> dict[str, str]:
     } | changes
 
 
-def signed_twilio(fields: Mapping[str, str], query: str = "", token: str = TOKEN) -> dict[str, str]:
+def signed_twilio(
+    fields: Mapping[str, str], query: str = "", token: str = TOKEN, path: str = TWILIO
+) -> dict[str, str]:
     """The headers with which Twilio signs a form that goes to our callback address."""
-    url = f"{PUBLIC}{TWILIO}" + (f"?{query}" if query else "")
+    url = f"{PUBLIC}{path}" + (f"?{query}" if query else "")
     text = url + "".join(key + fields[key] for key in sorted(fields))
     digest = hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()
     return {

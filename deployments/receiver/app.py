@@ -19,12 +19,14 @@ from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.prefect_rest import PrefectRest
 from deployments.receiver.probes import ReadyProbe, alive
 from deployments.receiver.sendgrid_events import SendGridEvents
+from deployments.receiver.twilio_inbound import TwilioInbound
 from deployments.receiver.twilio_status import TwilioStatus
 from deployments.receiver.xero_callback import XeroCallback
 from deployments.receiver.xero_webhook import XeroWebhook
 from duebell.consent_answer import CALLBACK_PATH
 from duebell.email.sendgrid_events import EVENTS_PATH
 from duebell.twilio.callbacks import STATUS_PATH
+from duebell.twilio.inbound import INBOUND_PATH
 
 XERO_PATH = "/webhooks/xero"
 PARTING_SECONDS = 2.0
@@ -53,6 +55,7 @@ def make_app(receiver: ReceiverParts) -> Starlette:
     routes = [
         Route(XERO_PATH, XeroWebhook(receiver, ledger, nudges).answer, methods=["POST"]),
         Route(STATUS_PATH, TwilioStatus(receiver, ledger).answer, methods=["POST"]),
+        Route(INBOUND_PATH, TwilioInbound(receiver, ledger).answer, methods=["POST"]),
         Route(EVENTS_PATH, SendGridEvents(receiver, ledger).answer, methods=["POST"]),
         Route(CALLBACK_PATH, XeroCallback(receiver, ledger).answer, methods=["GET"]),
         Route("/healthz", alive),

@@ -11,6 +11,9 @@ from duebell.ledger.writing import Writing, insert_missing
 
 OPTED_OUT, INVALID = "opted_out", "invalid"
 
+BY_WORD = ("inbound:", "twilio:21610")
+"""How the evidence begins of what its owner stopped by a word: seen by us, or by Twilio alone."""
+
 
 def is_refused(address: str, channel: str) -> ColumnElement[bool]:
     """The same question as a condition, for the statement in which it has to hold."""
@@ -36,10 +39,22 @@ def refusals(session: Session, addresses: Sequence[str], channel: str = "sms") -
 
 
 def refuse_address(book: Writing, address: str, channel: str, state: str, evidence: str) -> None:
-    """Remember that an address must not be written to. What a person asked for outlasts a bad number."""
+    """Remember that an address must not be written to.
+
+    What a person asked for outlasts a bad number, and what the business itself set outlasts a word.
+    """
     new = Preference(address=address, channel=channel, state="", changed_at=book.now)
     insert_missing(book.session, [new])
     row = book.session.get_one(Preference, (address, channel), with_for_update=True)
-    if (row.state, state) != (OPTED_OUT, INVALID):
+    if row.state != OPTED_OUT or (state == OPTED_OUT and row.evidence.startswith(BY_WORD)):
         row.state, row.evidence, row.changed_at = state, evidence, book.now
         scheduled.look_soon_at_address(book, address)
+
+
+def lift_opt_out(book: Writing, address: str, channel: str, evidence: str) -> bool:
+    """Let an address be written to again whose owner had stopped it by a word; false where that is not so."""
+    row = book.session.get(Preference, (address, channel), with_for_update=True)
+    if row is None or row.state != OPTED_OUT or not row.evidence.startswith(BY_WORD):
+        return False
+    row.state, row.evidence, row.changed_at = "", evidence, book.now
+    return True

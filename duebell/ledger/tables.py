@@ -453,6 +453,16 @@ class Preference(Row, table=True):
     changed_at: datetime = moment()
 
 
+class InboundText(Row, table=True):
+    """A message that a person wrote back; ``wish`` is what it asks for."""
+
+    sid: str = Field(primary_key=True)
+    address: str
+    wish: str
+    body: str = long_text()
+    received_at: datetime = moment(index=True)
+
+
 class Brake(Row, table=True):
     """The stop that is looked at before every message. ``scope`` is ``all`` or a tenant's id."""
 

@@ -1,0 +1,73 @@
+"""What people wrote back, each message once, and what follows from it for writing to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col, select
+
+from duebell.audit import Entry
+from duebell.ledger.engine import reading
+from duebell.ledger.preferences import OPTED_OUT, lift_opt_out, refuse_address
+from duebell.ledger.tables import InboundText
+from duebell.ledger.writing import Writing
+from duebell.twilio.inbound import InboundMessage, Wish
+
+SMS = "sms"
+ACTOR = "twilio"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A message that seems to ask for an end, in words that a person has to read."""
+
+    sid: str
+    at: datetime
+    address: str = field(repr=False)
+
+
+def keep_inbound(book: Writing, message: InboundMessage, address: str) -> bool:
+    """Keep a message and do at once what it asks for; false for one that was kept before.
+
+    The evidence is the message's SID, its word and the time. START lifts what STOP set, and nothing else.
+    """
+    if not _insert(book, message, address):
+        return False
+    evidence = f"inbound:{message.wish.value} {message.sid}"
+    if message.wish is Wish.STOP:
+        refuse_address(book, address, SMS, OPTED_OUT, evidence)
+    elif message.wish is Wish.START:
+        lift_opt_out(book, address, SMS, evidence)
+    details = {"wish": message.wish.value}
+    book.audit(Entry(ACTOR, "inbound message", "message", message.sid, details=details))
+    return True
+
+
+def _insert(book: Writing, message: InboundMessage, address: str) -> bool:
+    dialect = postgresql if book.session.get_bind().dialect.name == "postgresql" else sqlite
+    inserted = book.session.exec(
+        dialect.insert(InboundText)
+        .values(
+            sid=message.sid,
+            address=address,
+            wish=message.wish.value,
+            body=message.body.replace("\x00", ""),
+            received_at=book.now,
+        )
+        .on_conflict_do_nothing()
+        .returning(col(InboundText.sid))
+    ).scalar_one_or_none()
+    return inserted is not None
+
+
+def revocations(engine: Engine, since: datetime) -> Sequence[Revocation]:
+    """The messages since then that seem to ask for an end in other words, newest first."""
+    with reading(engine) as session:
+        rows = session.exec(
+            select(InboundText)
+            .where(InboundText.wish == Wish.REVOKES.value, col(InboundText.received_at) >= since)
+            .order_by(col(InboundText.received_at).desc(), col(InboundText.sid))
+        ).all()
+    return [Revocation(row.sid, row.received_at, row.address) for row in rows]

@@ -1,0 +1,89 @@
+"""What a person wrote back: the words by which carriers and Twilio let somebody stop and start messages.
+
+The words, and the rule that the whole message must be one of them, are Twilio's own for the numbers that it
+keeps the list of (support.twilio.com, "Twilio support for opt-out keywords"); OPTOUT and REVOKE are the FCC's
+since April 2025. What asks for an end in other words is for a person to read.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+INBOUND_PATH = "/webhooks/twilio/inbound"
+
+NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+"""The answer that says nothing: Twilio replies to STOP and HELP by itself, and blocks what follows STOP."""
+
+
+class Wish(StrEnum):
+    """What a message asks for. ``REVOKES``: an end, as it seems, in words of its own."""
+
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+    REVOKES = "revokes"
+    NOTHING = "nothing"
+
+
+WORDS: dict[str, Wish] = {
+    **dict.fromkeys(
+        ("stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke"), Wish.STOP
+    ),
+    **dict.fromkeys(("start", "yes", "unstop"), Wish.START),
+    **dict.fromkeys(("help", "info"), Wish.HELP),
+}
+
+REVOKING = re.compile(
+    r"\b(stop|unsubscribe|opt[ -]?out|quit|remove (me|my|this)|leave me"
+    r"|no more (texts?|messages?|sms|reminders?)"
+    r"|(do ?n.?t|do not|never) (\w+ ){0,2}(text|message|contact|write|call|send|remind)\w*"
+    r"|wrong (number|person))"
+)
+"""How somebody asks for an end who does not know the word. It may take in too much: a person reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """A message that somebody sent to one of our numbers. ``sender`` is who wrote it."""
+
+    sid: str
+    account_sid: str
+    sender: str = field(repr=False)
+    recipient: str = field(repr=False)
+    body: str = field(repr=False)
+    wish: Wish
+
+
+def read_inbound(form: Iterable[tuple[str, str]]) -> InboundMessage:
+    """Read the fields of Twilio's webhook; one that was not sent is empty. Never raises."""
+    fields: dict[str, str] = {}
+    for key, value in form:
+        fields.setdefault(key, value)
+    body = fields.get("Body", "")
+    return InboundMessage(
+        fields.get("MessageSid") or fields.get("SmsSid", ""),
+        fields.get("AccountSid", ""),
+        fields.get("From", ""),
+        fields.get("To", ""),
+        body,
+        wish_of(body, fields.get("OptOutType", "")),
+    )
+
+
+def wish_of(body: str, opt_out_type: str = "") -> Wish:
+    """What a message asks for.
+
+    ``opt_out_type`` is Twilio's own reading, which it tells where the Messaging Service has Advanced Opt-Out
+    with words of its own. Capitals, the width of the letters and the marks at the end make no difference.
+    """
+    told = WORDS.get(opt_out_type.strip().lower())
+    if told is not None:
+        return told
+    said = " ".join(unicodedata.normalize("NFKC", body).casefold().split())
+    word = said.strip("\"'`.,;:!?()[]*-_ ").replace("opt out", "optout").replace("stop all", "stopall")
+    found = WORDS.get(word.replace("opt-out", "optout"))
+    if found is not None:
+        return found
+    return Wish.REVOKES if REVOKING.search(said.replace("\u2019", "'")) else Wish.NOTHING

@@ -1,0 +1,112 @@
+"""What a person writes back is heeded at once, however they write it, and before Twilio is answered."""
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from deployments.receiver.app import make_app
+from duebell.ledger import preferences, tables
+from duebell.ledger.engine import reading
+from duebell.ledger.writing import writing
+from duebell.twilio.inbound import INBOUND_PATH, Wish, wish_of
+from tests.support_receiver import ACCOUNT, NOW, ask, form, parts, signed_twilio
+
+PERSON = "+64211234567"
+NOTHING = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+@pytest.mark.parametrize(
+    ("body", "wish"),
+    [
+        ("STOP", Wish.STOP), ("Stop.", Wish.STOP), (" stop \n", Wish.STOP),
+        ("\uff33\uff34\uff2f\uff30", Wish.STOP),
+        ('"Stop"', Wish.STOP), ("StopAll", Wish.STOP), ("stop all", Wish.STOP),
+        ("UNSUBSCRIBE", Wish.STOP), ("Opt-out", Wish.STOP), ("revoke", Wish.STOP), ("end", Wish.STOP),
+        ("please stop texting me", Wish.REVOKES), ("Stop please", Wish.REVOKES),
+        ("Don\u2019t text me again", Wish.REVOKES), ("do not contact me", Wish.REVOKES),
+        ("wrong number", Wish.REVOKES), ("No more messages!", Wish.REVOKES),
+        ("START", Wish.START), ("unstop", Wish.START), ("Yes", Wish.START),
+        ("HELP", Wish.HELP), ("info", Wish.HELP),
+        ("Paid this morning, thanks", Wish.NOTHING), ("yes I will pay on Friday", Wish.NOTHING),
+        ("", Wish.NOTHING), ("helpful, thanks", Wish.NOTHING), ("the weekend", Wish.NOTHING),
+    ],
+)  # fmt: skip
+def test_f095_a_word_is_heeded_and_a_sentence_is_for_a_person(body: str, wish: Wish) -> None:
+    assert wish_of(body) is wish
+
+
+def test_what_twilio_read_itself_goes_before_the_words() -> None:
+    assert wish_of("ARRET", "STOP") is Wish.STOP
+    assert wish_of("hallo", "START") is Wish.START
+
+
+def inbound(body: str, sid: str = "SM" + "1" * 32, **changes: str) -> dict[str, str]:
+    usual = {
+        "MessageSid": sid, "SmsSid": sid, "AccountSid": ACCOUNT, "From": PERSON, "To": "+64210000000",
+        "Body": body, "NumMedia": "0", "FromCity": "", "SmsStatus": "received", "ApiVersion": "2010-04-01",
+    }  # fmt: skip
+    return usual | changes
+
+
+def writes(engine: Engine, body: str, sid: str = "SM" + "1" * 32, **changes: str) -> tuple[int, bytes]:
+    fields = inbound(body, sid, **changes)
+    headers = signed_twilio(fields, "", path=INBOUND_PATH)
+    answer = ask(make_app(parts(engine)), "POST", INBOUND_PATH, form(fields), headers)
+    return answer.status_code, answer.content
+
+
+def refusals(engine: Engine) -> dict[str, str]:
+    with reading(engine) as session:
+        return preferences.refusals(session, [PERSON])
+
+
+def evidence(engine: Engine) -> str:
+    with reading(engine) as session:
+        return session.get_one(tables.Preference, (PERSON, "sms")).evidence
+
+
+def test_f095_stop_is_remembered_with_its_evidence_and_answered_with_no_word(ledger: Engine) -> None:
+    assert writes(ledger, "Stop.") == (200, NOTHING)
+    assert refusals(ledger) == {PERSON: "opted_out"}
+    assert evidence(ledger) == "inbound:stop SM" + "1" * 32
+
+
+def test_start_lifts_what_stop_set_and_a_second_delivery_of_stop_does_not_come_back(ledger: Engine) -> None:
+    writes(ledger, "STOP")
+    writes(ledger, "START", "SM" + "2" * 32)
+    assert refusals(ledger) == {}
+    assert writes(ledger, "STOP") == (200, NOTHING)
+    assert refusals(ledger) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "left"), [("twilio:21610 attempt:a1", {}), ("a person of the business", {PERSON: "opted_out"})]
+)
+def test_start_lifts_nothing_that_somebody_else_set(ledger: Engine, said: str, left: dict[str, str]) -> None:
+    with writing(ledger, NOW) as book:
+        preferences.refuse_address(book, PERSON, "sms", preferences.OPTED_OUT, said)
+    writes(ledger, "START")
+    assert refusals(ledger) == left
+
+
+def test_a_wish_in_other_words_changes_nothing_and_is_kept_for_a_person(ledger: Engine) -> None:
+    assert writes(ledger, "please stop texting me") == (200, NOTHING)
+    assert refusals(ledger) == {}
+    with reading(ledger) as session:
+        [row] = session.exec(select(tables.InboundText)).all()
+    assert (row.wish, row.body) == ("revokes", "please stop texting me")
+
+
+def test_what_twilio_did_not_sign_stops_nobody(ledger: Engine) -> None:
+    fields = inbound("STOP")
+    headers = signed_twilio(fields | {"Body": "hello"}, "", path=INBOUND_PATH)
+    answer = ask(make_app(parts(ledger)), "POST", INBOUND_PATH, form(fields), headers)
+    assert answer.status_code == 403
+    assert writes(ledger, "STOP", AccountSid="AC" + "9" * 32)[0] == 403
+    assert refusals(ledger) == {}
+
+
+def test_a_message_that_comes_from_no_number_is_acknowledged_and_dropped(ledger: Engine) -> None:
+    assert writes(ledger, "STOP", From="whatsapp:+64211234567") == (200, NOTHING)
+    assert writes(ledger, "STOP", From="") == (200, NOTHING)
+    assert refusals(ledger) == {}
