@@ -159,7 +159,9 @@ def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str
             return _let_go(
                 book, claim, found.state, found.reason, not_before=found.later, dispatch_at=found.later
             )
-        return _begin(resources, poster, book, claim, known, found, flow_run_id)
+        begun = _begin(resources, poster, book, claim, known, found, flow_run_id)
+        fail_point("before-intent-commits")
+        return begun
 
 
 def _begin(
@@ -191,7 +193,6 @@ def _begin(
         open_until=found.open_until,
         send_at=holding.send_at_of(book, row, leg, found, rules),
     )
-    fail_point("before-intent-commits")
     return intent or _put_back(book, claim, "stopped_or_overtaken")
 
 
