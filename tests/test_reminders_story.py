@@ -3,7 +3,7 @@
 Run it with ``-s`` to read them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from rich.table import Table
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from duebell.explaining import explain
+from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
@@ -44,6 +46,7 @@ class Line:
     who: str
     what: str
     said: str
+    until: int = 0
 
 
 def test_sixty_days_of_an_invoice(sqlite_ledger: Engine, tmp_path: Path) -> None:
@@ -54,7 +57,9 @@ def test_sixty_days_of_an_invoice(sqlite_ledger: Engine, tmp_path: Path) -> None
     for day in range(60):
         lines += lived(office, day)
         office.clock.now = at(ISSUED + (day + 1) * DAY, 9)
-    printed(lines)
+    printed(gathered(lines))
+    assert {line.day for line in lines if line.what in {"message", "silence"}} == set(range(60))
+    assert all(line.said for line in lines if line.what == "silence")
     told = [(line.day, line.who) for line in lines if line.what == "message"]
     assert told == [
         (0, "customer"),  # issued
@@ -94,7 +99,29 @@ def lived(office: Office, day: int) -> list[Line]:
     for who, reason in silences_of(office).items():
         if silent.get(who) != reason:
             lines.append(Line(day, who, "silence", in_words(reason)))
+    if not any(line.what in {"message", "silence"} for line in lines):
+        lines.append(Line(day, "customer", "silence", quiet(office)))
     return lines
+
+
+def quiet(office: Office) -> str:
+    """Why a day brings no reminder, as `duebell explain` says it: what waits, or why nothing new is said."""
+    found = explain(office.resources, "INV-0001", INVOICE_OVERDUE)
+    waits = [one.stands.partition(": ")[2] for one in found.people if one.stands.startswith("held")]
+    said = f"the stage that has come, {found.people[-1].stage}, has been said" if found.people else ""
+    return "; ".join(waits or [why for _, why in found.silent] or [said])
+
+
+def gathered(lines: list[Line]) -> list[Line]:
+    """The same, with silence for one reason said once for all of its days."""
+    kept: list[Line] = []
+    for line in lines:
+        last = kept[-1] if kept else None
+        if last and (last.who, last.what, last.said) == (line.who, line.what, line.said):
+            kept[-1] = replace(last, until=line.day)
+        else:
+            kept.append(line)
+    return kept
 
 
 def silences_of(office: Office) -> dict[str, str]:
@@ -108,5 +135,7 @@ def silences_of(office: Office) -> dict[str, str]:
 def printed(lines: list[Line]) -> None:
     table = Table("day", "for whom", "what", "said", box=None)
     for line in lines:
-        table.add_row(f"{line.day} ({ISSUED + line.day * DAY:%d %b})", line.who, line.what, line.said)
+        until = f" to {line.until} ({ISSUED + line.until * DAY:%d %b})" if line.until else ""
+        day = f"{line.day} ({ISSUED + line.day * DAY:%d %b}){until}"
+        table.add_row(day, line.who, line.what, line.said)
     Console(width=150).print(table)
