@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from duebell.deciding import basis_again, decide
 from duebell.errors import DuebellError, TemplateProblem
-from duebell.keys import INVOICE_OVERDUE
+from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, known_of, with_reminders
 from duebell.ledger import groups, legs, receipts, scheduled, unsettled
 from duebell.ledger.engine import reading
@@ -147,7 +147,7 @@ def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resourc
         return NOT_READ if is_last_look(one.send_at, resources.clock()) else ""
     # At its time, and no longer ahead of it: the hours have only to be open then.
     rules = replace(rules_of(resources), schedules=False)
-    if lead.kind == INVOICE_OVERDUE:
+    if lead.kind == INVOICE_OVERDUE or not is_contact(lead.recipient):
         policy = rules.policy.for_tenant(one.tenant_id)
         known = with_reminders(session, one.tenant_id, known, policy, one.send_at)
     attempt = session.get_one(Attempt, one.attempt_id)
