@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         migrate(engine)
         world = world_over(engine, Path(folder), BEGINS, wanted.seed)
         world.populate(wanted.customers, wanted.days)
-        world.live(wanted.days + 6)
+        world.live(wanted.days + 4)
         wrong, holes = list(world.outside()), broken(engine)
         for line in [*wrong[:20], *holes]:
             print(f"WRONG {line}")  # noqa: T201 - its purpose
@@ -64,7 +64,7 @@ def report(world: World, outside: int, seconds: float) -> str:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make prove-windows", description=__doc__)
     parser.add_argument("--customers", type=int, default=5_500, help="how many, one invoice each")
-    parser.add_argument("--days", type=int, default=10, help="over how many days their invoices come")
+    parser.add_argument("--days", type=int, default=4, help="over how many days their invoices come")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     return parser.parse_args(arguments)
 
