@@ -20,7 +20,7 @@ from deployments.opening import opened
 from deployments.terminal import make_console
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import tenants, trail
+from duebell.ledger import channel_stops, tenants, trail
 from duebell.ledger.tables import Tenant
 from duebell.reporting import in_words
 from duebell.resending import read_first
@@ -178,7 +178,8 @@ def resume() -> None:
             scope=tenants.EVERYTHING,
             now=resources.clock(),
         )
-        say("Sending goes on.")
+        opened_again = channel_stops.lift_all(resources.engine, by_whom(), now=resources.clock())
+        say(" ".join(["Sending goes on.", *(f"{one} is tried again." for one in opened_again)]))
 
 
 @app.command("send-test")

@@ -1,9 +1,10 @@
 """Doctor's lines on sending: whether it is stopped and why, and what became of no message for sure."""
 
 from deployments.findings import Finding
-from duebell import quarantine
+from duebell import quarantine, reporting_channels
 from duebell.calls import lasting
 from duebell.ledger import tenants
+from duebell.ledger.channel_stops import stops
 from duebell.ledger.engine import reading
 from duebell.ledger.outstanding import Outstanding, outstanding, strange_receipts
 from duebell.resources import Resources
@@ -16,7 +17,7 @@ def look(resources: Resources) -> list[Finding]:
     with reading(resources.engine) as session:
         found = outstanding(session, now=resources.clock())
         strange = strange_receipts(session, now=resources.clock())
-    return [journal, _brake(resources), *_outstanding(found), *_strange(strange)]
+    return [journal, _brake(resources), *_channels(resources), *_outstanding(found), *_strange(strange)]
 
 
 def _journal(resources: Resources) -> Finding:
@@ -40,6 +41,14 @@ def _brake(resources: Resources) -> Finding:
     return Finding(
         "brake", f"sending is stopped ({'; '.join(on)}): `duebell resume` lets it go on", sound=False
     )
+
+
+def _channels(resources: Resources) -> list[Finding]:
+    """The channels that a fault of the setup has stopped, each with the fault and the wait."""
+    told = (reporting_channels.told_of(resources.engine, one.scope) for one in stops(resources.engine))
+    return [
+        Finding("channel", f"{one.message} Or `duebell resume`, once mended", sound=False) for one in told
+    ]
 
 
 def _outstanding(found: list[Outstanding]) -> list[Finding]:

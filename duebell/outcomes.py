@@ -85,6 +85,8 @@ def _refused(refused: Refused, tries: int, now: datetime) -> Conclusion:
             cause=cause,
             answer=refused.answer,
             not_before=now + LONGEST_WAIT,
+            falls_back=ruling.fall_back,
+            stops=ruling.stops,
         )
     return Conclusion(
         AttemptState.REFUSED,

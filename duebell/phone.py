@@ -99,6 +99,15 @@ def parse_e164(text: str) -> str:
     )
 
 
+def country_of_number(e164: str) -> str | None:
+    """The country that a number belongs to, by its code of two letters; ``None`` where it tells none."""
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(e164))
+    except phonenumbers.NumberParseException:
+        return None
+    return region if region and region.isalpha() else None  # "001" is a number of the whole world
+
+
 def redact(e164: str) -> str:
     """The country code and at most the last three digits; four or more digits always stay hidden."""
     if not re.fullmatch(r"\+[1-9][0-9]{5,14}", e164):

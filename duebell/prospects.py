@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from duebell.deciding import Basis, Rules, decide, own_of, subject_of, subjects_of
 from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.known import Known, known_of, with_reminders
-from duebell.ledger import groups, notifications
+from duebell.ledger import groups, legs, notifications
 from duebell.ledger.tables import Leg, Notification
 from duebell.policy import Verdict
 from duebell.policy_file import Policy
@@ -211,10 +211,8 @@ def _may_change(row: Notification) -> bool:
 def _failed(session: Session, standing: Sequence[Notification]) -> dict[int, frozenset[str]]:
     """The channels by which each of these has failed; they are not tried again."""
     ids = [row.notification_id for row in standing if S(row.state) in WAITING | {S.SKIPPED}]
-    wanted = select(Leg.notification_id, Leg.channel).where(
-        col(Leg.notification_id).in_(ids), col(Leg.over) != ""
-    )
-    failed: dict[int, frozenset[str]] = {}
-    for notification_id, channel in session.exec(wanted).all():
-        failed[notification_id] = failed.get(notification_id, frozenset()) | {channel}
-    return failed
+    wanted = select(Leg).where(col(Leg.notification_id).in_(ids)).order_by(col(Leg.position))
+    theirs: dict[int, list[Leg]] = {}
+    for leg in session.exec(wanted).all():
+        theirs.setdefault(leg.notification_id, []).append(leg)
+    return {notification_id: legs.channels_over(found) for notification_id, found in theirs.items()}

@@ -82,10 +82,12 @@ def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_cod
 
 OTHERWISE: dict[str, str] = {
     "cancelled": "Twilio held it and took it back in time, because of a change; it is decided anew",
+    "channel_stopped": "a fault of the setup has stopped this channel: `duebell doctor` says which",
     "claim_lapsed": "its sender stopped before it sent anything; another takes over",
     "ledger_set_back": "it was posted in a time that the ledger lost; nobody knows yet whether it arrived",
     "lease_lapsed": "its sender stopped in the middle; nobody knows yet whether it went out",
     "outcome_unknown": "Twilio gave no answer; nobody knows yet whether it went out",
+    "next_channel": "the way before it failed, and this one takes over",
     "no_evidence": "nothing shows whether it went out: look at Twilio's log, then `duebell resend`",
     "planned_before_going_live": "it was planned in review and dropped when the organisation went live",
     "read_too_old": "the invoice could not be read anew just before sending",

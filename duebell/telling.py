@@ -16,7 +16,7 @@ from duebell.deciding import Rules
 from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
 from duebell.known import Known, known_of
-from duebell.ledger import attempts, dispatch, legs, notifications, receipts
+from duebell.ledger import attempts, channel_stops, dispatch, legs, notifications, receipts
 from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
@@ -193,7 +193,19 @@ def _begin(
         open_until=found.open_until,
         send_at=holding.send_at_of(book, row, leg, found, rules),
     )
-    return intent or _put_back(book, claim, "stopped_or_overtaken")
+    return intent or _wait(book, claim, row)
+
+
+def _wait(book: Writing, claim: Claim, row: Notification) -> Said:
+    """Give the claim back; where a channel is closed to one country, another may take the message at once."""
+    stop = channel_stops.waits_for(book.session, legs.current(book.session, row))
+    if stop is None:
+        return _put_back(book, claim, "stopped_or_overtaken")
+    reason = channel_stops.reason_of(stop.scope)
+    if channel_stops.is_of_one_country(stop) and legs.pass_on(book.session, row, reason):
+        reason = f"next_channel:{reason}"
+        return _let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=book.now)
+    return _let_go(book, claim, S.HELD, reason, not_before=stop.retry_at, dispatch_at=stop.retry_at)
 
 
 def _put_back(book: Writing, claim: Claim, reason: str) -> Said:

@@ -7,9 +7,9 @@ from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 
 import holidays
-import phonenumbers
 
 from duebell.countries import region_of
+from duebell.phone import country_of_number
 from duebell.policy_sections import EVERY_DAY, WindowPolicy
 from duebell.policy_shapes import Weekday, WhoseClock
 from duebell.window import next_open, open_until, zones_of_number
@@ -35,7 +35,7 @@ def place_of(
     """
     if rules.clock is WhoseClock.ORGANISATION:
         return Place((organisation_zone,), organisation_country)
-    country = _country_of_number(e164) or region_of(contact_country) or organisation_country
+    country = country_of_number(e164) or region_of(contact_country) or organisation_country
     return Place(zones_of_number(e164, organisation_zone), country)
 
 
@@ -119,11 +119,3 @@ def _public_holidays(country: str, year: int) -> frozenset[date]:
 @cache
 def _countries() -> frozenset[str]:
     return frozenset(holidays.list_supported_countries(include_aliases=False))
-
-
-def _country_of_number(e164: str) -> str | None:
-    try:
-        region = phonenumbers.region_code_for_number(phonenumbers.parse(e164))
-    except phonenumbers.NumberParseException:
-        return None
-    return region if region and region.isalpha() else None  # "001" is a number of the whole world

@@ -5,9 +5,10 @@ from datetime import datetime
 from functools import partial
 
 from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from duebell import parking, quarantine, settling, telling, unallocated, watching
+from duebell import parking, quarantine, reporting_channels, settling, telling, unallocated, watching
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
 from duebell.errors import Postponed
@@ -16,6 +17,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.notifications import Claim
 from duebell.ledger.unsettled import Unconfirmed, Unsettled
 from duebell.ledger.writing import writing
+from duebell.reporting_channels import StopTold
 from duebell.resources import resources
 from duebell.settling import Settled
 from duebell.telling import Said
@@ -127,3 +129,11 @@ def unconfirmed_messages(*, of_the_hour: bool) -> list[Unconfirmed]:
 def ask_for_status(message: Unconfirmed) -> Settled:
     """Ask Twilio for the status of one message; receipts may be lost, or cannot reach this machine."""
     return settling.confirm(resources(), message)
+
+
+@task(cache_policy=NO_CACHE)
+def explain_stop(scope: str) -> StopTold:
+    """Say in the UI how a channel stands, and the mend."""
+    told = reporting_channels.told_of(resources().engine, scope)
+    create_markdown_artifact(key="channel", markdown=told.page, description=told.name)
+    return told

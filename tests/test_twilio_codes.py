@@ -11,6 +11,7 @@ from duebell.twilio.codes import (
     UNKNOWN_CALLER,
     Action,
     Ruling,
+    Stops,
     action_for,
     error_code,
 )
@@ -63,7 +64,7 @@ def test_a_message_that_may_have_arrived_is_not_texted_again() -> None:
 
 def test_a_number_that_fails_once_is_suspect_and_not_invalid() -> None:
     ruling = action_for(30005, from_callback=True)
-    assert (ruling.marks_invalid, ruling.marks_invalid_if_repeated) == (False, True)
+    assert (ruling.marks_invalid, ruling.invalid_after) == (False, 2)
 
 
 unknown_codes = st.none() | st.integers(-10, 100_000).filter(lambda code: code not in TABLE)
@@ -79,7 +80,7 @@ def test_an_unknown_code_alerts_and_never_marks_anybody(
     assert ruling.action in (Action.GIVE_UP, Action.NEXT_CHANNEL, Action.CONFIGURATION)
     assert not ruling.marks_opted_out
     assert not ruling.marks_invalid
-    assert not ruling.marks_invalid_if_repeated
+    assert not ruling.invalid_after
     assert ruling.retries == 0
 
 
@@ -97,6 +98,10 @@ def test_a_ruling_does_not_contradict_itself(ruling: Ruling) -> None:
     assert ruling.marks_opted_out == (ruling.action is Action.OPTED_OUT)
     assert ruling.marks_invalid == (ruling.action is Action.NUMBER_INVALID)
     assert ruling.fall_back or ruling.action is not Action.NEXT_CHANNEL
+    assert ruling.stops is Stops.NOTHING or ruling.action is Action.CONFIGURATION
+    # What is closed in one country can go by another channel; while a whole channel is stopped, all wait.
+    assert ruling.stops is Stops.NOTHING or ruling.fall_back is (ruling.stops is Stops.DESTINATION)
+    assert not ruling.invalid_over_days or ruling.invalid_after > 1
 
 
 @pytest.mark.parametrize(

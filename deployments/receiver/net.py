@@ -10,6 +10,7 @@ from deployments.receiver.parts import Patience
 from deployments.receiver.prefect_rest import OnChange, PrefectAway, PrefectRefused, PrefectRest
 from duebell.clock import Clock
 from duebell.ledger.attempts import reap
+from duebell.ledger.channel_stops import stops
 from duebell.ledger.dispatch import due, put_off
 from duebell.ledger.inbox import backlog
 from duebell.ledger.unsettled import settle_due
@@ -89,6 +90,7 @@ class Net:
             backlog(self._engine, now=now, waited=self._patience.drain_after),
             due(self._engine, now=now),
             settle_due(self._engine, now=now),
+            tuple((stop.scope, stop.changed_at) for stop in stops(self._engine)),
         )
 
     def _have_made(self, seen: Seen, now: datetime) -> None:

@@ -9,6 +9,7 @@ from duebell.ledger.inbox import Backlog
 
 DRAIN = "process-xero-events/process-xero-events"
 SETTLE = "settle/settle"
+CHANNEL_STOPPED = "channel-stopped/channel-stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Seen:
     backlogs: tuple[Backlog, ...] = ()
     due: tuple[DueRun, ...] = ()
     settle_due: bool = False
+    stops: tuple[tuple[str, datetime], ...] = ()
+    """The channels that are stopped, each with the time since when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,9 @@ class RunOrder:
 
 
 def orders_for(seen: Seen, now: datetime) -> tuple[RunOrder, ...]:
-    """A drain for each backlog, a run for each due group, a settle. Nothing seen, nothing ordered.
+    """A drain for each backlog, a run for each due group, a settle, an alarm for each stopped channel.
+
+    Nothing seen, nothing ordered.
 
     The minute (UTC) in a key lets a run that came to nothing be made again, at most once a minute however
     many receivers look. A due group's key changes with its dispatches instead, which ``put_off`` spaces out.
@@ -42,7 +47,7 @@ def orders_for(seen: Seen, now: datetime) -> tuple[RunOrder, ...]:
     # Which messages lack their receipts is asked once an hour, by the schedule of the deployment.
     settle = RunOrder(SETTLE, f"settle:{minute}", {"asks_for_receipts": False})
     settles = [settle] if seen.settle_due else []
-    return (*drains, *map(_notify, seen.due), *settles)
+    return (*drains, *map(_notify, seen.due), *settles, *map(_explain, seen.stops))
 
 
 def _drain(backlog: Backlog, minute: str) -> RunOrder:
@@ -52,6 +57,12 @@ def _drain(backlog: Backlog, minute: str) -> RunOrder:
         {"tenant_id": backlog.tenant_id},
         (f"tenant:{backlog.tenant_id}",),
     )
+
+
+def _explain(stop: tuple[str, datetime]) -> RunOrder:
+    """One run a stop, however long it lasts: it stands out in the UI as failed."""
+    scope, since = stop
+    return RunOrder(CHANNEL_STOPPED, f"stopped:{scope}:{since.isoformat()}", {"scope": scope})
 
 
 def _notify(due: DueRun) -> RunOrder:

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from duebell.audit import Entry
 from duebell.failpoints import fail_point
-from duebell.ledger import groups, legs
+from duebell.ledger import channel_stops, groups, legs
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
 from duebell.ledger.preferences import is_refused
@@ -57,10 +57,11 @@ def begin(
     """The last gate: write the attempt down, or return ``None`` because something stands against it.
 
     What can stand against it, all looked at in the same statement: the claim lapsed or was lost, the brake
-    is on, the address must not be written to. The caller commits before any byte leaves.
+    is on, the address must not be written to. Before that, whether a fault of ours has stopped the channel.
+    The caller commits before any byte leaves.
     """
     leg = legs.current(book.session, book.session.get_one(Notification, claimed.notification_id))
-    passed = _pass_gate(book, claimed, leg)
+    passed = _pass_gate(book, claimed, leg) if channel_stops.may_pass(book, leg) else None
     if passed is None:
         return None
     key, lease_until = passed

@@ -4,7 +4,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
-from duebell.ledger import groups, hold_switch, legs, scheduled, withdrawn
+from duebell.ledger import channel_stops, groups, hold_switch, legs, scheduled, withdrawn
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.meaning import MEANS as MEANS
 from duebell.ledger.meaning import PROGRESS as PROGRESS
@@ -36,6 +36,7 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
         return current
     moves = _moves(book.session, attempt, notification, known)
     _write(book, attempt, known)
+    waits = channel_stops.heed(book, attempt, known)
     if not moves:
         return current
     if known.notification in TOLD and legs.is_unsure(book.session, attempt):
@@ -43,16 +44,26 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     known = withdrawn.what_is_left(book.session, attempt, known)
     if known.notification is current:
         return current
-    next_leg = legs.fall_back(book, attempt, notification, known)
-    if next_leg is None:
-        move(current, known.notification)
-    known = next_leg or known
+    known = _what_follows(book, attempt, notification, known, waits)
     _move_on(book, attempt, notification, known)
     groups.follow(book, notification.notification_id or 0, current, actor=known.settled_by)
     if current is S.PARKED and known.notification in TOLD:
         for told in (notification, *groups.of_lead(book.session, notification.notification_id or 0)):
             _disarm_resends(book, told)
     return known.notification
+
+
+def _what_follows(
+    book: Writing, attempt: Attempt, notification: Notification, known: Conclusion, waits: Conclusion | None
+) -> Conclusion:
+    """The conclusion, or what another leg makes of it. ``waits``: the wait for the end of a fault of ours."""
+    known = waits if waits is not None and known.notification is S.HELD else known
+    next_leg = legs.fall_back(book, attempt, notification, known)
+    if next_leg is None and waits is not None:
+        next_leg = legs.say_again(book, attempt, notification, known, waits)
+    if next_leg is None:
+        move(S(notification.state), known.notification)
+    return next_leg or known
 
 
 def _disarm_resends(book: Writing, told: Notification) -> None:

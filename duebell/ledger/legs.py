@@ -36,7 +36,13 @@ def failed_channels(session: Session, row: Notification | None) -> frozenset[str
     """The channels by which this notification has failed; they are not tried again."""
     if row is None:
         return frozenset()
-    return frozenset(leg.channel for leg in of(session, row.notification_id or 0) if leg.over)
+    return channels_over(of(session, row.notification_id or 0))
+
+
+def channels_over(legs: Sequence[Leg]) -> frozenset[str]:
+    """The channels that have failed, of legs in their order: the last leg of a channel speaks for it."""
+    last = {leg.channel: leg.over for leg in legs}
+    return frozenset(channel for channel, over in last.items() if over)
 
 
 def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_over: FallBack) -> None:
@@ -45,16 +51,18 @@ def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_ov
     The order of those that are there stays; an address that changed, and what the policy says now of taking
     over, hold from now on.
     """
-    legs = {leg.channel: leg for leg in of(session, row.notification_id or 0)}
+    standing = of(session, row.notification_id or 0)
+    legs = {leg.channel: leg for leg in standing}
     for way in (Way(verdict.channel, verdict.address), *verdict.others):
         leg = legs.get(way.channel)
         if leg is None:
             leg = legs[way.channel] = Leg(
                 notification_id=row.notification_id or 0,
-                position=len(legs),
+                position=len(standing),
                 channel=way.channel,
                 address=way.address,
             )
+            standing.append(leg)
         leg.takes_over = takes_over.value
         use_address(leg, way.address)
         session.add(leg)
@@ -63,7 +71,8 @@ def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_ov
 
 def tell_by(session: Session, row: Notification, channel: str, address: str) -> bool:
     """Tell by this channel from now on; false where no leg of it was ever planned."""
-    leg = next((one for one in of(session, row.notification_id or 0) if one.channel == channel), None)
+    legs = of(session, row.notification_id or 0)
+    leg = next((one for one in reversed(legs) if one.channel == channel), None)
     if leg is None:
         return False
     use_address(leg, address)
@@ -86,7 +95,7 @@ def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclus
     back may have been read all the same: the next leg follows it on another day, if the policy lets it. So it
     does what nobody can tell the outcome of, where the policy would rather have it said twice than not.
     """
-    ends = known.notification in {S.GIVEN_UP, S.UNDELIVERED, S.FAILED, S.PARKED}
+    ends = known.notification in {S.GIVEN_UP, S.UNDELIVERED, S.FAILED, S.PARKED, S.HELD}
     if not known.falls_back or not ends or S(row.state) not in NEXT_LEG_FROM:
         return None
     legs = of(book.session, row.notification_id or 0)
@@ -101,6 +110,44 @@ def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclus
     return replace(
         known, notification=S.PLANNED, reason=f"next_channel:{known.reason}", not_before=not_before
     )
+
+
+def pass_on(session: Session, row: Notification, why: str) -> bool:
+    """Tell by the next leg, as this one is closed to us; false where there is none to take over."""
+    legs = of(session, row.notification_id or 0)
+    closed = next(leg for leg in legs if leg.position == row.leg_position)
+    following = _following(legs, closed)
+    if following is None:
+        return False
+    closed.over, row.leg_position = why, following.position
+    session.add_all([closed, row])
+    session.flush()
+    return True
+
+
+def say_again(
+    book: Writing, attempt: Attempt, row: Notification, known: Conclusion, waits: Conclusion
+) -> Conclusion | None:
+    """That the same channel says it again after the mend, where it came back for a fault of ours.
+
+    Its provider says that it did not arrive, and why: nothing of it is about the person or the number.
+    """
+    came_back = known.notification in {S.UNDELIVERED, S.FAILED}
+    if not came_back or S(row.state) not in NEXT_LEG_FROM:
+        return None
+    legs = of(book.session, row.notification_id or 0)
+    failed = next(leg for leg in legs if leg.leg_id == attempt.leg_id)
+    failed.over = known.reason or "failed"
+    again = Leg(
+        notification_id=failed.notification_id,
+        position=len(legs),
+        channel=failed.channel,
+        address=failed.address,
+        takes_over=failed.takes_over,
+    )
+    book.session.add_all([failed, again])
+    row.leg_position = again.position
+    return waits
 
 
 def _following(legs: Sequence[Leg], failed: Leg) -> Leg | None:

@@ -1,7 +1,7 @@
 """Receipts: every callback and event kept as it came, and bound to the attempt that it speaks of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -10,18 +10,21 @@ from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.email.rulings import ruling_of
+from duebell.ledger import repeats
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
 from duebell.ledger.preferences import INVALID, OPTED_OUT, refuse_address
 from duebell.ledger.tables import Attempt, Leg, Receipt
 from duebell.ledger.writing import Writing, writing
 from duebell.states import AttemptState, NotificationState
-from duebell.twilio.codes import Ruling, action_for
+from duebell.twilio.codes import Ruling, Stops, action_for
 from duebell.twilio.statuses import message_status, rank
 
 S = NotificationState
 
 _AT_ONCE = 500
+
+NOT_REACHED = frozenset({S.UNDELIVERED, S.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +144,10 @@ def apply(
             error_code=error_code,
             settled_by=settled_by,
             falls_back=ruling.fall_back,
+            stops=ruling.stops if state in NOT_REACHED else Stops.NOTHING,
         ),
     )
-    if error_code is not None and state in {S.UNDELIVERED, S.FAILED}:
+    if error_code is not None and state in NOT_REACHED:
         remember_number(book, attempt_id, error_code, from_callback=True)
     if of_email is not None:
         _refuse(book, attempt_id, "email", of_email, f"sendgrid:{raw_status}")
@@ -152,7 +156,10 @@ def apply(
 def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_callback: bool) -> None:
     """Remember an address that opted out, or that can never be reached, by what Twilio said of it."""
     ruling = action_for(error_code, from_callback=from_callback)
-    channel = book.session.get_one(Leg, book.session.get_one(Attempt, attempt_id).leg_id).channel
+    attempt = book.session.get_one(Attempt, attempt_id)
+    channel = book.session.get_one(Leg, attempt.leg_id).channel
+    if repeats.proves_invalid(book.session, attempt, channel, error_code, ruling):
+        ruling = replace(ruling, marks_invalid=True)
     _refuse(book, attempt_id, channel, ruling, f"twilio:{error_code}")
 
 

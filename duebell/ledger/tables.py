@@ -464,13 +464,15 @@ class InboundText(Row, table=True):
 
 
 class Brake(Row, table=True):
-    """The stop that is looked at before every message. ``scope`` is ``all`` or a tenant's id."""
+    """The stop that is looked at before every message. ``scope`` is ``all``, a tenant's id, or a channel."""
 
     scope: str = Field(primary_key=True)
     stopped: bool
     by: str
     why: str = ""
     changed_at: datetime = moment()
+    retry_at: datetime | None = maybe_moment()
+    """When one message tries a channel again that a fault of ours has stopped; empty for a person's stop."""
 
 
 class Audit(Row, table=True):

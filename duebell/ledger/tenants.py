@@ -242,7 +242,10 @@ def brake(book: Writing, *, stopped: bool, by: str, why: str, scope: str) -> Non
 
 
 def brakes(engine: Engine) -> Sequence[Brake]:
-    """Every brake that is on; the switch of scheduling stops nothing."""
-    wanted = select(Brake).where(col(Brake.stopped).is_(True), Brake.scope != hold_switch.SCOPE)
+    """Every brake that is on until a person takes it off.
+
+    Not the channels that a fault has stopped; and the switch of scheduling stops nothing.
+    """
+    by_person = col(Brake.stopped).is_(True) & col(Brake.retry_at).is_(None)
     with reading(engine) as session:
-        return session.exec(wanted).all()
+        return session.exec(select(Brake).where(by_person, Brake.scope != hold_switch.SCOPE)).all()

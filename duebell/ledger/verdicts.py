@@ -15,7 +15,7 @@ GATHERED = timedelta(minutes=90)
 RUN_GRACE = timedelta(seconds=10)
 """How long a planned notification waits for the run that the drain starts, before the net makes one."""
 
-RESTS = ("next_channel:", "tried_again_later", "twilio:")
+RESTS = ("next_channel:", "tried_again_later", "twilio:", "channel_stopped:")
 """How the reasons begin of what waits because of what came of its last attempt."""
 
 

@@ -6,7 +6,7 @@ what the table does not know has a safe default, and nobody is ever marked as op
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _CODE = re.compile(r"[0-9]{1,9}")
@@ -25,6 +25,15 @@ class Action(StrEnum):
     DECIDE_ANEW = "decide_anew"
 
 
+class Stops(StrEnum):
+    """What nothing is sent to any more while a fault of ours lasts, so that no message is spent on it."""
+
+    NOTHING = "nothing"
+    DESTINATION = "destination"
+    """The recipient's country."""
+    CHANNEL = "channel"
+
+
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """What a code means and what follows from it.
@@ -32,9 +41,10 @@ class Ruling:
     ``fall_back``: once this channel is over (``RETRY_LATER``: after its retries), another one that the person
     accepts may take the message. ``retries`` new attempts at most, ``retry_after_minutes`` apart.
     ``DECIDE_ANEW``: it surely reached nobody and may have stopped being true meanwhile, so that it is decided
-    anew, ``retries`` times. ``marks_invalid_if_repeated``: a single occurrence proves nothing about the
-    number, a second one does. ``alert``: a person should look. ``CONFIGURATION`` without ``fall_back`` keeps
-    the message for after the mend.
+    anew, ``retries`` times. ``invalid_after``: a single occurrence proves nothing about the number, so many
+    do, with nothing delivered between them, from the first to the last over ``invalid_over_days`` at least; 0
+    for never. ``alert``: a person should look. ``CONFIGURATION`` without ``fall_back`` keeps the message for
+    after the mend. ``stops``: what else waits for that.
     """
 
     action: Action
@@ -43,9 +53,11 @@ class Ruling:
     alert: bool = False
     marks_opted_out: bool = False
     marks_invalid: bool = False
-    marks_invalid_if_repeated: bool = False
+    invalid_after: int = 0
+    invalid_over_days: int = 0
     retry_after_minutes: int | None = None
     retries: int = 0
+    stops: Stops = Stops.NOTHING
 
 
 def action_for(code: int | None, *, from_callback: bool, http_status: int | None = None) -> Ruling:
@@ -76,14 +88,20 @@ def _retry(
     return Ruling(Action.RETRY_LATER, meaning, fall_back, alert, retry_after_minutes=minutes, retries=retries)
 
 
-def _config(meaning: str, *, fall_back: bool = False) -> Ruling:
-    return Ruling(Action.CONFIGURATION, meaning, fall_back, alert=True)
+def _config(meaning: str, *, fall_back: bool = False, stops: Stops = Stops.NOTHING) -> Ruling:
+    return Ruling(Action.CONFIGURATION, meaning, fall_back, alert=True, stops=stops)
 
 
-def _next(meaning: str, *, alert: bool = False, suspect: bool = False) -> Ruling:
-    return Ruling(
-        Action.NEXT_CHANNEL, meaning, fall_back=True, alert=alert, marks_invalid_if_repeated=suspect
-    )
+def _stop(meaning: str) -> Ruling:
+    return _config(meaning, stops=Stops.CHANNEL)
+
+
+def _closed(meaning: str) -> Ruling:
+    return _config(meaning, fall_back=True, stops=Stops.DESTINATION)
+
+
+def _next(meaning: str, *, alert: bool = False, invalid_after: int = 0) -> Ruling:
+    return Ruling(Action.NEXT_CHANNEL, meaning, fall_back=True, alert=alert, invalid_after=invalid_after)
 
 
 def _invalid(meaning: str) -> Ruling:
@@ -95,7 +113,7 @@ def _settle(meaning: str) -> Ruling:
 
 
 UNKNOWN_ANSWER = Ruling(Action.GIVE_UP, "refused for a reason we do not know", alert=True)
-UNKNOWN_CALLER = _config("refused before the message was looked at: check the account, its key and the URL")
+UNKNOWN_CALLER = _stop("refused before the message was looked at: check the account, its key and the URL")
 UNKNOWN_CALLBACK = _next("not delivered for a reason we do not know", alert=True)
 
 TABLE: dict[int, Ruling] = {
@@ -106,29 +124,29 @@ TABLE: dict[int, Ruling] = {
     11237: _config("Twilio does not trust our webhook's certificate"),
     14107: _config("two numbers answer each other in a loop"),
     20001: _config("a parameter or a date that Twilio cannot read"),
-    20003: _config("wrong credentials, wrong account, restricted key or suspended account"),
-    20004: _config("the method is not allowed there"),
-    20005: _config("the account is not active"),
-    20008: _config("test credentials cannot do this"),
+    20003: _stop("wrong credentials, wrong account, restricted key or suspended account"),
+    20004: _stop("the method is not allowed there"),
+    20005: _stop("the account is not active"),
+    20008: _stop("test credentials cannot do this"),
     20009: _retry("the message is not complete yet, so it cannot be deleted", 1, 5, fall_back=False),
-    20403: _config("these credentials may not do this"),
-    20404: _config("no such account, service or resource"),
+    20403: _stop("these credentials may not do this"),
+    20404: _stop("no such account, service or resource"),
     20422: _config("an invalid parameter"),
     20429: _retry("too many requests at once; nothing was processed", 1, 5),
     20500: _settle("Twilio failed while it worked on the request"),
     20503: _settle("Twilio was not available while it worked on the request"),
     21211: _invalid("not a phone number that can be texted"),
-    21212: _config("the sender is not a valid number or name"),
+    21212: _stop("the sender is not a valid number or name"),
     21214: _invalid("the number cannot be reached"),
     21265: _invalid("the recipient is a short code"),
     21266: _invalid("the recipient is the sender itself"),
-    21408: _config("the recipient's country is not enabled in Geo Permissions", fall_back=True),
-    21601: _config("the sender cannot send text messages"),
+    21408: _closed("the recipient's country is not enabled in Geo Permissions"),
+    21601: _stop("the sender cannot send text messages"),
     21602: _config("the message has no body", fall_back=True),
-    21603: _config("the message has no sender"),
-    21606: _config("the sender is not ours, or cannot text this destination", fall_back=True),
+    21603: _stop("the message has no sender"),
+    21606: _closed("the sender is not ours, or cannot text this destination"),
     21608: _config("a trial account, or one without compliance profile, texts verified numbers only"),
-    21609: _config("the status callback's URL is refused"),
+    21609: _stop("the status callback's URL is refused"),
     21610: Ruling(Action.OPTED_OUT, "the recipient opted out", fall_back=True, marks_opted_out=True),
     21611: _retry("the sender's queue is full for ten hours", 600, alert=True),
     21612: _next("no route from this sender to this recipient", alert=True),
@@ -143,36 +161,36 @@ TABLE: dict[int, Ruling] = {
     21655: _config("no such content template", fall_back=True),
     21656: _config("the content variables are not valid", fall_back=True),
     21658: _config("a parameter has too many characters", fall_back=True),
-    21660: _config("the sender belongs to another account"),
-    21701: _config("no such Messaging Service"),
-    21703: _config("the Messaging Service has no sender for this destination", fall_back=True),
-    21704: _config("the Messaging Service has no sender at all"),
-    21705: _config("the Messaging Service is not valid"),
-    21709: _config("the Messaging Service may not use an alphanumeric sender"),
+    21660: _stop("the sender belongs to another account"),
+    21701: _stop("no such Messaging Service"),
+    21703: _closed("the Messaging Service has no sender for this destination"),
+    21704: _stop("the Messaging Service has no sender at all"),
+    21705: _stop("the Messaging Service is not valid"),
+    21709: _stop("the Messaging Service may not use an alphanumeric sender"),
     30001: _retry("the queue overflowed", 240, alert=True),
-    30002: _config("the account was suspended after the message was queued"),
-    30003: _retry("the phone is off or out of reach", 720, 2),
+    30002: _stop("the account was suspended after the message was queued"),
+    30003: replace(_retry("the phone is off or out of reach", 720, 2), invalid_after=3, invalid_over_days=3),
     30004: _next("the recipient or the carrier blocks us; a toll-free opt-out looks the same"),
-    30005: _next("the number is unknown, or its phone is off", suspect=True),
+    30005: _next("the number is unknown, or its phone is off", invalid_after=2),
     30006: _invalid("a landline, or a carrier that cannot be reached"),
     30007: _next("filtered as unwanted: look at the text and the sender's registration", alert=True),
     30008: _retry("not delivered, and the carrier gave no reason", 15),
     30010: Ruling(Action.GIVE_UP, "dearer than the price limit of the message", alert=True),
     30011: _next("the recipient's network takes no MMS"),
     30017: _retry("the carrier's network is congested", 60),
-    30018: _config("the country wants a registered sender", fall_back=True),
+    30018: _closed("the country wants a registered sender"),
     30019: _next("too large for the carrier"),
     30022: _retry("over the campaign's rate limit", 60),
     30023: _retry("over the brand's daily limit", 1440),
-    30024: _config("the sender is not set up at the carrier", fall_back=True),
+    30024: _closed("the sender is not set up at the carrier"),
     30027: _retry("over T-Mobile's daily limit, which ends at midnight US Pacific time", 1440),
-    30032: _config("the toll-free sender is not verified", fall_back=True),
-    30034: _config("the sender belongs to no registered campaign", fall_back=True),
-    30035: _config("the sender's campaign is still being registered", fall_back=True),
+    30032: _closed("the toll-free sender is not verified"),
+    30034: _closed("the sender belongs to no registered campaign"),
+    30035: _closed("the sender's campaign is still being registered"),
     30036: Ruling(Action.DECIDE_ANEW, "the message expired in the queue", fall_back=True, retries=2),
     30038: Ruling(Action.GIVE_UP, "an inbound message was filtered as a one-time password"),
     30039: Ruling(Action.GIVE_UP, "an inbound message was filtered as part of a loop"),
-    30042: _config("the sender's name is too generic or has special characters", fall_back=True),
+    30042: _closed("the sender's name is too generic or has special characters"),
     30044: _config("more segments than a trial account may send", fall_back=True),
     30047: _retry("the Compliance Toolkit could not reschedule it; it was not sent", 60),
     30410: _next("the provider timed out; it may have arrived, so it is not texted again", alert=True),
@@ -197,5 +215,5 @@ TABLE: dict[int, Ruling] = {
     63024: _next("the channel does not take this recipient"),
     63036: _next("the recipient cannot be reached by RCS"),
     90007: _config("the validity period is outside 1 to 36,000 seconds"),
-    90010: _config("the account is not active"),
+    90010: _stop("the account is not active"),
 }

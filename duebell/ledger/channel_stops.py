@@ -1,0 +1,161 @@
+"""Channels that a fault of our own setup has stopped: their messages wait, and one of them tries again.
+
+A stop is a brake with a time. Its scope is ``channel:sms`` or ``channel:email``, or ``channel:sms:US`` where
+only one country is closed to us.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Engine, update
+from sqlmodel import Session, col, select
+
+from duebell.audit import Entry
+from duebell.ledger.conclusions import Conclusion
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Attempt, Brake, Leg, Notification
+from duebell.ledger.writing import Writing, insert_missing, writing
+from duebell.phone import country_of_number
+from duebell.states import NotificationState
+from duebell.twilio.codes import Stops
+
+S = NotificationState
+
+SCOPE = "channel:"
+STOPPED = "channel_stopped:"
+"""How the scopes of such stops begin, and the reasons of what waits for their end."""
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=6)
+"""After how long one message tries a stopped channel: each time as long again as it has been stopped."""
+
+ANSWER = "answer"
+"""Who stopped a channel by the answer to a POST: there, an answer that takes a message ends the fault too."""
+
+REACHED = frozenset({S.SENT, S.DELIVERED})
+
+
+def scopes_of(channel: str, address: str) -> tuple[str, ...]:
+    """What may stop a message by this channel to this address, the widest first."""
+    country = country_of_number(address) if channel == "sms" else None
+    return (f"{SCOPE}{channel}", *([f"{SCOPE}{channel}:{country}"] if country else []))
+
+
+def reason_of(scope: str) -> str:
+    """Why something waits for the end of this stop."""
+    return STOPPED + scope.removeprefix(SCOPE)
+
+
+def heed(book: Writing, attempt: Attempt, known: Conclusion) -> Conclusion | None:
+    """Stop what this outcome says is closed to us, or open what it proves to be open again.
+
+    Returns what follows where the message is to wait for the end of a stop.
+    """
+    scopes = scopes_of(book.session.get_one(Leg, attempt.leg_id).channel, attempt.address)
+    if known.stops is Stops.NOTHING:
+        _open_again(book, attempt, scopes, known)
+        return None
+    scope = scopes[0] if known.stops is Stops.CHANNEL else scopes[-1]
+    until = _stop(book, attempt, scope, known)
+    return replace(known, notification=S.HELD, reason=reason_of(scope), not_before=until)
+
+
+def _stop(book: Writing, attempt: Attempt, scope: str, known: Conclusion) -> datetime:
+    """Stop, unless it is; returns when the message may be tried again."""
+    insert_missing(book.session, [Brake(scope=scope, stopped=False, by="", changed_at=attempt.started_at)])
+    row = book.session.get_one(Brake, scope, with_for_update=True, populate_existing=True)
+    if row.stopped and row.retry_at is not None:
+        return row.retry_at
+    if attempt.started_at < row.changed_at:
+        return book.now  # it was sent before somebody mended the fault
+    row.stopped, row.by, row.why, row.changed_at = True, known.settled_by, known.cause, book.now
+    row.retry_at = book.now + FIRST_WAIT
+    book.session.add(row)
+    details = {"why": known.cause, "attempt": attempt.attempt_id, "tried again": row.retry_at.isoformat()}
+    book.audit(Entry(known.settled_by, "channel stopped", "brake", scope, details=details))
+    return row.retry_at
+
+
+def _open_again(book: Writing, attempt: Attempt, scopes: Sequence[str], known: Conclusion) -> None:
+    """Open what a message went through that was sent after the stop."""
+    if known.sid is None or known.notification not in REACHED | {S.ACCEPTED}:
+        return
+    for row in _stopped(book.session, scopes):
+        ends = row.by == ANSWER or known.notification in REACHED
+        if ends and attempt.started_at >= row.changed_at:
+            _lift(book, row, "probe", f"attempt {attempt.attempt_id} went through")
+
+
+def may_pass(book: Writing, leg: Leg) -> bool:
+    """Whether a message may go by this leg now. Where a stop's wait is over, this one tries it for all."""
+    rows = _stopped(book.session, scopes_of(leg.channel, leg.address))
+    if any(row.retry_at is None or row.retry_at > book.now for row in rows):
+        return False
+    for row in rows:
+        stopped_for = book.now - row.changed_at
+        row.retry_at = book.now + min(max(stopped_for, FIRST_WAIT), LONGEST_WAIT)
+        book.session.add(row)
+        _have_wait(book, row.scope, row.retry_at)
+    return True
+
+
+def waits_for(session: Session, leg: Leg) -> Brake | None:
+    """The stop that keeps this leg waiting."""
+    return next(iter(_stopped(session, scopes_of(leg.channel, leg.address))), None)
+
+
+def is_of_one_country(stop: Brake) -> bool:
+    """Whether only the messages to one country wait."""
+    return stop.scope.count(":") > 1
+
+
+def stops(engine: Engine) -> Sequence[Brake]:
+    """Every channel that is stopped."""
+    with reading(engine) as session:
+        wanted = select(Brake).where(col(Brake.stopped).is_(True), col(Brake.scope).startswith(SCOPE))
+        return session.exec(wanted.order_by(Brake.scope)).all()
+
+
+def lift_all(engine: Engine, by: str, *, now: datetime) -> list[str]:
+    """Open every stopped channel because a person says so; returns which."""
+    with writing(engine, now) as book:
+        wanted = select(Brake).where(col(Brake.stopped).is_(True), col(Brake.scope).startswith(SCOPE))
+        rows = book.session.exec(wanted.order_by(Brake.scope).with_for_update()).all()
+        for row in rows:
+            _lift(book, row, by, "")
+        return [row.scope.removeprefix(SCOPE) for row in rows]
+
+
+def count_waiting(session: Session, scope: str) -> int:
+    """How many messages wait for the end of this stop."""
+    return len(session.exec(select(Notification.notification_id).where(*_waiting(scope))).all())
+
+
+def _stopped(session: Session, scopes: Sequence[str]) -> Sequence[Brake]:
+    wanted = select(Brake).where(col(Brake.scope).in_(scopes), col(Brake.stopped).is_(True))
+    locked = wanted.order_by(Brake.scope).with_for_update().execution_options(populate_existing=True)
+    return session.exec(locked).all()
+
+
+def _lift(book: Writing, row: Brake, by: str, why: str) -> None:
+    row.stopped, row.by, row.why, row.changed_at, row.retry_at = False, by, why, book.now, None
+    book.session.add(row)
+    book.audit(Entry(by, "channel open again", "brake", row.scope, details={"why": why}))
+    _have_wait(book, row.scope, book.now)
+
+
+def _have_wait(book: Writing, scope: str, until: datetime) -> None:
+    """Have what waits for this stop wait until then."""
+    book.session.exec(
+        update(Notification)
+        .where(*_waiting(scope))
+        .values(not_before=until, dispatch_at=until, updated_at=book.now)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def _waiting(scope: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Notification.state) == S.HELD.value,
+        col(Notification.reason) == reason_of(scope),
+    )

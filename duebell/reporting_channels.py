@@ -1,0 +1,55 @@
+"""What a person is told of a channel that a fault of the setup has stopped, and the mend."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from duebell.calls import utc
+from duebell.ledger import channel_stops
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Brake
+
+NAMES = {"sms": "SMS", "email": "Email"}
+
+
+@dataclass(frozen=True, slots=True)
+class StopTold:
+    """For the state of a run, and ``page``, in Markdown, for its artifact."""
+
+    name: str
+    message: str
+    page: str
+    sound: bool
+
+
+def told_of(engine: Engine, scope: str) -> StopTold:
+    """How a channel stands, by the scope of its stop."""
+    with reading(engine) as session:
+        row = session.get(Brake, scope)
+        waiting = channel_stops.count_waiting(session, scope)
+    if row is None or not row.stopped:
+        message = f"{name_of(scope)} goes out again."
+        return StopTold("Open again", message, f"# {message}\n", sound=True)
+    message = f"{name_of(scope)} is stopped since {utc(row.changed_at)}: {row.why}. {_tried_again(row)}"
+    page = (
+        f"# {name_of(scope)} is stopped\n\n{row.why}, since {utc(row.changed_at)}. {waiting} messages wait; "
+        f"none of them is lost.\n\n## What to do\n\n{MEND} {_tried_again(row)}\n"
+    )
+    return StopTold("Channel stopped", message, page, sound=False)
+
+
+MEND = (
+    "Mend what the words above name, at Twilio or SendGrid or in Duebell's settings; each code of "
+    "Twilio's has a page at twilio.com/docs/api/errors. Then `duebell resume` has all go out that waits "
+    "and is still true."
+)
+
+
+def name_of(scope: str) -> str:
+    """A channel as it is said to people: ``SMS``, or ``SMS to US``."""
+    channel, _, country = scope.removeprefix(channel_stops.SCOPE).partition(":")
+    return f"{NAMES.get(channel, channel)} to {country}" if country else NAMES.get(channel, channel)
+
+
+def _tried_again(row: Brake) -> str:
+    return f"One message tries it again after {utc(row.retry_at)}, by itself." if row.retry_at else ""
