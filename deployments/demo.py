@@ -21,6 +21,7 @@ from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.terminal import complain, make_console, note
 from deployments.up import INTERRUPTED
+from duebell.email.sendgrid_events import EVENTS_PATH
 from duebell.errors import ConfigurationError
 from duebell.ledger import tenants
 from duebell.resources import open_resources
@@ -79,7 +80,7 @@ def run_demo(console: Console, stop_asked: StopAsked, *, stay: bool) -> bool:
     began = time.monotonic()
     with fresh_home() as home:
         listen = os.environ.get("DUEBELL_LISTEN", LISTEN)
-        sandbox = start_sandbox(home, f"http://{listen}/webhooks/xero")
+        sandbox = start_sandbox(home, f"http://{listen}")
         try:
             demo = prepared(home, listen, sandbox_url(sandbox))
         except BaseException:
@@ -143,9 +144,10 @@ def _empty(home: Path) -> None:
             entry.unlink()
 
 
-def start_sandbox(home: Path, webhook_url: str) -> Child:
-    """The stand-in for Xero and Twilio, as a process of its own."""
-    command = module("deployments.sandbox", "--webhook-url", webhook_url)
+def start_sandbox(home: Path, public_url: str) -> Child:
+    """The stand-in for Xero, Twilio and SendGrid, as a process of its own; it calls us at this address."""
+    urls = ("--webhook-url", f"{public_url}/webhooks/xero", "--events-url", f"{public_url}{EVENTS_PATH}")
+    command = module("deployments.sandbox", *urls)
     sandbox = Child("sandbox", command, {}, home / "logs")
     sandbox.start()
     return sandbox
@@ -187,6 +189,10 @@ def prepared(home: Path, listen: str, url: str) -> Demo:
         "TWILIO_API_URL": url,
         "TWILIO_ACCOUNTS_URL": url,
         "TWILIO_COMMS_URL": url,
+        "EMAIL_FROM": credentials.EMAIL_FROM,
+        "SENDGRID_API_KEY": credentials.SENDGRID_API_KEY,
+        "SENDGRID_API_URL": url,
+        "SENDGRID_WEBHOOK_KEYS": credentials.SENDGRID_WEBHOOK_KEY,
     }
     # Prefect reads a `.env` by itself; what is said here goes before it.
     os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = (

@@ -205,6 +205,11 @@ def environment_for(home: Path, listen: str, url: str, prefect: RunningPrefect) 
         "TWILIO_AUTH_TOKEN": credentials.TWILIO_AUTH_TOKEN,
         "TWILIO_FROM": credentials.TWILIO_FROM,
         "TWILIO_API_URL": url,
+        "TWILIO_COMMS_URL": url,
+        "EMAIL_FROM": f"Kauri Books <{credentials.EMAIL_FROM}>",
+        "SENDGRID_API_KEY": credentials.SENDGRID_API_KEY,
+        "SENDGRID_API_URL": url,
+        "SENDGRID_WEBHOOK_KEYS": credentials.SENDGRID_WEBHOOK_KEY,
     }
 
 
@@ -231,7 +236,10 @@ def open_road(prefect: RunningPrefect, home: Path) -> Generator[Road]:
     """Provision, connect and start everything; stopped again at the end, with the invariants checked."""
     listen = f"127.0.0.1:{free_port()}"
     sandbox_settings = SandboxSettings(
-        webhook_url=f"http://{listen}/webhooks/xero", callback_step_seconds=0.05, minute_limit=100_000
+        webhook_url=f"http://{listen}/webhooks/xero",
+        events_url=f"http://{listen}/webhooks/sendgrid",
+        callback_step_seconds=0.05,
+        minute_limit=100_000,
     )
     with running_sandbox(sandbox_settings) as sandbox:
         environment = environment_for(home, listen, sandbox.base_url, prefect)
