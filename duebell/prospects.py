@@ -1,7 +1,7 @@
 """What is owed about some invoices, and how it is decided now: read and decided, nothing written."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -15,7 +15,7 @@ from duebell.policy import Verdict
 from duebell.policy_file import Policy
 from duebell.states import WAITING, NotificationState
 from duebell.subjects import Subject
-from duebell.teams import daily_recipients
+from duebell.teams import daily_recipients, team_of
 
 S = NotificationState
 
@@ -173,12 +173,15 @@ class _Outlook:
         return tuple(dict.fromkeys([*today, *waiting]))
 
     def _is_in_time(self, subject: Subject) -> bool:
-        """Whether it is news for this person: who is added later does not hear of what was told before."""
+        """Whether it is news for this one: who is added later, a further person at the customer or a further
+        address of a team, does not hear of what the others were told before."""
         row = self._firsts.get(subject)
-        if not subject.person or (row is not None and S(row.state) is not S.SKIPPED):
+        if row is not None and (subject.team or S(row.state) is not S.SKIPPED):
             return True
-        customers = self._firsts.get(replace(subject, person=""))
-        return customers is None or _may_change(customers)
+        if not subject.person and not subject.team:
+            return True
+        beside = (other for one, other in self._firsts.items() if _is_beside(one, subject))
+        return all(_may_change(other) for other in beside)
 
     def _first(self, subject: Subject, known: Known) -> Prospect:
         row = self._firsts.get(subject)
@@ -200,6 +203,12 @@ class _Outlook:
             own=own_of(row),
         )
         return Prospect(subject, known, row, decide(basis), basis)
+
+
+def _is_beside(one: Subject, subject: Subject) -> bool:
+    """Whether it is the same news for the customer of this person, or for another address of this team."""
+    same = (one.kind, one.subject_id, one.step) == (subject.kind, subject.subject_id, subject.step)
+    return same and not one.person and team_of(one.team) == team_of(subject.team)
 
 
 def _may_change(row: Notification) -> bool:

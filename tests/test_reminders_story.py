@@ -19,7 +19,17 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.reporting import in_words
 from tests.support_facts import MOBILE, keep_contact, open_tenant
-from tests.support_overdue import TEAM_PHONE, Office, a_payment, at, day_of, due, office_over
+from tests.support_overdue import (
+    OTHER_TEAM_PHONE,
+    TEAM_PHONE,
+    Office,
+    a_payment,
+    at,
+    day_of,
+    due,
+    office_over,
+    policy_text,
+)
 
 ISSUED = date(2026, 9, 21)
 DUE = date(2026, 10, 5)
@@ -139,3 +149,22 @@ def printed(lines: list[Line]) -> None:
         day = f"{line.day} ({ISSUED + line.day * DAY:%d %b}){until}"
         table.add_row(day, line.who, line.what, line.said)
     Console(width=150).print(table)
+
+
+def test_a_team_s_new_first_address_hears_of_later_stages_only_and_the_old_one_of_no_stage_twice(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    open_tenant(sqlite_ledger)
+    keep_contact(sqlite_ledger)
+    office = office_over(sqlite_ledger, tmp_path, at(DUE + 14 * DAY))
+    office.keeps(1, **due(DUE))
+    office.day()
+    both = policy_text().replace(f'"{TEAM_PHONE}"', f'"{OTHER_TEAM_PHONE}", "{TEAM_PHONE}"')
+    (tmp_path / "policy.toml").write_text(both)
+    office.later(hours=2)
+    office.day()
+    assert sorted(to for to, _ in office.phones.heard) == sorted([MOBILE, TEAM_PHONE])
+    office.later(days=16)
+    office.day()
+    assert sorted(to for to, _ in office.phones.heard[2:]) == sorted([MOBILE, OTHER_TEAM_PHONE, TEAM_PHONE])
+    assert broken(office.engine) == []
