@@ -176,6 +176,18 @@ def prepared(home: Path, listen: str, url: str) -> Demo:
         "DUEBELL_PUBLIC_URL": f"http://{listen}",
         "DUEBELL_POLICY": str(ROOT / "deployments" / "demo_policy.toml"),
         "PREFECT_SERVER_API_PORT": port,
+        **of_sandbox(url),
+    }
+    # Prefect reads a `.env` by itself; what is said here goes before it.
+    os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = (
+        f"sqlite+aiosqlite:///{home / 'prefect' / 'prefect.db'}"
+    )
+    return Demo(load(environment, env_file=None), environment, SandboxControl(url))
+
+
+def of_sandbox(url: str) -> dict[str, str]:
+    """The settings of a Duebell whose providers are all played by the sandbox at this address."""
+    return {
         "XERO_CLIENT_ID": credentials.XERO_CLIENT_ID,
         "XERO_CLIENT_SECRET": credentials.XERO_CLIENT_SECRET,
         "XERO_GRANT": "client_credentials",
@@ -194,11 +206,6 @@ def prepared(home: Path, listen: str, url: str) -> Demo:
         "SENDGRID_API_URL": url,
         "SENDGRID_WEBHOOK_KEYS": credentials.SENDGRID_WEBHOOK_KEY,
     }
-    # Prefect reads a `.env` by itself; what is said here goes before it.
-    os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = (
-        f"sqlite+aiosqlite:///{home / 'prefect' / 'prefect.db'}"
-    )
-    return Demo(load(environment, env_file=None), environment, SandboxControl(url))
 
 
 def _let_it_send(demo: Demo) -> None:

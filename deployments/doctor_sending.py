@@ -45,10 +45,10 @@ def _brake(resources: Resources) -> Finding:
 
 def _channels(resources: Resources) -> list[Finding]:
     """The channels that a fault of the setup has stopped, each with the fault and the wait."""
-    told = (reporting_channels.told_of(resources.engine, one.scope) for one in stops(resources.engine))
-    return [
-        Finding("channel", f"{one.message} Or `duebell resume`, once mended", sound=False) for one in told
-    ]
+    told = (
+        reporting_channels.told_of(resources.engine, one.scope).message for one in stops(resources.engine)
+    )
+    return [Finding("channel", f"{said} Once mended: `duebell resume`", sound=False) for said in told]
 
 
 def _outstanding(found: list[Outstanding]) -> list[Finding]:
