@@ -54,6 +54,8 @@ def show(console: Console, found: Backtest, price: str) -> None:
     """Print the tables of one organisation, the policies side by side."""
     days = f"{day_in_words(found.first)} to {day_in_words(found.last)}"
     console.print(Text(f"{found.tenant.name}: {found.invoices} invoices, {days}", "bold"))
+    if found.unread:
+        console.print(f"{found.unread} more are left out: their customers were never read from Xero.")
     console.print(_messages(found))
     console.print(_figures_table(found.tallies, price))
     console.print(_silences(found.tallies))
@@ -63,8 +65,8 @@ def show(console: Console, found: Backtest, price: str) -> None:
 ASSUMES = (
     "Played as though Duebell had been connected and live all the time, with today's contacts and opt-outs. "
     "Before an invoice was first read its past is told by Xero's dates: a promise or an edit of that time is "
-    "not known. Credit that is not allocated holds nothing here. Parts are counted on the first messages of "
-    "each sort."
+    "not known. Credit that is not allocated holds nothing here, and no team hears of broken promises or of "
+    "customers who were not reached. Parts are counted on the first messages of each sort."
 )
 
 
@@ -142,6 +144,7 @@ def _figures(found: Backtest) -> dict[str, Any]:
         "first": found.first.isoformat(),
         "last": found.last.isoformat(),
         "invoices": found.invoices,
+        "unread": found.unread,
         "policies": {name: _as_json(tally, found) for name, tally in found.tallies.items()},
     }
 

@@ -18,9 +18,7 @@ FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%z"
 
 def explain(
     invoice: Annotated[str, typer.Argument(help="the invoice's number or its id in Xero")],
-    kind: Annotated[
-        str, typer.Option("--kind", help="invoice_issued, payment_received or invoice_overdue alone")
-    ] = "",
+    kind: Annotated[str, typer.Option("--kind", help="one kind alone, such as invoice_overdue")] = "",
     at: Annotated[
         datetime | None,
         typer.Option("--at", formats=FORMATS, help="as it stood then, on the organisation's clock"),

@@ -7,15 +7,16 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, or_, select
 
-from duebell.deciding import Rules, route_for, subject_of
+from duebell.deciding import RULES, Rules, route_for, subject_of
 from duebell.errors import Permanent
 from duebell.explaining_then import known_at, rules_at
 from duebell.facts_in_words import When, clock_of, facts_in_words, rule_in_words, verdict_in_words, whom
-from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger import kept_verdicts, notifications, trail, versions
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, KeptVerdict, Leg, Notification, Tenant, XeroEvent
+from duebell.model import InvoiceType
 from duebell.phone import redact
+from duebell.policy import IN_WORDS, Reason
 from duebell.recalling import Recalled, recall
 from duebell.reporting import in_words
 from duebell.resources import Resources
@@ -23,7 +24,7 @@ from duebell.telling import rules_of
 from duebell.what_happened import Happened, happened
 from duebell.why_silent import why_silent
 
-KINDS = (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE)
+KINDS = tuple(RULES)
 
 
 DECIDED = frozenset({"notification planned", "notification held", "notification skipped"})
@@ -147,6 +148,8 @@ class _Explaining:
         known = known_at(self._session, self._row, self._rules, self._at, self._now)
         if known is None:
             return [("", "it had not been read by then")]
+        if known.read.invoice.type is not InvoiceType.SALE:
+            return [("", IN_WORDS[Reason.NOT_A_SALE])]
         now, rules = self._at or self._now, rules_at(self._session, self._rules, self._at)
         told = [subject_of(row) for row in rows]
         return [

@@ -51,6 +51,7 @@ class Facts:
     known: dict[str, Any]
     standing: Standing | None
     crowd: Crowd
+    schedules: bool = False
 
 
 FACTS = TypeAdapter(Facts)
@@ -104,6 +105,7 @@ def _facts(basis: Basis, row: Notification | None, crowd: Crowd) -> Facts:
         {name: how.dump_python(getattr(known, name), mode="json") for name, how in KNOWN.items()},
         _standing(row),
         crowd,
+        basis.rules.schedules,
     )
 
 

@@ -59,7 +59,7 @@ def made_again(basis: Basis, facts: Facts) -> Verdict:
 
 
 def _rules(facts: Facts, policy: Policy, text: str) -> Rules:
-    return Rules(policy, facts.ceiling, facts.channels, text)
+    return Rules(policy, facts.ceiling, facts.channels, text, facts.schedules)
 
 
 def _row(facts: Facts) -> Notification | None:

@@ -3,25 +3,21 @@
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
 
-from duebell.deciding import Basis, Rules, decide, subjects_of
+from duebell.deciding import Basis, Rules, decide, route_for, subjects_of
 from duebell.facts_in_words import When, day_in_words, rule_in_words, verdict_in_words, whom
-from duebell.keys import INVOICE_OVERDUE, PAYMENT_RECEIVED
+from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.known import Known
 from duebell.ladder import day_of, promise_over_on, stage_due
-from duebell.model import Invoice, InvoiceStatus, InvoiceType
+from duebell.model import Invoice, InvoiceStatus
 from duebell.policy import IN_WORDS, Reason, Skip
 from duebell.policy_overdue import InvoiceOverduePolicy
-from duebell.routing import route_of
 from duebell.subjects import Subject
 
 
 def why_silent(
     kind: str, known: Known, rules: Rules, now: datetime, told: Collection[Subject], when: When
 ) -> Iterator[str]:
-    """A sentence for each message of a kind that does not stand, where ``told`` are those that do."""
-    if known.read.invoice.type is not InvoiceType.SALE:
-        yield IN_WORDS[Reason.NOT_A_SALE]
-        return
+    """A sentence for each message about a sales invoice that does not stand; ``told`` are those that do."""
     if kind == INVOICE_OVERDUE:
         own = rules.policy.for_tenant(known.tenant.tenant_id).invoice_overdue
         yield from _of_ladder(known.read.invoice, own, known.today(now))
@@ -42,9 +38,8 @@ def _undecided(basis: Basis, when: When) -> str:
     said = f"{stage}to the {whom(subject)}: {verdict_in_words(verdict, when)}"
     if isinstance(verdict, Skip):
         return said
-    route = route_of(subject.kind, subject.subject_id, subject.step, basis.known, basis.policy)
-    rule = "" if subject.team else f"; {rule_in_words(route)}"
-    by = "sweep" if subject.kind == INVOICE_OVERDUE else "event or poll"
+    rule = "" if subject.team else f"; {rule_in_words(route_for(subject, basis.known, basis.policy))}"
+    by = "sweep" if subject.kind in {INVOICE_OVERDUE, NEEDS_ATTENTION} else "event or poll"
     return f"{said}, once the next {by} has looked at it{rule}"
 
 

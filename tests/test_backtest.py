@@ -18,6 +18,7 @@ from duebell.backtest.playing import Play
 from duebell.backtest.running import backtest
 from duebell.backtest.said import Words
 from duebell.clock import system_clock
+from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, KeptVerdict, Notification, Tenant
 from duebell.telling import rules_of
@@ -73,10 +74,11 @@ def played(office: Office, start: datetime, end: datetime) -> Counter[tuple[date
 
 
 def said(office: Office) -> Counter[tuple[date, str, str, int]]:
-    """The same of what really went out."""
+    """The same of the reminders that really went out."""
     with reading(office.engine) as session:
-        rows = {row.notification_id: row for row in session.exec(select(Notification)).all()}
-        attempts = session.exec(select(Attempt)).all()
+        reminders = select(Notification).where(Notification.kind == INVOICE_OVERDUE)
+        rows = {row.notification_id: row for row in session.exec(reminders).all()}
+        attempts = [one for one in session.exec(select(Attempt)).all() if one.notification_id in rows]
     together = Counter(row.lead_id or row.notification_id for row in rows.values())
     names = {numbered(number): f"Customer {number}" for number in (71, 72, 73)}
     return Counter(
@@ -200,11 +202,13 @@ def test_reminders_of_what_had_been_paid_and_was_entered_late_are_counted(
     assert found.tallies[""].had_paid == 1, "the second stage, a week after the due date"
 
 
-def test_an_empty_past_is_played_too(sqlite_ledger: Engine, tmp_path: Path) -> None:
+def test_a_past_without_customers_is_played_too(sqlite_ledger: Engine, tmp_path: Path) -> None:
     office = office_at(sqlite_ledger, tmp_path, DUE, policy_text())
+    keeps(office, 1, 99)
     shown = run(office, tmp_path, "backtest")
     assert shown.exit_code == 0, shown.output
     assert "Kauri Test Limited: 0 invoices" in shown.output
+    assert "1 more are left out: their customers were never read from Xero." in shown.output
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 from sqlmodel import select
 
+from duebell.deciding import Basis, Rules
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger import preferences
 from duebell.ledger.engine import reading
@@ -26,8 +27,10 @@ from duebell.ledger.tables import (
     Tenant,
 )
 from duebell.ledger.writing import writing
+from duebell.planning import plan_kind
 from duebell.policy import Reason, Send
 from duebell.recalling import Recalled, recall
+from duebell.telling import rules_of
 from tests.support_facts import (
     MOBILE,
     NOW,
@@ -247,6 +250,10 @@ def test_each_thing_that_a_verdict_rests_on_is_kept(
 def test_an_unchanged_verdict_is_kept_once_and_what_was_said_is_kept_as_said(office: Office) -> None:
     for _ in range(3):
         office.sweeps()
+        office.later(minutes=1)
+    with writing(office.engine, office.clock.now) as book:
+        rules = rules_of(office.resources)
+        plan_kind(book, TENANT, INVOICE_OVERDUE, [numbered(1)], rules, actor="test", flow_run_id=None)
     assert counted(office.engine, KeptVerdict) == 1
     office.tells([numbered(1)])
     office.sweeps()
@@ -260,9 +267,9 @@ def test_a_record_has_a_version_for_each_thing_it_told_and_none_for_the_same_rea
 ) -> None:
     open_tenant(ledger)
     told: list[dict[str, Any]] = [{}, {}, {"AmountDue": 15}, {"AmountDue": 15, "Url": "x"}, {}]
-    for minutes, fields in enumerate(told):
-        keep_invoice(ledger, invoice_body(**fields), read_at=NOW + timedelta(minutes=minutes))
-        keep_contact(ledger, read_at=NOW + timedelta(minutes=minutes), Name=fields.get("Url", "Rimu"))
+    for minutes, changed in enumerate(told):
+        keep_invoice(ledger, invoice_body(**changed), read_at=NOW + timedelta(minutes=minutes))
+        keep_contact(ledger, read_at=NOW + timedelta(minutes=minutes), Name=changed.get("Url", "Rimu"))
     with reading(ledger) as session:
         [row] = session.exec(select(InvoiceSnapshot)).all()
         earlier = session.exec(select(EarlierVersion).order_by("category", "version")).all()
@@ -286,9 +293,9 @@ def test_bills_have_no_history(sqlite_ledger: Engine) -> None:
 def test_history_is_let_go_of_after_thirteen_months(office: Office) -> None:
     office.sweeps()
     _refused(office)
-    assert (counted(office.engine, KeptVerdict), counted(office.engine, EarlierVersion)) == (2, 1)
+    assert (counted(office.engine, KeptVerdict), counted(office.engine, EarlierVersion)) == (3, 1)
     assert prune(office.engine, office.clock.now + KEPT_FOR) == 0
-    assert prune(office.engine, office.clock.now + KEPT_FOR + timedelta(seconds=1)) == 3
+    assert prune(office.engine, office.clock.now + KEPT_FOR + timedelta(seconds=1)) == 4
     assert (counted(office.engine, KeptVerdict), counted(office.engine, EarlierVersion)) == (0, 0)
     assert counted(office.engine, PolicyText) == 1
 
@@ -301,3 +308,10 @@ def test_what_is_kept_no_longer_is_said_to_be_lacking(office: Office) -> None:
     [one] = recalled(office.engine)
     assert (one.said, one.again) == (Send(MOBILE), None)
     assert one.lacking == "the invoice or the contact as it was then is kept no longer"
+
+
+def test_what_the_rules_and_a_verdict_rest_on_is_all_kept() -> None:
+    """One that is added has to be written down among the facts, and put back when they are recalled."""
+    assert {one.name for one in fields(Rules)} == {"policy", "ceiling", "channels", "text", "schedules"}
+    kept_elsewhere = {"subject", "known", "rules", "now"}
+    assert {one.name for one in fields(Basis)} - kept_elsewhere == {"seen_at", "forced", "failed", "own"}

@@ -22,6 +22,7 @@ from duebell.telling import rules_of
 class Backtest:
     """What each policy, by its name, comes to from a day to a day, both counted in.
 
+    ``unread`` are the invoices that are left out, because their customers were never read from Xero.
     ``stages`` are the names of the policies' stages in the order of their days.
     """
 
@@ -29,6 +30,7 @@ class Backtest:
     first: date
     last: date
     invoices: int
+    unread: int
     tallies: Mapping[str, Tally]
     stages: tuple[str, ...] = ()
 
@@ -42,7 +44,8 @@ def backtest(
     start, end = months_before(now, months, tenant.timezone), months_before(now, 0, tenant.timezone)
     first, last = start.astimezone(zone).date(), end.astimezone(zone).date() - timedelta(days=1)
     with reading(resources.engine) as session:
-        past = histories(session, tenant)
+        everything = histories(session, tenant)
+    past = [one for one in everything if one.known.contact or not one.afterwards.contact_id]
     rules = replace(rules_of(resources), ceiling=Sending.LIVE)
     tallies: dict[str, Tally] = {}
     for name, policy in policies.items():
@@ -51,7 +54,8 @@ def backtest(
         played = play.through(start, end) if play else Played((), {})
         limits = policy.for_tenant(tenant.tenant_id).limits
         tallies[name] = tally(played, first, last, price, limits)
-    return Backtest(tenant, first, last, len(past), tallies, _stages(tenant, policies))
+    unread = len(everything) - len(past)
+    return Backtest(tenant, first, last, len(past), unread, tallies, _stages(tenant, policies))
 
 
 def _stages(tenant: Tenant, policies: Mapping[str, Policy]) -> tuple[str, ...]:

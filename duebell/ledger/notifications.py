@@ -80,7 +80,8 @@ def plan(
         legs.set_ways(book.session, row, verdict, takes_over)
     if is_new or (row.state, row.reason, row.not_before) != before:
         book.audit(verdicts.entry(row, actor, verdict))
-        kept_verdicts.keep(book, row.notification_id, grounds, actor=actor)
+        if is_new or not isinstance(verdict, Send) or (row.state, row.reason) != before[:2]:
+            kept_verdicts.keep(book, row.notification_id, grounds, actor=actor)
     return row
 
 
