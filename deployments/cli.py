@@ -20,7 +20,7 @@ from deployments.opening import opened
 from deployments.terminal import make_console
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import channel_stops, tenants, trail
+from duebell.ledger import channel_stops, hold_switch, tenants, trail
 from duebell.ledger.tables import Tenant
 from duebell.reporting import in_words
 from duebell.resending import read_first
@@ -168,7 +168,7 @@ def stop(why: Annotated[str, typer.Option("--why", help="for the audit trail")] 
 
 @app.command()
 def resume() -> None:
-    """Let sending go on."""
+    """Let sending go on, and have Twilio hold messages again where the policy says so."""
     with opened() as resources:
         tenants.set_brake(
             resources.engine,
@@ -179,6 +179,7 @@ def resume() -> None:
             now=resources.clock(),
         )
         opened_again = channel_stops.lift_all(resources.engine, by_whom(), now=resources.clock())
+        hold_switch.put_on(resources.engine, by_whom(), now=resources.clock())
         say(" ".join(["Sending goes on.", *(f"{one} is tried again." for one in opened_again)]))
 
 

@@ -12,6 +12,7 @@ from sqlmodel import func, select
 from deployments import (
     doctor_calls,
     doctor_consent,
+    doctor_holding,
     doctor_replies,
     doctor_sending,
     doctor_words,
@@ -100,6 +101,7 @@ def look(resources: Resources) -> list[Finding]:
         ("Prefect", _prefect),
         ("Twilio", _twilio),
         ("Xero", _xero),
+        ("held messages", doctor_holding.look),
         ("calls to Xero", doctor_calls.look),
         ("consents", doctor_consent.look),
         ("webhooks", _webhooks),

@@ -176,10 +176,9 @@ def _begin(
     row = book.session.get_one(Notification, claim.notification_id)
     if not legs.tell_by(book.session, row, found.channel, found.address):
         return _put_back(book, claim, "another_way")
-    rules, templates = rules_of(resources), resources.templates
-    heard = holding.heard_at(book.now, row, rules)
+    rules = rules_of(resources)
     try:
-        text = write_text(book, templates, claim.notification_id, known, rules.policy, at=heard)
+        text = _write(resources, book, row, known, rules)
         poster.check(leg := legs.current(book.session, row))
     except Permanent as problem:
         return _hold_for_template(book, claim, problem)
@@ -206,6 +205,13 @@ def _wait(book: Writing, claim: Claim, row: Notification) -> Said:
         reason = f"next_channel:{reason}"
         return _let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=book.now)
     return _let_go(book, claim, S.HELD, reason, not_before=stop.retry_at, dispatch_at=stop.retry_at)
+
+
+def _write(
+    resources: Resources, book: Writing, row: Notification, known: Mapping[str, Known], rules: Rules
+) -> str:
+    heard = holding.heard_at(book.now, row, rules)
+    return write_text(book, resources.templates, row.notification_id or 0, known, rules.policy, at=heard)
 
 
 def _put_back(book: Writing, claim: Claim, reason: str) -> Said:

@@ -1,7 +1,7 @@
 """A Twilio that holds messages until their time, played over a clock; it keeps the truth of what went out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -75,6 +75,11 @@ class HoldingTwilio:
     def went_out(self) -> list[Copy]:
         """What people have by now."""
         return [one for one in self.copies if one.status(self.clock()) == "sent"]
+
+    def duplicate(self) -> None:
+        """Have the last POST arrive once more, as something on the way may do."""
+        last = self.copies[-1]
+        self.copies.append(replace(last, sid=sid(len(self.copies) + 1)))
 
     def _create(self, request: httpx.Request, form: dict[str, str]) -> httpx.Response:
         self.forms.append(form)

@@ -66,7 +66,7 @@ def test_a_scheduled_message_can_be_cancelled_and_then_never_leaves(
     sid = create(twilio, **BY_SERVICE, ScheduleType="fixed", SendAt=send_at)["sid"]
     path = f"{ACCOUNT}/Messages/{sid}.json"
     assert twilio.post(path, data={"Status": "canceled"}).json()["status"] == "canceled"
-    assert twilio.post(path, data={"Status": "canceled"}).status_code == 400
+    assert twilio.post(path, data={"Status": "canceled"}).json()["code"] == 30409
     sandbox.shift_clock(601)
     assert sandbox.settle()
     assert twilio.get(path).json()["status"] == "canceled"
@@ -104,3 +104,38 @@ def test_a_message_that_is_still_queued_when_its_validity_ends_has_failed(
     sandbox.shift_clock(HOUR)
     assert comes_to(twilio, long, "queued", "sending", "sent") == ("delivered", None)
     assert [one.validity_seconds for one in sandbox.accepted_messages()] == [HOUR, 3 * HOUR]
+
+
+def in_minutes(minutes: float) -> dict[str, str]:
+    return {"ScheduleType": "fixed", "SendAt": in_utc(datetime.now(UTC) + timedelta(minutes=minutes))}
+
+
+def test_the_lead_may_be_the_longer_one_of_older_pages(sandbox: SandboxControl, twilio: httpx.Client) -> None:
+    sandbox.settings(schedule_lead_seconds=900)
+    assert twilio.post(MESSAGES, data=BY_SERVICE | in_minutes(14)).json()["code"] == 35115
+    assert twilio.post(MESSAGES, data=BY_SERVICE | in_minutes(16)).json()["status"] == "scheduled"
+
+
+def test_shortly_before_its_time_it_may_be_too_late_to_cancel(
+    sandbox: SandboxControl, twilio: httpx.Client
+) -> None:
+    sandbox.settings(cancel_until_seconds=60)
+    sid = create(twilio, **BY_SERVICE, **in_minutes(10))["sid"]
+    sandbox.shift_clock(9.5 * 60)
+    answer = twilio.post(f"{ACCOUNT}/Messages/{sid}.json", data={"Status": "canceled"})
+    assert (answer.status_code, answer.json()["code"]) == (400, 30409)
+
+
+def test_f058_a_stop_does_not_cancel_what_is_scheduled_and_is_found_at_its_time(
+    sandbox: SandboxControl, twilio: httpx.Client
+) -> None:
+    sid = create(twilio, **BY_SERVICE, **in_minutes(10))["sid"]
+    sandbox.opt_out(BY_SERVICE["To"])
+    assert comes_to(twilio, sid) == ("scheduled", None)
+    sandbox.shift_clock(601)
+    assert comes_to(twilio, sid, "scheduled") == ("failed", 21610)
+
+
+def test_f085_a_schedule_can_be_ignored_in_silence(sandbox: SandboxControl, twilio: httpx.Client) -> None:
+    sandbox.settings(ignores_schedules=True)
+    assert create(twilio, **BY_SERVICE, **in_minutes(10))["status"] == "accepted"

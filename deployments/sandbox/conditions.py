@@ -19,7 +19,10 @@ class SandboxSettings:
     holds all later ones back until a retry succeeds, and the subscription is disabled after
     ``webhook_give_up_seconds`` of failing; where it is not, each delivery is tried on its own.
     ``queue_seconds``: how long, by the sandbox's clock, a message stands in Twilio's queue before it is sent.
-    ``invoices_ring_contacts``: each event of an invoice comes with one of its contact.
+    ``schedule_lead_seconds``: a scheduled message has to come so long before its time;
+    ``cancel_until_seconds``: so long before it no cancellation is taken any more; ``ignores_schedules``: it
+    is sent at once all the same. ``invoices_ring_contacts``: each event of an invoice comes with one of its
+    contact.
     """
 
     token_seconds: int = 1800
@@ -43,6 +46,9 @@ class SandboxSettings:
     events_url: str | None = None
     callback_step_seconds: float = 0.3
     queue_seconds: float = 0.0
+    schedule_lead_seconds: float = 300.0
+    cancel_until_seconds: float = 0.0
+    ignores_schedules: bool = False
     list_lag_seconds: float = 0.0
     loopback_callbacks: bool = True
     extra_callback_fields: dict[str, str] = field(default_factory=dict[str, str])

@@ -2,8 +2,8 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import dropwhile, islice
 from urllib.parse import urlencode
 
@@ -81,10 +81,13 @@ class TwilioApi:
             self.book.opted_out,
             self.conditions.now(),
             loopback_callbacks=settings.loopback_callbacks,
+            lead=timedelta(seconds=settings.schedule_lead_seconds),
         )
+        if settings.ignores_schedules:
+            wanted = replace(wanted, send_at=None)
         message = self._accept(wanted)
         answer = JSONResponse(message.wire(), status_code=201)
-        self.callbacks.start(message, blocked=wanted.blocked)
+        self.callbacks.start(message, self.book.opted_out, blocked=wanted.blocked)
         return answer
 
     def _accept(self, wanted: NewMessage) -> Message:
@@ -142,12 +145,19 @@ class TwilioApi:
             if message.status not in FINAL | {"sent"}:
                 return _error(409, 20009)
             message.body, message.updated = "", now
-        elif form == [("Status", "canceled")] and message.status == "scheduled":
+        elif form == [("Status", "canceled")]:
+            if message.status != "scheduled" or self._is_too_late(message, now):
+                raise RefusedError(30409)
             message.move("canceled", now)
         else:
             # Only an empty body and a cancellation of what is still scheduled can be written.
             raise RefusedError(20001)
         return JSONResponse(message.wire())
+
+    def _is_too_late(self, message: Message, now: datetime) -> bool:
+        """Whether a scheduled message is so near its time that Twilio cancels it no more."""
+        before = timedelta(seconds=self.conditions.settings.cancel_until_seconds)
+        return message.send_at is not None and now >= message.send_at - before
 
     async def _account(self, request: Request) -> Response:
         return JSONResponse(

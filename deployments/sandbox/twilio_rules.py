@@ -40,7 +40,7 @@ LANDLINE_TRIED = frozenset({"US", "CA", "GB"})  # twilio.com/docs/api/errors/216
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
 _E164 = re.compile(r"^\+[1-9]\d{6,14}$")
 _SEND_AT = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
-_SOONEST, _LATEST = timedelta(minutes=5), timedelta(days=35)  # twilio.com/docs/api/errors/35115
+_LATEST = timedelta(days=35)  # twilio.com/docs/api/errors/35115
 
 
 class RefusedError(Exception):
@@ -66,7 +66,12 @@ class NewMessage:
 
 
 def checked(
-    pairs: Sequence[tuple[str, str]], opted_out: set[str], now: datetime, *, loopback_callbacks: bool
+    pairs: Sequence[tuple[str, str]],
+    opted_out: set[str],
+    now: datetime,
+    *,
+    loopback_callbacks: bool,
+    lead: timedelta,
 ) -> NewMessage:
     """The message that a form asks for. Raises ``RefusedError`` with Twilio's code for the first fault."""
     form = dict(pairs)
@@ -80,7 +85,7 @@ def checked(
     _callback(form, loopback_callbacks=loopback_callbacks)
     validity = _validity(form)
     _options(form)
-    send_at = _send_at(form, service, now)
+    send_at = _send_at(form, service, now, lead)
     blocked = to in opted_out or MAGIC_TO.get(to) == 21610
     if blocked and service is None:
         raise RefusedError(21610)
@@ -173,7 +178,7 @@ def _options(form: Mapping[str, str]) -> None:
         raise RefusedError(20001)
 
 
-def _send_at(form: Mapping[str, str], service: str | None, now: datetime) -> datetime | None:
+def _send_at(form: Mapping[str, str], service: str | None, now: datetime, lead: timedelta) -> datetime | None:
     if "ScheduleType" not in form and "SendAt" not in form:
         return None
     if service is None:
@@ -188,6 +193,6 @@ def _send_at(form: Mapping[str, str], service: str | None, now: datetime) -> dat
         send_at = datetime.fromisoformat(form["SendAt"]).astimezone(UTC)
     except ValueError:
         raise RefusedError(35114) from None
-    if not now + _SOONEST < send_at <= now + _LATEST:
+    if not now + lead < send_at <= now + _LATEST:
         raise RefusedError(35115)
     return send_at
