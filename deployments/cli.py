@@ -18,12 +18,13 @@ from deployments import up as up_command
 from deployments.live import show_before_live
 from deployments.opening import opened
 from deployments.terminal import make_console
+from duebell.deciding import RULES
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import channel_stops, hold_switch, tenants, trail
 from duebell.ledger.tables import Tenant
 from duebell.reporting import in_words
-from duebell.resending import read_first
+from duebell.resending import at_once, read_first
 from duebell.resending import resend as plan_resend
 from duebell.resources import Resources
 from duebell.setting_needs import Use
@@ -194,14 +195,17 @@ def send_test(to: Annotated[str, typer.Option("--to", help="your own number, suc
 def resend(
     invoice: Annotated[str, typer.Argument(help="the invoice's number or its id in Xero")],
     why: Annotated[str, typer.Option("--why", help="for the audit trail")],
-    kind: Annotated[str, typer.Option("--kind", help="invoice_issued or payment_received")] = INVOICE_ISSUED,
+    kind: Annotated[str, typer.Option("--kind", help=", ".join(RULES))] = INVOICE_ISSUED,
     payment: Annotated[str | None, typer.Option("--payment", help="which payment, by its id")] = None,
+    stage: Annotated[str, typer.Option("--stage", help="which reminder, by its stage")] = "",
     to: Annotated[str, typer.Option("--to", help="a contact person instead, by their email address")] = "",
 ) -> None:
-    """Send the message about an invoice, or a payment of it, once more, because you want it."""
+    """Send the message about an invoice, a payment or a reminder of it once more, because you want it."""
     with opened() as resources:
-        read_first(resources, invoice)
-        planned = plan_resend(resources, invoice, by=by_whom(), why=why, kind=kind, payment_id=payment, to=to)
+        read_first(resources, invoice, at_once(resources))
+        planned = plan_resend(
+            resources, invoice, by=by_whom(), why=why, kind=kind, payment_id=payment, stage=stage, to=to
+        )
         if planned.state == "planned":
             say(f"It is planned as {planned.key} and goes out within seconds while `duebell up` runs.")
         else:

@@ -71,7 +71,7 @@ def record_changes(
             leave(book, event, reading)
             continue
         if event.resource_id not in found:
-            found[event.resource_id] = _compare(book, tenant_id, one)
+            found[event.resource_id] = compare(book, tenant_id, one)
         inbox.finish(book, event, in_words(found[event.resource_id]))
     scheduled.look_soon_at_invoices(book, tenant_id, found)
     runs: list[RunToStart] = []
@@ -96,7 +96,7 @@ def _is_unread(one: Known, event: ClaimedEvent) -> bool:
     return lacks_contact and event.attempts < MOST_ATTEMPTS
 
 
-def _compare(book: Writing, tenant_id: str, one: Known) -> tuple[Change, ...]:
+def compare(book: Writing, tenant_id: str, one: Known) -> tuple[Change, ...]:
     """What happened to an invoice since the last comparison, its payments written down."""
     invoice = one.read.invoice
     changes = changes_of_invoice(one.read.compared, invoice)

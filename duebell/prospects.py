@@ -10,8 +10,9 @@ from duebell.deciding import Basis, Rules, decide, own_of, subject_of, subjects_
 from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.known import Known, known_of, with_reminders
 from duebell.ledger import groups, legs, notifications
+from duebell.ledger.dispatch import RUN_CANCELLED
 from duebell.ledger.tables import Leg, Notification
-from duebell.policy import Verdict
+from duebell.policy import Skip, Verdict
 from duebell.policy_file import Policy
 from duebell.states import WAITING, NotificationState
 from duebell.subjects import Subject
@@ -202,7 +203,14 @@ class _Outlook:
             failed=self._failed.get(row.notification_id or 0, frozenset()) if row else frozenset(),
             own=own_of(row),
         )
-        return Prospect(subject, known, row, decide(basis), basis)
+        verdict = decide(basis)
+        stands = is_with_a_person(row) and not isinstance(verdict, Skip)
+        return Prospect(subject, known, row, None if stands else verdict, basis)
+
+
+def is_with_a_person(row: Notification | None) -> bool:
+    """Whether somebody cancelled its run, and nobody has run it again yet."""
+    return row is not None and row.state == S.HELD and row.reason == RUN_CANCELLED
 
 
 def _is_beside(one: Subject, subject: Subject) -> bool:

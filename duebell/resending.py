@@ -1,5 +1,6 @@
 """Saying it again because a person wants it: a new key, with who asked and why."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlmodel import col, or_, select
@@ -9,10 +10,10 @@ from duebell.audit import Entry
 from duebell.calls import Purpose
 from duebell.deciding import RULES
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_ISSUED, address_hash, is_contact, person_of
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, address_hash, is_contact, person_of
 from duebell.known import known_of
 from duebell.ledger import notifications, snapshots
-from duebell.ledger.tables import InvoiceSnapshot, Notification
+from duebell.ledger.tables import Audit, InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.planning import plan_kind, plan_resend
 from duebell.reading import XeroReader
@@ -25,6 +26,8 @@ S = NotificationState
 ENDED = TOLD | {S.UNDELIVERED, S.FAILED, S.GIVEN_UP, S.PARKED, S.SKIPPED}
 """States in which nothing more will be sent by itself."""
 
+ASKED = "re-send asked for"
+
 
 @dataclass(frozen=True, slots=True)
 class Resend:
@@ -32,6 +35,7 @@ class Resend:
 
     tenant_id: str
     invoice_id: str
+    number: str
     key: str
     state: str
     reason: str
@@ -45,40 +49,67 @@ def resend(
     why: str,
     kind: str = INVOICE_ISSUED,
     payment_id: str | None = None,
+    stage: str = "",
     to: str = "",
+    run_id: str | None = None,
 ) -> Resend:
     """Plan one more message of a kind about an invoice, named by its number or id.
 
-    ``payment_id`` says which of several payments is meant; ``to`` is the email address of a further person at
-    the customer, who is meant in the customer's place. Raises ``Permanent`` where no such invoice is
-    known, where number or kind name several things, or where a message about it is on its way or still
-    waits: a second one beside it would tell the person twice.
+    ``payment_id`` or ``stage`` says which of several payments or reminders is meant; ``to`` is the email
+    address of a further person at the customer, who is meant in the customer's place. Asked again by the run
+    ``run_id``, it says how the first one stands. Raises ``Permanent`` where no such invoice is known, where
+    number or kind name several things, or where a message about it is on its way or still waits: a second one
+    beside it would tell the person twice.
     """
-    if kind not in RULES:
-        raise Permanent(f"there is no kind of message {kind!r}: there are {', '.join(RULES)}")
+    _check(kind, by, why)
     now = resources.clock()
     with writing(resources.engine, now) as book:
         snapshot = _find(book, wanted)
         snapshots.hold(book.session, snapshot.tenant_id, [snapshot.invoice_id])
-        about = _About(book, snapshot, kind, payment_id, address_hash(to) if to else "")
-        row = _first(about, resources, by) or _again(about, resources, by, why)
-        book.audit(
-            Entry(by, "re-send asked for", "notification", row.key, row.tenant_id, details={"why": why})
-        )
-        return Resend(row.tenant_id, row.invoice_id, row.key, row.state, row.reason)
+        about = _About(book, snapshot, kind, payment_id, stage, address_hash(to) if to else "")
+        row = _asked_before(about, run_id)
+        if row is None:
+            row = _first(about, resources, by) or _again(about, resources, by, why)
+            details = {"why": why}
+            book.audit(Entry(by, ASKED, "notification", row.key, row.tenant_id, run_id, details))
+        return Resend(row.tenant_id, row.invoice_id, snapshot.number, row.key, row.state, row.reason)
 
 
-def read_first(resources: Resources, wanted: str) -> None:
+def _check(kind: str, by: str, why: str) -> None:
+    if kind not in RULES:
+        raise Permanent(f"there is no kind of message {kind!r}: there are {', '.join(RULES)}")
+    if not why.strip() or not by.strip():
+        raise Permanent("say why it is to be sent again, and who wants it: both stand in the audit trail")
+
+
+def _asked_before(about: "_About", run_id: str | None) -> Notification | None:
+    """What this run has asked for already: a retry of it is no second wish."""
+    if run_id is None:
+        return None
+    rows = {row.key: row for row in about.rows()}
+    asked = select(Audit.subject_id).where(
+        Audit.action == ASKED, Audit.flow_run_id == run_id, col(Audit.subject_id).in_(rows)
+    )
+    found = about.book.session.exec(asked).first()
+    return rows[found] if found else None
+
+
+def at_once(resources: Resources) -> Callable[[str], XeroAccess]:
+    """The way into a tenant for a person who waits."""
+    return lambda tenant_id: XeroAccess(resources, tenant_id, unpaced, "resend", Purpose.RESEND)
+
+
+def read_first(resources: Resources, wanted: str, access: Callable[[str], XeroAccess]) -> str:
     """Have the invoice and its contact as they are in Xero now: of old invoices no contact was ever read.
 
-    Raises what reading Xero raises, and ``Permanent`` where no such invoice is known.
+    Returns its tenant. Raises what reading Xero raises, and ``Permanent`` where no such invoice is known.
     """
     now = resources.clock()
     with writing(resources.engine, now) as book:
         snapshot = _find(book, wanted)
         tenant_id, invoice_id = snapshot.tenant_id, snapshot.invoice_id
-    access = XeroAccess(resources, tenant_id, unpaced, "resend", Purpose.RESEND)
-    XeroReader(access).invoices([invoice_id], since=now - FRESH)
+    XeroReader(access(tenant_id)).invoices([invoice_id], since=now - FRESH)
+    return tenant_id
 
 
 def _find(book: Writing, wanted: str) -> InvoiceSnapshot:
@@ -103,6 +134,7 @@ class _About:
     snapshot: InvoiceSnapshot
     kind: str
     payment_id: str | None
+    stage: str
     person: str
 
     def is_meant(self, row: Notification) -> bool:
@@ -116,10 +148,19 @@ class _About:
         rows = [row for row in rows if self.is_meant(row)]
         if self.payment_id is not None:
             rows = [row for row in rows if row.subject_id == self.payment_id]
+        if self.stage:
+            rows = [row for row in rows if self.stage in {row.step, row.step.partition("@")[0]}]
         if len({(row.subject_id, row.step, row.recipient) for row in rows}) > 1:
-            ids = ", ".join(dict.fromkeys(row.subject_id for row in rows))
-            raise Permanent(f"there were several messages of this kind: say which with --payment ({ids})")
+            raise Permanent(_say_which(self.kind, rows))
         return rows
+
+
+def _say_which(kind: str, rows: list[Notification]) -> str:
+    if kind == INVOICE_OVERDUE:
+        steps = ", ".join(dict.fromkeys(row.step for row in rows))
+        return f"there were several reminders: say which with --stage ({steps})"
+    ids = ", ".join(dict.fromkeys(row.subject_id for row in rows))
+    return f"there were several messages of this kind: say which with --payment ({ids})"
 
 
 def _first(about: _About, resources: Resources, by: str) -> Notification | None:

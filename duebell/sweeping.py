@@ -40,8 +40,6 @@ S = NotificationState
 CHUNK = 200
 """Invoices a transaction: no other writer waits long, and one customer's are never in two of them."""
 
-CANCELLED = "run_cancelled"
-
 
 @dataclass(frozen=True, slots=True)
 class Swept:
@@ -178,7 +176,7 @@ class _Sweep:
             prospects = [
                 held_back(one, self._seen.volume, book.now, unusual=self._seen.unusual)
                 for one in found.prospects
-                if bool(one.subject.team) is teams and not _is_with_a_person(one)
+                if bool(one.subject.team) is teams
             ]
             rows = write(
                 book, found.known, prospects, policy, actor="overdue_sweep", flow_run_id=self._flow_run_id
@@ -203,8 +201,8 @@ def _chunks(found: Iterable[tuple[str, str]], most: int) -> Iterator[list[str]]:
 def _changes(one: Prospect) -> bool:
     """Whether the verdict differs from what stands."""
     row = one.row
-    if row is None or _is_with_a_person(one):
-        return row is None
+    if row is None:
+        return True
     match one.verdict:
         case Send():
             return row.state != S.PLANNED
@@ -214,12 +212,6 @@ def _changes(one: Prospect) -> bool:
             return row.state != S.SKIPPED or row.reason.partition(":")[0] != reason
         case None:
             return False
-
-
-def _is_with_a_person(one: Prospect) -> bool:
-    """Whether somebody cancelled its run: it waits for them, and not for the next hour."""
-    row = one.row
-    return row is not None and row.reason == CANCELLED and not isinstance(one.verdict, Skip)
 
 
 def _whom(one: Prospect) -> str:

@@ -107,7 +107,7 @@ def hold_cancelled(resources: Resources, claim: Claim) -> Said:
     """Give a claim back because its run was cancelled: it waits for a person to run it again."""
     now = resources.clock()
     with writing(resources.engine, now) as book:
-        return _let_go(book, claim, S.HELD, "run_cancelled", not_before=now, dispatch_at=None)
+        return _let_go(book, claim, S.HELD, dispatch.RUN_CANCELLED, not_before=now, dispatch_at=None)
 
 
 def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_id: str | None) -> Said:

@@ -114,6 +114,19 @@ def is_cancelled() -> bool:
     return state is not None and state.type in {StateType.CANCELLING, StateType.CANCELLED}
 
 
+def is_by_person() -> bool:
+    """Whether a person started this run, or retried it.
+
+    What starts runs by itself (the drain, the net, a schedule, an automation) gives each a parent or a key.
+    """
+    run_id = own_run_id()
+    if run_id is None:
+        return True
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(UUID(run_id))
+    return run.run_count > 1 or (run.idempotency_key is None and run.parent_task_run_id is None)
+
+
 def label_run(tenant_id: str, numbers: list[str]) -> None:
     """Name the own run after its invoices and tag it with them, so that it can be found in the UI."""
     run_id = own_run_id()

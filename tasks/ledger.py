@@ -10,7 +10,8 @@ from prefect.cache_policies import NO_CACHE
 
 from duebell import allocations, contacts_in_step, draining, reporting
 from duebell.draining import RunToStart
-from duebell.ledger import inbox, notifications, pruning, snapshots, tenants
+from duebell.ledger import dispatch, inbox, notifications, pruning, snapshots, tenants
+from duebell.ledger.engine import reading
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tenants import DrainLease
@@ -20,7 +21,7 @@ from duebell.reading import Reading
 from duebell.reporting import Ending
 from duebell.resources import resources
 from duebell.telling import rules_of
-from tasks._prefect import label_run, own_run_id
+from tasks._prefect import is_by_person, label_run, own_run_id
 
 LINGER = timedelta(seconds=3)
 """Longer than the automation's ``within``: an event whose nudge was swallowed finds the drain still there."""
@@ -78,10 +79,16 @@ def end_drain(lease: DrainLease) -> int:
 def check_dedup(tenant_id: str, kind: str, invoice_ids: list[str]) -> list[Claim]:
     """Claim what these invoices still owe, each notification for this run alone.
 
-    What was told, is being told by another run, or must not be told now is not among the claims.
+    What was told, is being told by another run, or must not be told now is not among the claims; nor is what
+    a person's cancelled run held, unless a person runs it again.
     """
     owner = own_run_id() or "by hand"
+    with reading(resources().engine) as session:
+        cancelled = dispatch.wait_for_person(session, tenant_id, kind, invoice_ids)
+    wanted_again = cancelled and is_by_person()
     with writing(resources().engine, resources().clock()) as book:
+        if wanted_again:
+            dispatch.run_again(book, tenant_id, kind, invoice_ids, owner)
         rows = plan_kind(
             book, tenant_id, kind, invoice_ids, rules_of(resources()), actor=kind, flow_run_id=owner
         )

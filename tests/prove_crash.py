@@ -36,6 +36,7 @@ SENDING_POINTS = (
     "before-intent-commits",
     "after-intent",
     "after-post",
+    "after-note",
     "before-record-commits",
     "after-record",
     "before-reaping-commits",

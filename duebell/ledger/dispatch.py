@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, exists, func
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement, Engine, exists, func, update
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from duebell.audit import Entry
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake, Notification, Tenant
 from duebell.ledger.tenants import EVERYTHING
@@ -106,6 +107,9 @@ def wait_after(dispatches: int) -> timedelta:
     return min(timedelta(seconds=30) * 2 ** min(dispatches, 10), timedelta(hours=1))
 
 
+RUN_CANCELLED = "run_cancelled"
+"""The reason of what a person's cancelled run held: it waits for a person to run it again."""
+
 RUN_EXPECTED = timedelta(minutes=5)
 """How long a notification waits for a run that was made for it, before the net makes another."""
 
@@ -122,3 +126,31 @@ def run_started(book: Writing, tenant_id: str, kind: str, invoice_ids: Sequence[
     ).all()
     for row in rows:
         row.dispatch_at = book.now + RUN_EXPECTED
+
+
+def wait_for_person(session: Session, tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> bool:
+    """Whether any of these waits because a person cancelled its run."""
+    wanted = select(Notification.key).where(*_cancelled(tenant_id, kind, invoice_ids)).limit(1)
+    return session.exec(wanted).first() is not None
+
+
+def run_again(book: Writing, tenant_id: str, kind: str, invoice_ids: Sequence[str], run_id: str) -> None:
+    """A person runs again what they had cancelled: it is decided as anything else that waits."""
+    taken_up = (
+        update(Notification)
+        .where(*_cancelled(tenant_id, kind, invoice_ids))
+        .values(reason="", updated_at=book.now)
+        .returning(col(Notification.key))
+    )
+    for key in book.session.exec(taken_up).scalars():
+        book.audit(Entry("person", "run again", "notification", key, tenant_id, run_id))
+
+
+def _cancelled(tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Notification.tenant_id) == tenant_id,
+        col(Notification.kind) == kind,
+        col(Notification.invoice_id).in_(invoice_ids),
+        col(Notification.state) == NotificationState.HELD.value,
+        col(Notification.reason) == RUN_CANCELLED,
+    )

@@ -1,0 +1,38 @@
+"""A person wants invoices looked at again, as if their events had just come."""
+
+from datetime import datetime
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from tasks._prefect import ends_calmly
+from tasks.again import decide_again, find_invoices
+from tasks.runs import start_runs
+from tasks.xero import fetch_invoices, refresh_token
+
+
+@flow(name="replay", persist_result=False)
+@ends_calmly
+def replay(
+    tenant_id: str,
+    invoices: list[str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> State[None]:
+    """Read invoices from Xero, decide on them anew, and tell what is still owed; nobody is told twice.
+
+    To say once more what was told already, run `resend`.
+
+    Args:
+        tenant_id: the Xero organisation.
+        invoices: numbers (INV-0042) or Xero's ids of invoices.
+        since: all invoices of which an event came at this time or later.
+        until: those whose events came before this time; without it, up to now.
+    """
+    refresh_token(tenant_id)
+    invoice_ids = find_invoices(tenant_id, invoices, since, until)
+    fetch_invoices(tenant_id, invoice_ids)
+    replayed = decide_again(tenant_id, invoice_ids)
+    start_runs(tenant_id, replayed.runs)
+    return Completed(name="Replayed", message=replayed.sentence())

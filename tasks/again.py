@@ -1,0 +1,89 @@
+"""What a person wants looked at, or said, again, as steps of a flow."""
+
+from datetime import datetime
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from duebell import replaying, resending
+from duebell.access import XeroAccess
+from duebell.calls import Purpose
+from duebell.draining import RunToStart
+from duebell.ledger.engine import reading
+from duebell.ledger.writing import writing
+from duebell.replaying import AT_ONCE, Replayed
+from duebell.reporting import in_words
+from duebell.resending import Resend
+from duebell.resources import resources
+from duebell.telling import rules_of
+from tasks._prefect import RETRYING, access_to, own_run_id
+
+
+@task(cache_policy=NO_CACHE)
+def find_invoices(
+    tenant_id: str, invoices: list[str] | None, since: datetime | None, until: datetime | None
+) -> list[str]:
+    """The ids of the invoices that are named, or of which an event came in the period."""
+    with reading(resources().engine) as session:
+        found = replaying.find(session, tenant_id, invoices or [], since, until)
+    get_run_logger().info("%d invoices are to be looked at again", len(found))
+    return found
+
+
+@task(cache_policy=NO_CACHE)
+def decide_again(tenant_id: str, invoice_ids: list[str]) -> Replayed:
+    """Compare and decide on these invoices as if their events had just come."""
+    whole = Replayed()
+    for start in range(0, len(invoice_ids), AT_ONCE):
+        with writing(resources().engine, resources().clock()) as book:
+            whole += replaying.replay(
+                book,
+                tenant_id,
+                invoice_ids[start : start + AT_ONCE],
+                rules_of(resources()),
+                flow_run_id=own_run_id(),
+            )
+    get_run_logger().info(whole.sentence())
+    return whole
+
+
+@task(**RETRYING, cache_policy=NO_CACHE)
+def read_named(invoice: str) -> str:
+    """Have an invoice, by its number or id, as it is in Xero now; returns its tenant."""
+
+    def access(tenant_id: str) -> XeroAccess:
+        return access_to(tenant_id, Purpose.RESEND)
+
+    return resending.read_first(resources(), invoice, access)
+
+
+@task(cache_policy=NO_CACHE)
+def plan_resend(
+    invoice: str, kind: str, payment_id: str | None, stage: str | None, why: str, by: str
+) -> Resend:
+    """Plan one more message about an invoice, under a key of its own, with who wants it and why."""
+    planned = resending.resend(
+        resources(),
+        invoice,
+        by=f"person:{by.strip()}",
+        why=why,
+        kind=kind,
+        payment_id=payment_id,
+        stage=stage or "",
+        run_id=own_run_id(),
+    )
+    said = in_words(planned.reason) or planned.state
+    create_markdown_artifact(
+        key="resend",
+        markdown=f"{planned.key} is **{planned.state}**: {said}. Asked for by {by}: {why}",
+        description=f"{kind} of {planned.number} is {planned.state}",
+    )
+    return planned
+
+
+@task(cache_policy=NO_CACHE)
+def run_for(planned: Resend, kind: str) -> list[RunToStart]:
+    """The run that sends it, if it may be sent."""
+    is_to_go = planned.state == "planned"
+    return [RunToStart(kind, (planned.invoice_id,), (planned.number,))] if is_to_go else []
