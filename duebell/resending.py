@@ -62,17 +62,19 @@ def resend(
     beside it would tell the person twice.
     """
     _check(kind, by, why)
-    now = resources.clock()
-    with writing(resources.engine, now) as book:
+    with writing(resources.engine, resources.clock()) as book:
         snapshot = _find(book, wanted)
         snapshots.hold(book.session, snapshot.tenant_id, [snapshot.invoice_id])
         about = _About(book, snapshot, kind, payment_id, stage, address_hash(to) if to else "")
         row = _asked_before(about, run_id)
         if row is None:
             row = _first(about, resources, by) or _again(about, resources, by, why)
-            details = {"why": why}
-            book.audit(Entry(by, ASKED, "notification", row.key, row.tenant_id, run_id, details))
+            book.audit(_asked(row, by, why, run_id))
         return Resend(row.tenant_id, row.invoice_id, snapshot.number, row.key, row.state, row.reason)
+
+
+def _asked(row: Notification, by: str, why: str, run_id: str | None) -> Entry:
+    return Entry(by, ASKED, "notification", row.key, row.tenant_id, run_id, {"why": why})
 
 
 def _check(kind: str, by: str, why: str) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from duebell.failpoints import fail_point
 from duebell.ledger import receipts, unsettled
@@ -27,6 +27,12 @@ ASK_AFTER, ASK_UNTIL = timedelta(hours=1), timedelta(days=4)
 
 MOST_LISTED = MAX_PAGES * PAGE_SIZE
 """Where so many are listed, there may be more."""
+
+ASK_AGAIN = timedelta(hours=2, minutes=30)
+"""Past this age it is asked by night alone; two runs of an hourly schedule may miss it before."""
+
+NIGHT = 2
+"""The hour (UTC) whose run asks for all that is open."""
 
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=15)
 """How far Twilio's creation time may lie from our intent: clocks differ, and queues take their time."""
@@ -216,3 +222,9 @@ def ending(settled: Sequence[Settled], failed: int) -> tuple[str, str]:
     message = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
     name = "Not all settled" if failed else "Settled" if settled else "Nothing to settle"
     return name, message or "none was due"
+
+
+def to_ask(now: datetime, *, everything: bool) -> tuple[datetime, datetime]:
+    """Between which times a message was posted whose final receipt is missing, and that is asked for now."""
+    oldest = ASK_UNTIL if everything or now.astimezone(UTC).hour == NIGHT else ASK_AGAIN
+    return now - oldest, now - ASK_AFTER

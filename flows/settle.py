@@ -11,6 +11,7 @@ from tasks.messages import (
     decide_again,
     held_messages,
     look_for_outcome,
+    show_outstanding,
     take_back,
     unconfirmed_messages,
     unknown_attempts,
@@ -23,7 +24,8 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
 
     Args:
         attempt_ids: the attempts to look at now; without them, all that are due.
-        asks_for_receipts: ask also for the messages whose final receipt is missing after an hour.
+        asks_for_receipts: ask also for the messages whose final receipt is missing after an hour (and by night
+            and by hand for all of them), and show what nobody knows for sure.
     """
     decided = decide_again.map(held_messages(attempt_ids))
     untrue = list(completed(decided))
@@ -34,4 +36,6 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
     settled = list(completed(looks))
     failed = len(decided) - len(untrue) + len(looks) - len(settled)
     name, message = ending(settled, failed)
+    if asks_for_receipts:
+        message = f"{message}; {show_outstanding()}"
     return (Failed if failed else Completed)(name=name, message=message)

@@ -5,10 +5,19 @@ from datetime import datetime
 from functools import partial
 
 from prefect import get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from duebell import parking, quarantine, reporting_channels, settling, telling, unallocated, watching
+from duebell import (
+    parking,
+    quarantine,
+    reporting_channels,
+    reporting_outstanding,
+    settling,
+    telling,
+    unallocated,
+    watching,
+)
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
 from duebell.errors import Postponed
@@ -22,7 +31,7 @@ from duebell.resources import resources
 from duebell.settling import Settled
 from duebell.telling import Said
 from duebell.watching import Batch, TakeBack
-from tasks._prefect import RETRYING, access_to, is_cancelled, own_run_id
+from tasks._prefect import RETRYING, access_to, is_by_person, is_cancelled, own_run_id
 
 
 @task(cache_policy=NO_CACHE)
@@ -114,13 +123,13 @@ def take_back(one: TakeBack) -> Settled:
 @task(cache_policy=NO_CACHE)
 def unconfirmed_messages(*, of_the_hour: bool) -> list[Unconfirmed]:
     """The messages whose time to go out has passed and of which nothing was heard; with ``of_the_hour`` also
-    those that Twilio took and of which no final receipt came within the hour.
+    those that Twilio took and of which no final receipt came: after an hour, by night, by hand.
     """
     now = resources().clock()
     with reading(resources().engine) as session:
         silent = unsettled.held_too_long(session, now)
         if of_the_hour:
-            since, until = now - settling.ASK_UNTIL, now - settling.ASK_AFTER
+            since, until = settling.to_ask(now, everything=is_by_person())
             silent += unsettled.unconfirmed(session, after=since, before=until)
     return silent
 
@@ -137,3 +146,11 @@ def explain_stop(scope: str) -> StopTold:
     told = reporting_channels.told_of(resources().engine, scope)
     create_markdown_artifact(key="channel", markdown=told.page, description=told.name)
     return told
+
+
+@task(cache_policy=NO_CACHE)
+def show_outstanding() -> str:
+    """Put what nobody knows for sure into the UI, the oldest first; returns it in a sentence."""
+    told = reporting_outstanding.told_of(resources().engine, resources().clock())
+    create_table_artifact(key="outstanding", table=told.table, description=told.sentence)
+    return told.sentence

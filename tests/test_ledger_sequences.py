@@ -146,3 +146,29 @@ def test_a_burst_writes_a_tenant_s_row_once_in_ten_seconds(ledger: Engine) -> No
         with writing(ledger, NOW + timedelta(seconds=seconds)) as book:
             heard(book, {TENANT, "an unknown tenant"}, None, None)
         assert webhook_at(ledger) == NOW + timedelta(seconds=11 if seconds == 11 else 0)
+
+
+def test_a_webhook_that_was_made_anew_is_counted_from_its_own_beginning(ledger: Engine) -> None:
+    for first, last, is_news in (
+        (500, 500, True),
+        (520, 520, True),
+        (2, 3, True),
+        (4, 4, True),
+        (7, 7, True),
+    ):
+        with writing(ledger, NOW) as book:
+            sequences.note(book, first, last, is_news=is_news)
+    with reading(ledger) as session:
+        open_gaps = session.exec(select(SequenceGap).where(col(SequenceGap.closed_at).is_(None))).all()
+        highest = session.exec(select(WebhookSequence.highest)).one()
+    assert [(gap.first_missing, gap.last_missing) for gap in open_gaps] == [(5, 6)]
+    assert highest == 7
+
+
+@pytest.mark.parametrize(
+    ("first", "is_news"),
+    [(3, False), (480, True), (12, True)],
+    ids=["a repeated one", "a late one from before the first", "not among the first numbers"],
+)
+def test_what_comes_late_or_again_begins_no_new_count(first: int, is_news: bool) -> None:  # noqa: FBT001 -- a case of the table
+    assert after(500, [], first, first, NOW, is_news=is_news).highest == 500

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from duebell import contacts_in_step
 from duebell.keys import INVOICE_OVERDUE
-from duebell.ledger import preferences, tenants
+from duebell.ledger import dispatch, preferences, tenants
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import writing
@@ -334,6 +334,9 @@ def test_a_reminder_whose_run_was_cancelled_waits_for_the_person_who_did(small: 
     small.day()
     assert small.stands()[0] == ("1", "overdue", "held", "run_cancelled")
     small.later(days=3)
+    assert small.tells([numbered(1)]) == []
+    with writing(small.engine, small.clock.now) as book:
+        dispatch.run_again(book, TENANT, INVOICE_OVERDUE, [numbered(1)], "a run by hand")
     assert [said.state for said in small.tells([numbered(1)])] == [S.ACCEPTED]
 
 

@@ -170,3 +170,26 @@ def test_an_unknown_tenant_and_category_are_answered_and_ignored(calm: Road) -> 
 def test_f005_the_intent_to_receive_is_answered_right(calm: Road) -> None:
     probe = calm.sandbox.probe()
     assert probe.passed, probe.problem
+
+
+def test_a_replay_tells_nobody_twice_and_a_resend_says_it_once_more_however_often_it_is_retried(
+    calm: Road,
+) -> None:
+    invoice = calm.issue()
+    calm.wait_for(invoice.invoice_id, "delivered")
+
+    replayed = calm.prefect.wait_for(calm.by_hand("replay", tenant_id=TENANT_ID, invoices=[invoice.number]))
+    assert replayed.state_name == "Replayed"
+    assert replayed.state is not None
+    assert "0 messages are owed and go out, 1 were told before" in (replayed.state.message or "")
+    assert len(calm.messages(invoice)) == 1
+
+    run = calm.by_hand("resend", invoice=invoice.number, why="the customer lost it", by="Aroha")
+    assert calm.prefect.wait_for(run).state_type is StateType.COMPLETED
+    wait_until(lambda: len(calm.messages(invoice)) == 2, "it is said once more")
+    calm.prefect.retry(run)
+    wait_until(lambda: calm.prefect.read_run(run).run_count == 2, "the run is retried")
+    assert calm.prefect.wait_for(run).state_type is StateType.COMPLETED
+    wait_until(lambda: {row.state for row in calm.notifications(invoice.invoice_id)} == {"delivered"}, "told")
+    assert len(calm.messages(invoice)) == 2
+    assert [row.forced_by for row in calm.notifications(invoice.invoice_id)] == [None, "person:Aroha"]

@@ -3,6 +3,7 @@
 import os
 import signal
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import StateType
@@ -266,9 +267,24 @@ def test_a_cancelled_run_sends_nothing_until_a_person_runs_it_again(calm: Road) 
     assert ended.state_type is StateType.CANCELLED
     assert calm.messages(invoice) == []
     calm.sandbox.clear_faults()
+    by_itself = _as_the_net_does(calm, invoice)
+    assert calm.prefect.wait_for(by_itself).state_name == "Held"
+    assert calm.messages(invoice) == []
     calm.by_hand("invoice-issued", tenant_id=TENANT_ID, invoice_ids=[invoice.invoice_id])
     calm.wait_for(invoice.invoice_id, "delivered")
     assert len(calm.messages(invoice)) == 1
+
+
+def _as_the_net_does(road: Road, invoice: InvoiceSummary) -> UUID:
+    """A run that nobody asked for: it bears a key."""
+    with road.prefect.client() as client:
+        deployment = client.read_deployment_by_name("invoice-issued/invoice-issued")
+        run = client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"tenant_id": TENANT_ID, "invoice_ids": [invoice.invoice_id]},
+            idempotency_key=f"notify:{invoice.invoice_id}",
+        )
+    return run.id
 
 
 def test_a_tenant_in_review_plans_and_sends_nothing_until_it_goes_live(calm: Road) -> None:

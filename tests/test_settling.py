@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.errors import Transient
-from duebell.ledger import unsettled
+from duebell.ledger import tenants, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
@@ -20,7 +20,8 @@ from duebell.ledger.unsettled import Unsettled
 from duebell.policy import Send
 from duebell.policy_file import Policy
 from duebell.reaching import Way
-from duebell.settling import Settled, matching, next_look, settle
+from duebell.reporting_outstanding import told_of
+from duebell.settling import Settled, matching, next_look, settle, to_ask
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.messages import MessageState
 from duebell.twilio.statuses import MessageStatus
@@ -29,10 +30,12 @@ from tests.support_facts import (
     MINUTE,
     MOBILE,
     NOW,
+    PARKED,
     UNKNOWN,
     Hand,
     accepted,
     conclude,
+    open_tenant,
     plan,
     receipt,
     resources_over,
@@ -186,3 +189,30 @@ def test_a_twilio_that_cannot_be_asked_settles_nothing(ledger: Engine) -> None:
     with pytest.raises(Transient):
         look(ledger, one, 20 * MINUTE, lambda _request: httpx.Response(503))  # pyright: ignore[reportUnknownLambdaType]  # any request
     assert the_attempt(ledger).state == AttemptState.UNKNOWN
+
+
+def test_a_message_without_a_final_receipt_is_asked_for_after_an_hour_and_then_by_night() -> None:
+    hour = timedelta(hours=1)
+    by_day, by_night = NOW.replace(hour=13), NOW.replace(hour=2)
+    assert to_ask(by_day, everything=False) == (by_day - 2.5 * hour, by_day - hour)
+    assert to_ask(by_night, everything=False) == (by_night - 96 * hour, by_night - hour)
+    assert to_ask(by_day, everything=True) == (by_day - 96 * hour, by_day - hour)
+
+
+def test_what_nobody_knows_is_shown_with_its_age_and_without_names(ledger: Engine) -> None:
+    open_tenant(ledger)
+    unknown(ledger)
+    sent_off(ledger, 2, "a2", now=NOW + 10 * MINUTE)
+    conclude(ledger, UNKNOWN, "a2")
+    conclude(ledger, PARKED, "a2")
+    keep_receipt(ledger, receipt("sent", 9), now=NOW)
+    told = told_of(ledger, NOW + timedelta(hours=25))
+    left, strange = "1 left to a person, 1 looked for", "1 messages with receipts that nobody here sent"
+    assert told.sentence == f"{left}; the oldest for 1 day; {strange}"
+    assert [(row["state"], row["age"]) for row in told.table] == [("unknown", "1 day"), ("parked", "1 day")]
+    assert MOBILE[3:] not in json.dumps(told.table)
+
+
+def test_a_stopped_sending_is_told_beside_it(ledger: Engine) -> None:
+    tenants.set_brake(ledger, stopped=True, by="person:test", why="a test", scope="all", now=NOW)
+    assert told_of(ledger, NOW).sentence.endswith("sending is stopped by person:test: a test")

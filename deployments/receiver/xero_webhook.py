@@ -55,7 +55,8 @@ def to_be_kept(raw: bytes) -> ToBeKept:
 def keep_delivery(book: Writing, wanted: ToBeKept) -> Kept:
     """Keep a delivery and note that it came, both or neither."""
     kept = keep_in(book, wanted.events, wanted.rejected, book.now)
-    heard(book, {event.tenant_id for event in wanted.events}, wanted.first, wanted.last)
+    tenant_ids, is_news = {event.tenant_id for event in wanted.events}, kept.new > 0 and not kept.repeated
+    heard(book, tenant_ids, wanted.first, wanted.last, is_news=is_news)
     return kept
 
 

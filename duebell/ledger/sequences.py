@@ -15,6 +15,9 @@ from duebell.ledger.tables import SequenceGap, WebhookSequence
 from duebell.ledger.writing import Writing, insert_missing
 
 NAME = "xero"
+FEW = 10
+"""By so little a count that begins anew may be behind, or its first numbers may be lost, and nobody minds."""
+
 LARGEST = 2**31 - 1
 """What the columns hold; a count that is not plausible is not kept."""
 
@@ -42,14 +45,20 @@ def is_counted(first: int | None, last: int | None) -> bool:
     return first is not None and last is not None and 0 < first <= last <= LARGEST
 
 
-def after(highest: int | None, gaps: Sequence[Gap], first: int, last: int, now: datetime) -> Noted:
+def after(
+    highest: int | None, gaps: Sequence[Gap], first: int, last: int, now: datetime, *, is_news: bool = False
+) -> Noted:
     """What the count knows after the numbers ``first`` to ``last`` came; ``highest`` is ``None`` at first.
 
-    A delivery that comes late closes a gap, or leaves what lies on its two sides.
+    A delivery that comes late closes a gap, or leaves what lies on its two sides. ``is_news``: none of its
+    events had come before. Where such a one bears a count's first numbers, and no gap waits for them, the
+    webhook was made anew and counts from 1: what the old one still missed never comes.
     """
     if highest is None:
         return Noted(last)
     met = [gap for gap in gaps if gap.first <= last and first <= gap.last]
+    if is_news and not met and first <= FEW and last + FEW < highest:
+        return Noted(last, tuple(gap.first for gap in gaps))
     left = [
         Gap(*side, gap.noticed_at)
         for gap in met
@@ -60,10 +69,10 @@ def after(highest: int | None, gaps: Sequence[Gap], first: int, last: int, now: 
     return Noted(max(highest, last), tuple(gap.first for gap in met), (*left, *missed))
 
 
-def note(book: Writing, first: int, last: int) -> None:
-    """Write down that the events ``first`` to ``last`` came."""
+def note(book: Writing, first: int, last: int, *, is_news: bool = False) -> None:
+    """Write down that the events ``first`` to ``last`` came; ``is_news``: none of them had come before."""
     if not _is_next(book, first, last):
-        _note_jump(book, first, last)
+        _note_jump(book, first, last, is_news=is_news)
 
 
 def _is_next(book: Writing, first: int, last: int) -> bool:
@@ -77,7 +86,7 @@ def _is_next(book: Writing, first: int, last: int) -> bool:
     return went_on is not None
 
 
-def _note_jump(book: Writing, first: int, last: int) -> None:
+def _note_jump(book: Writing, first: int, last: int, *, is_news: bool) -> None:
     insert_missing(book.session, [WebhookSequence(name=NAME, highest=0, seen_at=book.now)])
     row = book.session.exec(
         select(WebhookSequence).where(WebhookSequence.name == NAME).with_for_update()
@@ -86,7 +95,7 @@ def _note_jump(book: Writing, first: int, last: int) -> None:
     if row.highest and first <= row.highest:  # only what comes late can meet a gap
         open_rows = {gap.first_missing: gap for gap in _open_gaps(book)}
     gaps = [Gap(gap.first_missing, gap.last_missing, gap.noticed_at) for gap in open_rows.values()]
-    noted = after(row.highest or None, gaps, first, last, book.now)
+    noted = after(row.highest or None, gaps, first, last, book.now, is_news=is_news)
     row.highest, row.seen_at = noted.highest, book.now
     for number in noted.closed:
         open_rows[number].closed_at = book.now

@@ -32,8 +32,13 @@ class Alarm:
     why: Why
 
 
-def heard(book: Writing, tenant_ids: set[str], first: int | None, last: int | None) -> None:
-    """Note, beside the events of a delivery, that it came, and its numbers."""
+def heard(
+    book: Writing, tenant_ids: set[str], first: int | None, last: int | None, *, is_news: bool = False
+) -> None:
+    """Note, beside the events of a delivery, that it came, and its numbers.
+
+    ``is_news``: none of its events had come before.
+    """
     # One by one and in order, because two deliveries for the same tenants would wait for each other.
     for tenant_id in sorted(tenant_ids):
         book.session.exec(
@@ -45,7 +50,7 @@ def heard(book: Writing, tenant_ids: set[str], first: int | None, last: int | No
             .values(webhook_at=book.now)
         )
     if first is not None and last is not None and sequences.is_counted(first, last):
-        sequences.note(book, first, last)
+        sequences.note(book, first, last, is_news=is_news)
 
 
 def facts_of(session: Session, tenant_id: str, now: datetime) -> Facts:
