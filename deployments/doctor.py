@@ -1,7 +1,7 @@
 """``duebell doctor``: every setting, where it came from, what is wrong and the mend; one call a provider."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 from rich.console import Console
@@ -123,7 +123,26 @@ def _ledger(resources: Resources) -> list[Finding]:
     return [
         Finding("ledger", resources.engine.url.render_as_string(hide_password=True)),
         Finding("audit trail", whole, sound=broken is None),
+        *_stalls(resources),
     ]
+
+
+STALLS_A_DAY = 20
+"""Above so many a firm has outgrown SQLite."""
+
+
+def _stalls(resources: Resources) -> list[Finding]:
+    """Whether writers waited for each other for long, which is what SQLite's one writer comes to."""
+    if resources.engine.dialect.name != "sqlite":
+        return []
+    stalls = trail.stalls(resources.engine, resources.clock() - timedelta(days=1))
+    if not stalls.times:
+        return [Finding("writers", "none waited for long in the last day")]
+    said = f"waited for long {stalls.times} times in the last day, the longest {stalls.longest:.0f} s"
+    if stalls.times <= STALLS_A_DAY:
+        return [Finding("writers", f"{said}; where that grows, move to PostgreSQL (README, Growing)")]
+    mend = "SQLite is too small by now: move to PostgreSQL (DUEBELL_DATABASE_URL; README, Growing)"
+    return [Finding("writers", f"{said}: {mend}", sound=False)]
 
 
 def _policy(resources: Resources) -> list[Finding]:

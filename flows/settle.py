@@ -24,8 +24,8 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
 
     Args:
         attempt_ids: the attempts to look at now; without them, all that are due.
-        asks_for_receipts: ask also for the messages whose final receipt is missing after an hour (and by night
-            and by hand for all of them), and show what nobody knows for sure.
+        asks_for_receipts: ask also for the messages whose final receipt is missing after an hour, by night or
+            by hand for all of them, and show what nobody knows for sure.
     """
     decided = decide_again.map(held_messages(attempt_ids))
     untrue = list(completed(decided))

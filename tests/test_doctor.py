@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from deployments.children import ROOT
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
+from duebell.journal import Journal, Posted
+from duebell.ledger import trail
+from duebell.ledger.engine import reading
+from tests.support_facts import CONTACT, INVOICE
 from tests.support_office import Office, open_office
 
 CANARY = "canary7Qv9secretXk2"
@@ -186,3 +191,20 @@ def test_the_templates_of_email_are_nobodys_concern_while_it_is_off(office: Offi
 def test_each_kind_of_message_is_said_to_be_on_or_off(office: Office) -> None:
     told = unwrapped(office.run("doctor").output)
     assert "invoice issued is on, payment received is on, invoice overdue is on" in told
+
+
+def test_a_ledger_that_was_set_back_is_told_with_its_reason_until_a_person_resumes(office: Office) -> None:
+    with reading(office.engine) as session:
+        origin = trail.origin(session)
+    key = f"{credentials.TENANT_ID}:invoice_issued:{INVOICE}::contact:{CONTACT}"
+    journal = Journal(Path(office.environment["DUEBELL_HOME"]) / "journal", "here")
+    journal.begun(origin, Posted("a1", 1, datetime.now(UTC), "sms", ((key, INVOICE),)))
+    done = office.run("doctor")
+    told = unwrapped(done.output)
+    assert done.exit_code == 1
+    assert "side journal: knows of 1 messages that the ledger had lost: sending is stopped" in told
+    assert "sending is stopped (all by journal, because the ledger was set back: it did not know of 1" in told
+    assert office.run("resume").exit_code == 0
+    told = unwrapped(office.run("doctor").output)
+    assert "brake: off" in told
+    assert "messages whose outcome is still looked for: 1, the oldest for" in told

@@ -14,9 +14,10 @@ from deployments.receiver.ledger_thread import LedgerBusy, LedgerThread
 from duebell.ledger.engine import open_ledger
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Receipt, RejectedDelivery
-from duebell.ledger.turns import OVERDUE, Turns
+from duebell.ledger.trail import Stalls, stalls
+from duebell.ledger.turns import OVERDUE, STALL, TURNS, Turns
 from duebell.ledger.writing import Writing, writing
-from tests.support_facts import NOW, at_once, counted
+from tests.support_facts import MINUTE, NOW, at_once, counted
 
 THREADS, EACH, BESIDE = 24, 6, 20
 
@@ -164,3 +165,15 @@ def test_a_call_that_nobody_waits_for_any_longer_is_not_begun(sqlite_ledger: Eng
 
     asyncio.run(ask())
     assert counted(sqlite_ledger, Receipt) == 1
+
+
+def test_a_long_wait_is_noted_once_a_minute_and_counted_for_doctor(sqlite_ledger: Engine) -> None:
+    turns: Turns = sqlite_ledger.get_execution_options()[TURNS]
+    for seconds in (STALL - 1, STALL, STALL + 2):
+        turns.waited(seconds)
+    keep(sqlite_ledger, "a")
+    turns.waited(STALL)  # told with the next minute's
+    keep(sqlite_ledger, "b")
+    assert stalls(sqlite_ledger, NOW - MINUTE) == Stalls(2, STALL + 2)
+    assert stalls(sqlite_ledger, NOW + MINUTE) == Stalls(0, 0.0)
+    assert broken(sqlite_ledger) == []

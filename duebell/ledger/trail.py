@@ -12,6 +12,7 @@ from sqlmodel import Session, col, or_, select
 from duebell.audit import START, Entry, entry_hash, first_break
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, InvoiceSnapshot
+from duebell.ledger.writing import SAID, STALLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +84,20 @@ def first_break_in(engine: Engine) -> int | None:
 def _computed(row: Audit) -> str:
     entry = Entry(row.actor, row.action, row.subject_type, row.subject_id, row.tenant_id, row.flow_run_id)
     return entry_hash(row.previous_hash, row.at, entry, row.details)
+
+
+@dataclass(frozen=True, slots=True)
+class Stalls:
+    """How often writers of a SQLite ledger waited for long, and the longest such wait in seconds."""
+
+    times: int
+    longest: float
+
+
+def stalls(engine: Engine, since: datetime) -> Stalls:
+    """The long waits that were noted at ``since`` or later."""
+    with reading(engine) as session:
+        wanted = select(Audit.details).where(Audit.action == STALLED, col(Audit.at) >= since)
+        noted = [cast("dict[str, float]", json.loads(details)) for details in session.exec(wanted).all()]
+    times, longest = SAID
+    return Stalls(int(sum(one[times] for one in noted)), max((one[longest] for one in noted), default=0.0))

@@ -23,6 +23,12 @@ OFTEN = 30
 """Milliseconds that SQLite itself may wait before it is asked anew: it sleeps 1, 2, 5 and 10 ms in them."""
 
 
+STALL = 5.0
+"""Seconds of waiting, in line or for another process, that are told: a person who waits would have left."""
+
+TOLD_EVERY = 60.0
+"""Seconds between two entries of the audit trail about such waits, however many there were."""
+
 OVERDUE = 2.0
 """Seconds in line after which a thread is handed the turn. Before, whoever is awake may go first: to wake
 the next one costs more than a transaction does on a busy machine, and the ledger would lie idle meanwhile."""
@@ -48,11 +54,29 @@ class Turns:
         self._guard = Lock()
         self._line: deque[_Place] = deque()
         self._is_taken = False
+        self._stalls: list[float] = []
+        self._told_at = -TOLD_EVERY
+
+    def waited(self, seconds: float) -> None:
+        """Note a wait, where it was long."""
+        if seconds >= STALL:
+            self._stalls.append(seconds)
+
+    def stalls_to_tell(self) -> tuple[int, float] | None:
+        """How many long waits there were and the longest (seconds), once a minute; for who has the turn."""
+        if not self._stalls or monotonic() - self._told_at < TOLD_EVERY:
+            return None
+        told = len(self._stalls), max(self._stalls)
+        self._stalls, self._told_at = [], monotonic()
+        return told
 
     @contextmanager
     def one(self) -> Generator[None]:
         """Hold the turn inside. Raises ``OperationalError``, as SQLite would, where it comes too late."""
-        if not self._take():
+        began = monotonic()
+        has_come = self._take()
+        self.waited(monotonic() - began)
+        if not has_come:
             locked = sqlite3.OperationalError("database is locked: too many writers came before")
             raise OperationalError("BEGIN IMMEDIATE", None, locked)
         try:
@@ -97,6 +121,12 @@ class Turns:
             first.rung.set()
 
 
+def stalls_of(engine: Engine) -> tuple[int, float] | None:
+    """The long waits that are to be told now; never any on PostgreSQL."""
+    turns: Turns | None = engine.get_execution_options().get(TURNS)
+    return None if turns is None else turns.stalls_to_tell()
+
+
 def turn_of(engine: Engine) -> AbstractContextManager[None]:
     """The turn to write; at once on PostgreSQL, where writers do not stand in each other's way."""
     turns: Turns | None = engine.get_execution_options().get(TURNS)
@@ -107,7 +137,8 @@ def begin_immediate(connection: Connection) -> None:
     """Begin to write as soon as no other process does. Raises ``OperationalError`` where that is too late."""
     turns: Turns = connection.get_execution_options()[TURNS]
     sqlite: sqlite3.Connection = connection.connection.driver_connection  # pyright: ignore[reportAssignmentType]  # what connects is sqlite3
-    until = monotonic() + turns.seconds
+    began = monotonic()
+    until = began + turns.seconds
     sqlite.execute(f"PRAGMA busy_timeout = {OFTEN}").close()
     try:
         while monotonic() < until:
@@ -120,4 +151,5 @@ def begin_immediate(connection: Connection) -> None:
                 return
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
+        turns.waited(monotonic() - began)
         sqlite.execute(f"PRAGMA busy_timeout = {int(turns.seconds * 1000)}").close()

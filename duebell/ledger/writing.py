@@ -11,9 +11,10 @@ from sqlmodel import Session, SQLModel, col, select
 
 from duebell.audit import START, Entry, entry_hash, written
 from duebell.ledger.tables import Audit
-from duebell.ledger.turns import turn_of
+from duebell.ledger.turns import stalls_of, turn_of
 
 AUDIT_LOCK = 718294
+STALLED, SAID = "writers waited", ("times", "longest_seconds")
 
 
 class Writing:
@@ -76,6 +77,9 @@ def writing(engine: Engine, now: datetime) -> Generator[Writing]:
         yield book
         session.flush()
         book.write_last()
+        if (stalls := stalls_of(engine)) is not None:
+            details = dict(zip(SAID, stalls, strict=True))
+            book.audit(Entry("ledger", STALLED, "ledger", "sqlite", details=details))
         book.write_trail()
 
 
