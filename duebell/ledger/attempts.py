@@ -57,8 +57,7 @@ def begin(
     """The last gate: write the attempt down, or return ``None`` because something stands against it.
 
     What can stand against it, all looked at in the same statement: the claim lapsed or was lost, the brake
-    is on, the address must not be written to. Before that, whether a fault of ours has stopped the channel.
-    The caller commits before any byte leaves.
+    is on, the address is refused. Before that: a channel that a fault of ours stopped. The caller commits.
     """
     leg = legs.current(book.session, book.session.get_one(Notification, claimed.notification_id))
     passed = _pass_gate(book, claimed, leg) if channel_stops.may_pass(book, leg) else None

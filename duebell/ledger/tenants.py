@@ -242,10 +242,7 @@ def brake(book: Writing, *, stopped: bool, by: str, why: str, scope: str) -> Non
 
 
 def brakes(engine: Engine) -> Sequence[Brake]:
-    """Every brake that is on until a person takes it off.
-
-    Not the channels that a fault has stopped; and the switch of scheduling stops nothing.
-    """
+    """Every brake that a person takes off: not a channel's own stop, nor the switch of scheduling."""
     by_person = col(Brake.stopped).is_(True) & col(Brake.retry_at).is_(None)
     with reading(engine) as session:
         return session.exec(select(Brake).where(by_person, Brake.scope != hold_switch.SCOPE)).all()
