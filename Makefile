@@ -66,5 +66,11 @@ lock: $(STAMP) ## resolve the dependencies anew
 prove-crash: $(STAMP) ## kill and stop senders and the worker, and let Twilio fail (ARGS="--kills 2000 --only random")
 	@$(BIN)/python -m tests.prove_crash $(ARGS)
 
+prove-faults: $(STAMP) ## hold the catalogue of faults against the tests that bear their numbers (ARGS="--run" runs them)
+	@$(BIN)/python -m tests.prove_faults $(ARGS)
+
+prove-controls: $(STAMP) ## make grave mistakes in a copy, and show that a test fails for each
+	@$(BIN)/python -m tests.prove_controls $(ARGS)
+
 clean: ## throw the virtual environment away
 	rm -rf $(VENV)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.support_proofs import commit, ledgers
 from tests.support_simulation import Life, Plot
-from tests.support_verdict import FINAL_FLOOR, Verdict, judge
+from tests.support_verdict import FINAL_FLOOR, Verdict, judge, unseen
 
 A_LIFE = 400
 
@@ -74,10 +74,19 @@ def report(total: Verdict, seconds: float) -> str:
         ("ended between look and POST", str(total.late)),
         ("came to an end", f"{total.progress:.2%} (at least {FINAL_FLOOR:.0%})"),
         ("senders killed, stopped", f"{total.deaths}, {total.stops}"),
+        ("steps of the table of states", _steps(total)),
         ("POSTs", ", ".join(f"{count} {name}" for name, count in total.posts.most_common())),
         ("rate", f"{total.owed / seconds:.1f} messages a second, {seconds:.0f} s"),
     ]
     return "\n".join(f"{name:<28} {value}" for name, value in lines)
+
+
+def _steps(total: Verdict) -> str:
+    if not total.steps:
+        return "looked at on SQLite alone"
+    never = unseen(total.steps)
+    every = len(never) + len(total.steps)
+    return f"{len(total.steps)} of {every} made, {total.steps.total()} times; never: {', '.join(never)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

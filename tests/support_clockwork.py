@@ -42,6 +42,8 @@ class Clockwork:
         self.start = self.now = start
         self.nerves = nerves
         self.deaths = self.stops = self.steps = 0
+        self.still = False
+        """Whether nobody may act meanwhile: a transaction is open."""
         self._chance = chance
         self._coming: list[tuple[datetime, int, _Actor | Callable[[], None]]] = []
         self._number = 0
@@ -90,7 +92,7 @@ class Clockwork:
 
         Of what happens by itself (``at``) it is no step: nobody acts meanwhile.
         """
-        if self._acting is None:
+        if self._acting is None or self.still:
             return
         self.steps += 1
         drawn = self._chance.random()

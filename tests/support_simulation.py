@@ -7,7 +7,8 @@ settling and the receipts.
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import attempts, dispatch, notifications, preferences, snapshots, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.receipts import keep_receipt
+from duebell.ledger.turns import TURNS, Turns
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.telling import first_look, rules_of, tell
@@ -88,6 +90,24 @@ class Truth:
         return {amount for (at, _, amount), end in spans if at <= until and end >= since}
 
 
+class SteppingTurns(Turns):
+    """The line of the writers, where one acts at a time: nobody waits, and each takes a step before it."""
+
+    def __init__(self, clockwork: Clockwork) -> None:
+        super().__init__(10.0)
+        self._clockwork = clockwork
+
+    @contextmanager
+    def one(self) -> Generator[None]:
+        """Step, and then write without a step in between."""
+        self._clockwork.step()
+        self._clockwork.still = True
+        try:
+            yield
+        finally:
+            self._clockwork.still = False
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A run that Prefect hands out: of invoices to be told of, or none to settle."""
@@ -114,6 +134,9 @@ class Life:
         self.jobs: list[Job] = []
         self._keys: set[str] = set()
         open_tenant(engine)
+        watch_steps(engine)
+        if engine.dialect.name == "sqlite":
+            engine.update_execution_options(**{TURNS: SteppingTurns(self.clockwork)})
         event.listen(engine, "checkout", self._before_each_transaction)
 
     def _before_each_transaction(self, *_: object) -> None:
@@ -296,6 +319,27 @@ class Life:
         receipt = receipt_of(read_status_callback(form_pairs(raw)), query)
         assert receipt is not None
         keep_receipt(self.engine, receipt, now=self.clockwork.now)
+
+
+def watch_steps(engine: Engine) -> None:
+    """Have SQLite itself note every step of a notification's state, whatever statement made it."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE step (before TEXT, after TEXT)")
+        connection.exec_driver_sql(
+            "CREATE TRIGGER stepped AFTER UPDATE OF state ON notification WHEN old.state <> new.state"
+            " BEGIN INSERT INTO step VALUES (old.state, new.state); END"
+        )
+
+
+def steps_of(engine: Engine) -> list[tuple[str, str]]:
+    """The steps that were noted, in their order; none on PostgreSQL."""
+    if engine.dialect.name != "sqlite":
+        return []
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT before, after FROM step").all()
+    return [(before, after) for before, after in rows]
 
 
 OPEN = (

@@ -1,7 +1,7 @@
 """The verdict on a simulated life: what the played provider accepted, held against what the ledger says."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,10 +10,10 @@ from sqlmodel import select
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Notification
-from duebell.states import NotificationState
+from duebell.states import TRANSITIONS, NotificationState, may_follow
 from tests.support_facts import numbered
 from tests.support_played_twilio import Taken
-from tests.support_simulation import Life, Truth, number_of
+from tests.support_simulation import Life, Truth, number_of, steps_of
 
 S = NotificationState
 FRESH = timedelta(seconds=60)
@@ -39,6 +39,8 @@ class Verdict:
     late: int = 0
     """Told of what had ended by the time Twilio took it, though it was true when the attempt was written."""
     posts: Counter[str] = field(default_factory=Counter[str])
+    steps: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    """How often each step of the table of states was made; looked at on SQLite."""
     deaths: int = 0
     stops: int = 0
     wrongs: list[str] = field(default_factory=list[str])
@@ -73,10 +75,12 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
         posts=life.twilio.seen,
         deaths=life.clockwork.deaths,
         stops=life.clockwork.stops,
+        steps=Counter(steps_of(life.engine)),
         wrongs=[*life.twilio.wrongs, *broken(life.engine)],
     )
     if not in_time:
         found.wrongs.append("it was not over within a simulated day")
+    found.wrongs += [f"a step from {one} to {other}" for one, other in found.steps if not _legal(one, other)]
     for truth in life.truths:
         messages = by_number.pop(number_of(truth), [])
         _count(found, life, truth, rows.get(numbered(truth.number)), messages)
@@ -87,6 +91,17 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
     found.wrongs += [f"a message about {number}, which nobody owed" for number in by_number]
     found.wrongs = [f"seed {life.plot.seed}: {what}" for what in found.wrongs]
     return found
+
+
+def _legal(before: str, after: str) -> bool:
+    return may_follow(S(before), S(after))
+
+
+def unseen(steps: Iterable[tuple[str, str]]) -> list[str]:
+    """The steps of the table of states that were not made."""
+    seen = set(steps)
+    every = [(before.value, after.value) for before in S for after in TRANSITIONS[before]]
+    return sorted(f"{before} to {after}" for before, after in every if (before, after) not in seen)
 
 
 def _count(

@@ -22,6 +22,7 @@ from duebell.keys import INVOICE_ISSUED
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import SEND_LEASE, Claim
+from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.tables import Attempt, Audit, Brake, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
@@ -105,6 +106,44 @@ def test_f053_what_was_edited_between_plan_and_send_is_told_as_it_is_at_the_last
     told_late(sqlite_ledger, accepting(posted), Total=230, AmountDue=230)
     assert "230.00" in posted[0]
     assert "115.00" not in posted[0]
+
+
+def loses(request: httpx.Request) -> httpx.Response:
+    """A Twilio whose answer does not come."""
+    raise httpx.ReadTimeout("no answer", request=request)
+
+
+def fails(_request: httpx.Request) -> httpx.Response:
+    """A Twilio that breaks down while it works."""
+    return httpx.Response(500, json={"code": 20500, "message": "", "status": 500})
+
+
+@pytest.mark.parametrize("twilio", [loses, fails])
+def test_f075_f078_an_outcome_that_nobody_saw_is_unknown_until_a_receipt_tells_it(
+    ledger: Engine, twilio: Callable[[httpx.Request], httpx.Response]
+) -> None:
+    taken = owed_and_claimed(ledger)
+    said = tell(resources_over(ledger, twilio=twilio), taken, _no_need, flow_run_id=None)
+    again = tell(resources_over(ledger, twilio=nobody_answers), taken, _no_need, flow_run_id=None)
+    with reading(ledger) as session:
+        [attempt] = session.exec(select(Attempt)).all()
+    assert (said.state, again.state, attempt.state) == ("unknown", "unknown", "unknown")
+    keep_receipt(ledger, NewReceipt(sid(), "delivered", None, attempt.attempt_id, "{}"), now=NOW)
+    with reading(ledger) as session:
+        assert session.exec(select(Notification.state)).all() == ["delivered"]
+    assert broken(ledger) == []
+
+
+def test_f070_an_attempt_stands_in_the_ledger_for_all_to_see_before_a_byte_leaves(ledger: Engine) -> None:
+    seen: list[str] = []
+
+    def looks(request: httpx.Request) -> httpx.Response:
+        with reading(ledger) as session:
+            seen.extend(session.exec(select(Attempt.state)).all())
+        return accepting([])(request)
+
+    tell(resources_over(ledger, twilio=looks), owed_and_claimed(ledger), _no_need, flow_run_id=None)
+    assert seen == ["sending"]
 
 
 def test_f074_a_lease_outlasts_two_posts_and_a_margin() -> None:

@@ -72,7 +72,8 @@ def test_every_word_of_twilio_s_means_a_state_of_a_message_that_exists() -> None
     assert set(MEANS.values()) == set(PROGRESS)
 
 
-@given(st.sampled_from(S), st.sampled_from(S))
+@pytest.mark.parametrize("current", S)
+@pytest.mark.parametrize("following", S)
 def test_a_step_outside_the_table_is_refused(
     current: NotificationState, following: NotificationState
 ) -> None:
