@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     SWEEP = "sweep"
     ORGANISATION = "organisation"
     DOCTOR = "doctor"
+    LINKS = "links"
 
 
 LEADS_TO_A_MESSAGE = frozenset({Purpose.EVENTS, Purpose.LOOK_AGAIN, Purpose.RESEND})

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from duebell.errors import ConfigurationError
 from duebell.in_credit import NO_CREDIT, Balance
-from duebell.ledger import credits, payments, preferences, reminders, snapshots, untold
+from duebell.ledger import credits, payments, preferences, reminders, snapshots, themes, untold
 from duebell.ledger.payments import KnownPayment
 from duebell.ledger.reminders import Reminder
 from duebell.ledger.snapshots import ReadContact, ReadInvoice
@@ -32,7 +32,8 @@ class Known:
 
     ``reminders`` are those to the contact, its addresses and the teams, ``balance`` is how the contact stands
     where it has credit that is not allocated, ``untold`` what did not reach the customer; only reminding and
-    the teams' news look at these.
+    the teams' news look at these. ``theme_name`` is that of the invoice's branding theme, empty where
+    Xero did not tell it yet.
     """
 
     tenant: Tenant
@@ -44,6 +45,7 @@ class Known:
     balance: Balance = NO_CREDIT
     contact_version: int | None = None
     untold: tuple[Untold, ...] = field(default=())
+    theme_name: str = ""
 
     @property
     def contact_id(self) -> str | None:
@@ -83,9 +85,10 @@ def _known(
     paid: Mapping[str, tuple[KnownPayment, ...]],
 ) -> Known:
     payments_ = paid.get(read.invoice.invoice_id, ())
+    theme = themes.names_of(tenant).get(read.invoice.branding_theme_id or "", "")
     if to is None:
-        return Known(tenant, read, None, refusals, payments_)
-    return Known(tenant, read, to.contact, refusals, payments_, contact_version=to.version)
+        return Known(tenant, read, None, refusals, payments_, theme_name=theme)
+    return Known(tenant, read, to.contact, refusals, payments_, contact_version=to.version, theme_name=theme)
 
 
 def _contacts(session: Session, tenant_id: str, ids: Iterable[str | None]) -> dict[str, ReadContact]:

@@ -94,7 +94,9 @@ def tongue_for(templates: Templates, telling: Telling, channel: str) -> Tongue:
 def words_of(templates: Templates, telling: Telling, channel: str) -> EmailText:
     """What the message says by this channel; an SMS has its text alone. Raises ``TemplateProblem``."""
     language = tongue_for(templates, telling, channel).language
-    values, folder = values_for(replace(telling, language=language)), f"{template_of(telling)}/{language}"
+    section = telling.policy.of_kind(telling.subject.kind)
+    saying = replace(telling, language=language, with_links=channel in section.online_link)
+    values, folder = values_for(saying), f"{template_of(telling)}/{language}"
     try:
         if channel == EMAIL:
             return render_email(templates, folder, values)
@@ -118,7 +120,7 @@ def _asked_by(route: Route) -> str:
 
 def _source_of(telling: Telling) -> str:
     """A hash that changes with anything that the text may rest on: of a reminder, with the day too."""
-    parts = [f"{one.subject}{one.known.read.body}" for one in telling.told]
+    parts = [f"{one.subject}{one.known.read.body}{one.known.read.online_link}" for one in telling.told]
     changes_daily = telling.subject.team or telling.subject.kind == INVOICE_OVERDUE
     day = telling.today if changes_daily else ""
     people = [one.known.contact for one in telling.told]

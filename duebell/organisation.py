@@ -1,10 +1,13 @@
 """What Xero says of an organisation itself, kept in step once a day."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from duebell.access import XeroAccess
 from duebell.audit import Entry
 from duebell.errors import BadAnswer, Permanent, RecordNotFound, ScopeMissing, TenantDisconnected
+from duebell.ledger import themes
 from duebell.ledger.tables import Tenant
 from duebell.ledger.tenants import describe
 from duebell.ledger.writing import writing
@@ -15,22 +18,29 @@ KEEPS = timedelta(days=1)
 DESCRIBED = ("name", "legal_name", "short_code", "base_currency", "country", "timezone", "xero_reminders")
 
 
-def refresh(access: XeroAccess) -> bool:
-    """Read the organisation and whether Xero itself reminds, at most once a day; returns whether it was read.
+T = TypeVar("T")
 
-    Raises what the client raises for the organisation. That Xero does not tell of its reminders is no error:
-    it is unknown then.
+
+def refresh(access: XeroAccess) -> bool:
+    """Read the organisation, whether Xero itself reminds, and the names of the branding themes.
+
+    At most once a day; returns whether they were read. Raises what the client raises for the organisation.
+    That Xero does not tell of the others is no error: they are unknown then, or as they were.
     """
     now, tenant = access.resources.clock(), access.tenant
     if tenant.organisation_read_at is not None and now - tenant.organisation_read_at < KEEPS:
         return False
     organisation = access.ask(access.client.organisation)
-    reminds = _reminds(access)
+    reminds, named = (
+        _if_told(access, access.client.sends_reminders),
+        _if_told(access, access.client.branding_themes),
+    )
     with writing(access.resources.engine, now) as book:
         row = book.session.get_one(Tenant, tenant.tenant_id, with_for_update=True)
         before = {name: getattr(row, name) for name in DESCRIBED}
         describe(row, organisation)
         row.xero_reminders, row.organisation_read_at = reminds, now
+        row.branding_themes = row.branding_themes if named is None else themes.written(named)
         changed = [name for name, value in before.items() if getattr(row, name) != value]
         if changed:
             what = {"changed": ", ".join(changed)}
@@ -40,10 +50,10 @@ def refresh(access: XeroAccess) -> bool:
     return True
 
 
-def _reminds(access: XeroAccess) -> bool | None:
-    """Whether Xero itself reminds of unpaid invoices; ``None`` where it does not say, or may not tell us."""
+def _if_told(access: XeroAccess, call: Callable[[], T]) -> T | None:
+    """What Xero answers; ``None`` where it does not say, or may not tell us."""
     try:
-        return access.ask(access.client.sends_reminders)
+        return access.ask(call)
     except (ScopeMissing, RecordNotFound, BadAnswer):
         return None
     except TenantDisconnected:

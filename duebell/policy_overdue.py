@@ -12,11 +12,13 @@ from duebell.policy_sections import OFFICE_DAYS, MessagePolicy
 from duebell.policy_shapes import (
     CUSTOMER,
     Amount,
+    Channel,
     Clock,
     Currency,
     Days,
     Name,
     Section,
+    SomeChannels,
     Tell,
     Text,
     Weekdays,
@@ -85,6 +87,7 @@ class InvoiceOverduePolicy(MessagePolicy):
     least between two reminders to one customer. ``minimum``: by currency, the least that is chased.
     """
 
+    online_link: SomeChannels = (Channel.EMAIL,)
     opens: Clock = time(9)
     closes: Clock = time(17)
     days: Weekdays = OFFICE_DAYS

@@ -28,6 +28,7 @@ from duebell.policy_shapes import (
     Number,
     Section,
     SmsSender,
+    SomeChannels,
     Tell,
     Text,
     Weekday,
@@ -99,10 +100,12 @@ class MessagePolicy(WindowPolicy):
 
     ``contact_persons``: further persons at the customer are told too, where email is among the channels.
     ``sending``: given to Twilio to be sent at once, or to be held for a while and taken back if need be.
+    ``online_link``: the channels by which the address is told at which the invoice can be seen.
     ``fall_back_unknown``: the next way also takes a message of which nobody can tell whether it went out.
     """
 
     enabled: StrictBool = True
+    online_link: SomeChannels = ()
     channels: Channels = (Channel.SMS,)
     contact_persons: StrictBool = True
     fall_back: FallBack = FallBack.NEXT_DAY
@@ -135,6 +138,8 @@ class KindPolicy(MessagePolicy):
 
 class InvoiceIssuedPolicy(KindPolicy):
     """Telling of a new invoice; ``oldest_days`` counts from the invoice's date."""
+
+    online_link: SomeChannels = (Channel.EMAIL,)
 
 
 class PaymentReceivedPolicy(KindPolicy):

@@ -152,6 +152,12 @@ def several(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _never_twice(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise said("must name each once")
+    return values
+
+
 def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     if not values or len(set(values)) != len(values):
         raise said("must name at least one, and each once")
@@ -198,6 +204,8 @@ TenantId = Annotated[
 ]
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 Channels = Annotated[tuple[Channel, ...], AfterValidator(_each_once)]
+SomeChannels = Annotated[tuple[Channel, ...], BeforeValidator(several), AfterValidator(_never_twice)]
+"""Channels, or none."""
 Weekdays = Annotated[tuple[Weekday, ...], AfterValidator(_each_once)]
 
 Texts = Annotated[tuple[Text, ...], BeforeValidator(several), AfterValidator(_each_once)]

@@ -18,6 +18,7 @@ from duebell.render_values import Fields, Link, cleaned
 from duebell.setting_shapes import did_you_mean
 from duebell.template_folders import SMS_TEXT, TemplateFolder, Tongue, all_folders, strays, tongue_of
 from duebell.template_keeper import TemplateKeeper
+from duebell.template_links import SaysLinks, says_links
 from duebell.template_rules import refuse_breaches
 from duebell.template_sandbox import TemplateSandbox
 
@@ -89,6 +90,13 @@ class Templates:
     def has_part(self, folder: str, part: str) -> bool:
         """Whether the folder has this part of a message."""
         return (self._root / folder / part).is_file()
+
+    def says_links(self, folder: str, part: str) -> SaysLinks:
+        """Which online links this part of a message may say; none where it is not there or cannot be read."""
+        try:
+            return says_links(self._plain.parse(_source_of(part, self._read(_name_of(folder, part)))))
+        except (TemplateProblem, TemplateSyntaxError, RecursionError):
+            return SaysLinks()
 
     def check(self, folder: str, part: str = SMS_TEXT) -> None:
         """Raise ``TemplateProblem`` for a template that would be refused whatever the values are."""

@@ -26,6 +26,7 @@ def facts_for(kind: str, subject_id: str, step: str, known: Known) -> Facts:
         known.contact,
         country=country_of(known.contact, known.tenant.country),
         stage=read_step(step)[0] if step else "",
+        theme_name=known.theme_name,
         paid=_paid(kind, subject_id, known),
     )
 

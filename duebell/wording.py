@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
+from duebell.known import Known
 from duebell.wording_overdue import overdue, overdue_for_team
 from duebell.wording_shapes import DIGEST, FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice
 from duebell.wording_team import for_team
@@ -29,7 +30,6 @@ def values_for(telling: Telling) -> dict[str, object]:
         "contact_name": contact.name if contact else "",
         "contact_first_name": contact.first_name if contact else "",
         "contact_person": f"{contact.first_name} {contact.last_name}" if contact else "",
-        "link": "",
         "tone": FRIENDLY,
         **words[kind](telling),
     }
@@ -38,7 +38,8 @@ def values_for(telling: Telling) -> dict[str, object]:
 
 
 def _issued(telling: Telling) -> dict[str, object]:
-    return {"invoice": of_invoice(telling.first.read.invoice)}
+    invoice = of_invoice(telling.first, telling)
+    return {"invoice": invoice, "link": invoice["link"]}
 
 
 def _paid(telling: Telling) -> dict[str, object]:
@@ -50,12 +51,14 @@ def _paid(telling: Telling) -> dict[str, object]:
     standing = [one for one in payments if one is not None]
     if not standing:
         raise Permanent("there is no payment left to confirm")
-    told = [one.known.read.invoice for one in telling.told]
-    by_number = sorted(told, key=lambda one: (len(one.number), one.number))
-    invoices = list({one.invoice_id: one for one in by_number}.values())
+    told = {one.known.read.invoice.invoice_id: one.known for one in telling.told}
+    in_order = sorted(told.values(), key=_by_number)
+    invoices = [one.read.invoice for one in in_order]
+    listed = [of_invoice(one, telling) for one in in_order]
     return {
-        "invoice": of_invoice(invoices[0]),
-        "invoices": [of_invoice(one) for one in invoices],
+        "invoice": listed[0],
+        "link": listed[0]["link"],
+        "invoices": listed,
         "invoice_numbers": ", ".join(one.number for one in invoices[:NUMBERS_NAMED]),
         "invoice_count": len(invoices),
         "other_invoices": len(invoices) - 1,
@@ -67,6 +70,11 @@ def _paid(telling: Telling) -> dict[str, object]:
         },
         "still_owing": sum((one.amount_due or Decimal(0) for one in invoices), Decimal(0)),
     }
+
+
+def _by_number(known: Known) -> tuple[int, str]:
+    number = known.read.invoice.number
+    return len(number), number
 
 
 VALUES: dict[str, Callable[[Telling], dict[str, object]]] = {

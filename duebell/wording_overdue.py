@@ -26,7 +26,7 @@ def overdue(telling: Telling) -> dict[str, object]:
     furthest = max((_days_of(one, telling) for one in told), default=0)
     invoices = [one.known.read.invoice for one in told]
     return {
-        **_counted(told, telling.today),
+        **_counted(told, telling),
         "invoice_numbers": ", ".join(one.number for one in invoices[:NUMBERS_NAMED]),
         "unnamed_invoices": max(len(invoices) - NUMBERS_NAMED, 0),
         "owing": {
@@ -46,9 +46,9 @@ def overdue_for_team(telling: Telling) -> dict[str, object]:
     for one in told:
         invoice = one.known.read.invoice
         owing[invoice.currency] = owing.get(invoice.currency, Decimal(0)) + (invoice.amount_due or 0)
-    listed = [_for_team(one, telling.today) for one in told[:LISTED]]
+    listed = [_for_team(one, telling) for one in told[:LISTED]]
     return {
-        **_counted(told, telling.today),
+        **_counted(told, telling),
         "team": team_of(telling.subject.team),
         "invoice": listed[0],
         "invoices": listed,
@@ -56,26 +56,28 @@ def overdue_for_team(telling: Telling) -> dict[str, object]:
     }
 
 
-def _counted(told: Sequence[Told], today: date) -> dict[str, object]:
+def _counted(told: Sequence[Told], telling: Telling) -> dict[str, object]:
+    listed = [_late(one, telling) for one in told[:LISTED]]
     return {
-        "invoice": _late(told[0], today),
-        "invoices": [_late(one, today) for one in told[:LISTED]],
+        "invoice": listed[0],
+        "link": listed[0]["link"],
+        "invoices": listed,
         "invoice_count": len(told),
         "other_invoices": len(told) - 1,
         "unlisted_invoices": max(len(told) - LISTED, 0),
     }
 
 
-def _late(one: Told, today: date) -> dict[str, object]:
+def _late(one: Told, telling: Telling) -> dict[str, object]:
     due_on = one.known.read.invoice.due_on
-    days = max((today - due_on).days, 0) if due_on else 0
-    return {**of_invoice(one.known.read.invoice), "days_late": days}
+    days = max((telling.today - due_on).days, 0) if due_on else 0
+    return {**of_invoice(one.known, telling), "days_late": days}
 
 
-def _for_team(one: Told, today: date) -> dict[str, object]:
+def _for_team(one: Told, telling: Telling) -> dict[str, object]:
     invoice, contact = one.known.read.invoice, one.known.contact
     return {
-        **_late(one, today),
+        **_late(one, telling),
         "customer": (contact.name if contact else "") or invoice.contact_name or "a customer without a name",
         "stage": read_step(one.subject.step)[0],
         "link": Link(invoice_link(one.known.tenant.short_code, invoice.invoice_id)),

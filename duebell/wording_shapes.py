@@ -5,9 +5,10 @@ from datetime import date
 
 from duebell.known import Known
 from duebell.languages import ENGLISH, locale_for
-from duebell.model import Contact, Invoice
+from duebell.model import Contact
 from duebell.persons import addressee
 from duebell.policy_file import Policy
+from duebell.render_values import Link
 from duebell.routing import country_of
 from duebell.rules import Route
 from duebell.subjects import Subject
@@ -33,7 +34,8 @@ class Told:
 class Telling:
     """What one message is about, the news that leads first, on this day of the organisation's calendar.
 
-    ``language`` is the one that is wanted, and of what is being said, the one that it is said in.
+    ``language`` is the one that is wanted, and of what is being said, the one that it is said in;
+    ``with_links`` is whether it says where invoices can be seen online.
     """
 
     told: tuple[Told, ...]
@@ -41,6 +43,7 @@ class Telling:
     route: Route
     today: date
     language: str = ENGLISH
+    with_links: bool = False
 
     @property
     def subject(self) -> Subject:
@@ -74,8 +77,9 @@ class Telling:
         return addressee(self.first.contact, self.subject.person)
 
 
-def of_invoice(invoice: Invoice) -> dict[str, object]:
+def of_invoice(known: Known, telling: Telling) -> dict[str, object]:
     """An invoice as every template knows it."""
+    invoice = known.read.invoice
     return {
         "number": invoice.number,
         "reference": invoice.reference,
@@ -84,5 +88,5 @@ def of_invoice(invoice: Invoice) -> dict[str, object]:
         "amount_due": invoice.amount_due,
         "issued_on": invoice.issued_on,
         "due_on": invoice.due_on,
-        "link": "",
+        "link": Link(known.read.online_link if telling.with_links else ""),
     }

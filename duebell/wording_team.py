@@ -68,7 +68,7 @@ def _item(one: Told, telling: Telling) -> dict[str, object]:
     late = max((telling.today - invoice.due_on).days, 0) if invoice.due_on else 0
     is_reminder = one.subject.kind == INVOICE_OVERDUE
     return {
-        **of_invoice(invoice),
+        **of_invoice(one.known, telling),
         "customer": (contact.name if contact else "") or invoice.contact_name or "a customer without a name",
         "paid_amount": _paid(one),
         "days_late": late,

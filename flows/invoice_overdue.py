@@ -7,7 +7,7 @@ from prefect.states import Completed, Failed
 from tasks._prefect import FEW_AT_ONCE, ends_calmly
 from tasks.ledger import check_dedup, record_status
 from tasks.messages import render, send
-from tasks.xero import fetch_credit, fetch_invoices, refresh_token
+from tasks.xero import fetch_credit, fetch_invoices, fetch_links, refresh_token
 
 KIND = "invoice_overdue"
 
@@ -27,6 +27,7 @@ def invoice_overdue(tenant_id: str, invoice_ids: list[str]) -> State[None]:
     refresh_token(tenant_id)
     fetch_invoices(tenant_id, invoice_ids)
     fetch_credit(tenant_id)
+    fetch_links(tenant_id, KIND, invoice_ids)
     claims = check_dedup(tenant_id, KIND, invoice_ids)
     ready = render(claims)
     sent = send.map(ready)

@@ -5,7 +5,7 @@ from datetime import datetime
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import allocations, unallocated
+from duebell import allocations, online_links, unallocated
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
 from duebell.errors import Postponed, TenantDisconnected
@@ -47,6 +47,17 @@ def fetch_credit(tenant_id: str) -> int:
     read = unallocated.have(access_to(tenant_id, Purpose.LOOK_AGAIN), since=since)
     get_run_logger().info("%d lists of credit read from Xero", read)
     return read
+
+
+@task(cache_policy=NO_CACHE)
+def fetch_links(tenant_id: str, kind: str, invoice_ids: list[str]) -> int:
+    """Have the online links that these messages will say, one call an invoice in its life; returns the calls.
+
+    It is no reason to fail or to wait: a message whose link cannot be had now goes out without it.
+    """
+    asked = online_links.fetch(access_to(tenant_id, Purpose.LINKS), kind, invoice_ids)
+    get_run_logger().info("%d online links asked for", asked)
+    return asked
 
 
 @task(**RETRYING, cache_policy=NO_CACHE)

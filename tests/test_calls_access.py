@@ -17,11 +17,26 @@ from duebell import organisation
 from duebell.access import XeroAccess
 from duebell.calls import Purpose
 from duebell.errors import RateLimited, ReservedForMessages, TenantDisconnected, TenantParked
+from duebell.keys import INVOICE_ISSUED
+from duebell.known import known_of
 from duebell.ledger import calls, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Tenant
+from duebell.ledger.themes import names_of
+from duebell.policy_file import Policy
+from duebell.policy_rules import Rule, RuleThen, RuleWhen
+from duebell.routing import route_of
 from tests.support_calls import Desk, Refuse, too_many
-from tests.support_facts import MINUTE, NOW, OTHER_TENANT, TENANT, at_once
+from tests.support_facts import (
+    INVOICE,
+    MINUTE,
+    NOW,
+    OTHER_TENANT,
+    TENANT,
+    at_once,
+    invoice_body,
+    keep_invoice,
+)
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
@@ -289,7 +304,7 @@ def test_the_organisation_is_read_once_a_day_and_kept_in_step(ledger: Engine) ->
     assert "Kauri" not in entry.details
     desk.clock.now += timedelta(days=1)
     assert read_organisation(desk)
-    assert len(desk.xero.asked) == 4
+    assert len(desk.xero.asked) == 6
 
 
 @pytest.mark.parametrize(
@@ -309,6 +324,25 @@ def test_that_xero_does_not_tell_of_its_reminders_is_no_error(
     assert read_organisation(desk)
     assert tenants.get(sqlite_ledger, TENANT).xero_reminders is None
     assert tenants.get(sqlite_ledger, TENANT).organisation_read_at == NOW
+
+
+def test_the_names_of_branding_themes_are_kept_and_a_rule_may_ask_for_them(sqlite_ledger: Engine) -> None:
+    desk, theme = Desk(sqlite_ledger), "abcdef01-0000-4000-8000-000000000001"
+    body = {"BrandingThemes": [{"BrandingThemeID": theme, "Name": "Very orange", "SortOrder": 0}]}
+    desk.xero.refuse = lambda path: httpx.Response(200, json=body) if "Themes" in path else None
+    assert read_organisation(desk)
+    keep_invoice(sqlite_ledger, invoice_body(BrandingThemeID=theme))
+    with reading(sqlite_ledger) as session:
+        known = known_of(session, TENANT, [INVOICE])[INVOICE]
+    assert known.theme_name == "Very orange"
+    rule = Rule(when=RuleWhen(branding_theme=("very ORANGE",)), then=RuleThen(tone="firm"))
+    assert route_of(INVOICE_ISSUED, INVOICE, "", known, Policy.model_validate({"rule": [rule]})).place == 1
+    desk.clock.now += timedelta(days=1)
+    desk.xero.refuse = lambda path: (
+        httpx.Response(401, json={"Detail": "AuthorizationUnsuccessful"}) if "Themes" in path else None
+    )
+    assert read_organisation(desk)
+    assert names_of(tenants.get(sqlite_ledger, TENANT)) == {theme: "Very orange"}
 
 
 def test_waiting_calls_leave_a_little_apart(sqlite_ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

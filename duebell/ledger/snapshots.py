@@ -1,7 +1,7 @@
 """Snapshots: Xero's records as last read, and the state that changes were last derived from."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -26,6 +26,7 @@ class ReadInvoice:
     compared: Invoice | None
     known_before_connecting: bool
     version: int = 1
+    online_link: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +161,17 @@ def read_invoices(session: Session, tenant_id: str, invoice_ids: Sequence[str]) 
             compared=None if row.compared_body is None else parse_invoice_body(row.compared_body),
             known_before_connecting=row.known_before_connecting,
             version=row.version,
+            online_link=row.online_link,
         )
         for row in rows
     }
+
+
+def keep_link(engine: Engine, tenant_id: str, invoice_id: str, link: str, *, now: datetime) -> None:
+    """Keep where an invoice can be seen online: Xero never changes it."""
+    with writing(engine, now) as book:
+        row = book.session.get_one(InvoiceSnapshot, (tenant_id, invoice_id), with_for_update=True)
+        row.online_link = link
 
 
 def numbers_by_id(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, str]:

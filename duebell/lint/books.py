@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from duebell.known import Known, known_of
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Tenant
-from duebell.model import Contact, Invoice, InvoiceStatus, InvoiceType
+from duebell.model import Contact, InvoiceStatus, InvoiceType
 from duebell.xero.parse import parse_contact_body
 
 TOLD_OF = (InvoiceStatus.AUTHORISED.value, InvoiceStatus.PAID.value)
@@ -32,12 +32,13 @@ class Vocabulary:
         """Learn the groups of a contact."""
         self.groups.update(contact.groups)
 
-    def add_invoice(self, invoice: Invoice) -> None:
+    def add_invoice(self, known: Known) -> None:
         """Learn what an invoice is marked with."""
+        invoice = known.read.invoice
         self.tracking.update((one.category, one.option) for one in invoice.tracking)
         self.currencies.add(invoice.currency)
         if invoice.branding_theme_id:
-            self.themes.add(invoice.branding_theme_id)
+            self.themes.update(filter(None, (invoice.branding_theme_id, known.theme_name)))
 
 
 def contacts(engine: Engine, tenant_id: str) -> Iterator[Contact]:

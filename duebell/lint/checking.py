@@ -98,7 +98,7 @@ class _Check:
             for theirs in books.customers(engine, tenant.tenant_id):
                 self.invoices += len(theirs)
                 for one in theirs:
-                    seen.known.add_invoice(one.read.invoice)
+                    seen.known.add_invoice(one)
                 self._say_all(theirs, seen)
 
     def _say_all(self, theirs: Sequence[Known], seen: _Seen) -> None:

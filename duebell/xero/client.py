@@ -1,5 +1,6 @@
 """Reading a Xero organisation: invoices, contacts, the organisation itself, and what a consent opened."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -31,6 +32,7 @@ Pace = Callable[[], AbstractContextManager[None]]
 """Entered around every single request; waits until one more is allowed."""
 
 ACCOUNTING = "/api.xro/2.0"
+ONLINE_LINK = re.compile(r"https://[\x21-\x7e]{1,500}")
 CONNECTIONS = "/connections"
 
 
@@ -157,6 +159,26 @@ class XeroClient:
             Fields.of("the reminders", one).raw.get("Enabled") for one in listed(envelope, "InvoiceReminders")
         ]
         return told[0] if told and isinstance(told[0], bool) else None
+
+    def branding_themes(self) -> dict[str, str]:
+        """The names of the organisation's branding themes by their ids."""
+        envelope = Fields.of("the answer", read_json(self._ask(f"{ACCOUNTING}/BrandingThemes").body))
+        themes = [Fields.of("a branding theme", one) for one in listed(envelope, "BrandingThemes")]
+        return {one.uuid("BrandingThemeID") or "": one.text("Name") for one in themes}
+
+    def online_link(self, invoice_id: str) -> str:
+        """Where an approved sales invoice can be seen by whoever knows the address.
+
+        Raises ``RecordNotFound`` for an invoice that has none.
+        """
+        asked = queries.record_ids([invoice_id])
+        path = f"{ACCOUNTING}/Invoices/{asked[0]}/OnlineInvoice"
+        envelope = Fields.of("the answer", read_json(self._ask(path, one_record=True).body))
+        found = [Fields.of("an online invoice", one) for one in listed(envelope, "OnlineInvoices")]
+        link = found[0].text("OnlineInvoiceUrl") if found else ""
+        if not ONLINE_LINK.fullmatch(link):
+            raise BadAnswer("the online invoice has no address that a customer can open")
+        return link
 
     def connections(self) -> tuple[Connection, ...]:
         """What the consent behind the token opened; empty where the user disconnected us in Xero."""

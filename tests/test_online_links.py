@@ -1,0 +1,174 @@
+"""Online links: asked for once an invoice, for messages that say them, and never in the way of a message."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Engine, update
+from sqlmodel import select
+
+from duebell import online_links
+from duebell.calls import Purpose
+from duebell.keys import INVOICE_ISSUED
+from duebell.known import known_of
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import InvoiceSnapshot, Tenant
+from duebell.ledger.writing import writing
+from duebell.message_text import write_text
+from duebell.planning import plan_kind
+from duebell.render import Templates
+from duebell.telling import rules_of
+from duebell.template_links import SaysLinks
+from tests.support_calls import Desk, too_many
+from tests.support_facts import INVOICE, NOW, TENANT, keep_contact, keep_invoice, resources_over
+
+LINK = "https://in.xero.com/bCWCCfytGdTXoJam9HENWlQt07G6zcDaj4gQojHu"
+BY_EMAIL = '[invoice_issued]\nopens = "00:00"\ncloses = "00:00"\nchannels = ["email"]\n'
+BY_SMS = BY_EMAIL.replace("email", "sms")
+
+
+def online(path: str) -> httpx.Response | None:
+    body = {"OnlineInvoices": [{"OnlineInvoiceUrl": LINK}]}
+    return httpx.Response(200, json=body) if path.endswith("/OnlineInvoice") else None
+
+
+def opened(engine: Engine, folder: Path, policy: str = BY_EMAIL) -> Desk:
+    """A desk with one invoice that is to be told of now, and what it is to be told by."""
+    desk = Desk(engine)
+    desk.xero.refuse = online
+    (folder / "policy.toml").write_text(policy)
+    made = resources_over(
+        engine,
+        desk.clock,
+        xero=desk.xero,
+        DUEBELL_POLICY=str(folder / "policy.toml"),
+        EMAIL_FROM="a@kauri.example",
+    )
+    desk.resources = replace(made, vault=desk.resources.vault)
+    keep_contact(engine, EmailAddress="rimu@example.com")
+    keep_invoice(engine)
+    planned(desk)
+    return desk
+
+
+def planned(desk: Desk) -> None:
+    with writing(desk.engine, NOW) as book:
+        rules = rules_of(desk.resources)
+        plan_kind(book, TENANT, INVOICE_ISSUED, [INVOICE], rules, actor="test", flow_run_id=None)
+
+
+def fetched(desk: Desk) -> int:
+    return online_links.fetch(desk.access(purpose=Purpose.LINKS), INVOICE_ISSUED, [INVOICE])
+
+
+def kept(engine: Engine) -> str:
+    with reading(engine) as session:
+        return session.exec(select(InvoiceSnapshot.online_link)).one()
+
+
+def text(desk: Desk) -> str:
+    with writing(desk.engine, NOW) as book:
+        known = known_of(book.session, TENANT, [INVOICE])
+        return write_text(book, desk.resources.templates, 1, known, desk.resources.policy)
+
+
+def test_a_link_is_asked_for_once_and_said_by_the_email(ledger: Engine, tmp_path: Path) -> None:
+    desk = opened(ledger, tmp_path)
+    assert "See it online" not in text(desk)
+    assert (fetched(desk), fetched(desk)) == (1, 0)
+    assert kept(ledger) == LINK
+    assert f"See it online: {LINK}" in text(desk)
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked"),
+    [
+        (BY_EMAIL + "online_link = []", 0),
+        (BY_EMAIL + 'online_link = ["sms"]', 0),
+        (BY_SMS, 0),
+        (BY_SMS + 'online_link = ["sms"]', 1),
+    ],
+)
+def test_a_link_costs_a_call_only_where_the_policy_wants_it_said(
+    sqlite_ledger: Engine, tmp_path: Path, policy: str, asked: int
+) -> None:
+    desk = opened(sqlite_ledger, tmp_path, policy)
+    assert fetched(desk) == asked
+    assert kept(sqlite_ledger) == LINK * asked
+    assert text(desk).count(LINK) == asked
+
+
+def test_a_template_that_says_no_link_costs_no_call(sqlite_ledger: Engine, tmp_path: Path) -> None:
+    desk = opened(sqlite_ledger, tmp_path)
+    folder = tmp_path / "templates" / "invoice_issued" / "en"
+    folder.mkdir(parents=True)
+    for part in ("subject.txt", "body.txt"):
+        (folder / part).write_text("{# link #} {{ organisation }} link")
+    settings = desk.resources.settings.model_copy(update={"templates": tmp_path / "templates"})
+    desk.resources = replace(desk.resources, settings=settings)
+    assert fetched(desk) == 0
+
+
+def reserved(engine: Engine) -> None:
+    with engine.begin() as connection:
+        left = {"day_remaining": 100, "day_began_with": 1000, "limits_at": NOW}
+        connection.execute(update(Tenant).values(**left))
+
+
+def nearly_spent(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Tenant).values(minute_remaining=0, limits_at=NOW))
+
+
+@pytest.mark.parametrize("limit", [reserved, nearly_spent])
+def test_no_limit_is_waited_for_or_spent_because_of_a_link(
+    sqlite_ledger: Engine, tmp_path: Path, limit: Callable[[Engine], None]
+) -> None:
+    desk = opened(sqlite_ledger, tmp_path)
+    limit(sqlite_ledger)
+    fetched(desk)
+    assert desk.xero.asked == []
+    assert desk.slept == []
+    assert text(desk).startswith("Hello")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404, json={}),
+        httpx.Response(500),
+        httpx.Response(401, json={"Detail": "AuthorizationUnsuccessful"}),
+        httpx.Response(200, json={"OnlineInvoices": []}),
+        httpx.Response(200, json={"OnlineInvoices": [{"OnlineInvoiceUrl": "javascript:alert(1)"}]}),
+        too_many("day", 3600),
+    ],
+)
+def test_whatever_xero_answers_a_message_is_said_without_its_link(
+    sqlite_ledger: Engine, tmp_path: Path, answer: httpx.Response
+) -> None:
+    desk = opened(sqlite_ledger, tmp_path)
+    desk.xero.refuse = lambda path: answer if path.endswith("/OnlineInvoice") else None
+    assert fetched(desk) == 1
+    assert kept(sqlite_ledger) == ""
+    assert text(desk).startswith("Hello")
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{{ link }}", SaysLinks(first=True)),
+        ("{% if link %}x{% endif %}", SaysLinks(first=True)),
+        ("{% for one in invoices %}{{ one.link }}{% endfor %}", SaysLinks(each=True)),
+        ("link {{ invoice.number }}", SaysLinks()),
+        ("{{ broken", SaysLinks()),
+    ],
+)
+def test_a_template_is_read_for_the_links_that_it_says(
+    tmp_path: Path, template: str, says: SaysLinks
+) -> None:
+    (tmp_path / "kind" / "en").mkdir(parents=True)
+    (tmp_path / "kind" / "en" / "sms.txt").write_text(template)
+    assert Templates(tmp_path).says_links("kind/en", "sms.txt") == says
+    assert Templates(tmp_path).says_links("kind/en", "body.txt") == SaysLinks()
