@@ -25,7 +25,7 @@ from duebell.template_sandbox import TemplateSandbox
 __all__ = ["Link", "Templates"]
 
 LARGEST_TEMPLATE = 8 * 1024
-LARGEST_OUTPUT = 12 * 1024
+LARGEST_OUTPUT = 48 * 1024  # a team's day: four lists of twenty, each with a name, a reference and a link
 LONGEST_SMS = 1600  # twilio.com/docs/api/errors/21617
 BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 UNDEFINED = re.compile(r"'(\w+)' is undefined")

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.known import Known
 from duebell.ladder import step_key
 from duebell.ledger.payments import KnownPayment
@@ -17,8 +17,10 @@ from duebell.policy_file import Policy
 from duebell.rules import NO_RULE
 from duebell.subjects import Subject
 from duebell.wording import Telling, Told
+from duebell.wording_shapes import DIGEST
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deployments" / "templates"
+KINDS = (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE, NEEDS_ATTENTION)
 DUE, AT = date(2026, 11, 20), datetime(2026, 11, 20, 1, tzinfo=UTC)
 CONTACT = Contact("c", "Rimu Test Limited", ContactStatus.ACTIVE, "Ana", "Rimu", "ana@example.com")
 INVOICE = Invoice(
@@ -95,21 +97,29 @@ BUSINESSES = {
 def tellings(kind: str, business: Business, language: str) -> Iterator[Telling]:
     """A message of this kind of template about one, two, three and eleven invoices, at each of its turns."""
     base, team = kind.removesuffix("_team"), "team:accounts" if kind.endswith("_team") else ""
+    every = KINDS if base == DIGEST else (base,)
     for count in (1, 2, 3, 11, 25):
-        for days in (-3, 1, 2, 14) if base == INVOICE_OVERDUE else (0,):
-            told = tuple(_told(base, business, number, days, team) for number in range(1, count + 1))
+        for days in (-3, 1, 2, 14) if base in {INVOICE_OVERDUE, DIGEST} else (0,):
+            told = tuple(
+                _told(one, business, number, days, team) for number in range(1, count + 1) for one in every
+            )
             yield Telling(told, Policy(), NO_RULE, DUE + timedelta(days=days), language)
 
 
 def _told(kind: str, business: Business, number: int, days: int, team: str) -> Told:
     if kind == INVOICE_ISSUED:
-        return Told(Subject(kind, "i"), business.known(number))
+        return Told(Subject(kind, f"i{number}", team=team), business.known(number))
+    if kind == NEEDS_ATTENTION:
+        step = ("promise_broken@2026-11-01", "not_told@undelivered", "credit_waits@")[number % 3]
+        known = business.known(number, expected_payment_on=DUE)
+        return Told(Subject(kind, f"i{number}", step, team), known)
     if kind == PAYMENT_RECEIVED:
         payment = InvoicePayment(f"p{number}", Decimal("20.00"), None if number == 3 else DUE)
         owing = Decimal(0) if number % 2 else Decimal("95.00")
         return Told(
-            Subject(kind, f"p{number}"), business.known(number, payments=(payment,), amount_due=owing)
+            Subject(kind, f"p{number}", team=team),
+            business.known(number, payments=(payment,), amount_due=owing),
         )
     stage = {-3: "soon", 1: "overdue", 2: "overdue", 14: "third"}[days]
     known = business.known(number, due_on=DUE)
-    return Told(Subject(kind, "i", step_key(stage, DUE), team), known)
+    return Told(Subject(kind, f"i{number}", step_key(stage, DUE), team), known)

@@ -138,13 +138,17 @@ def test_what_a_template_may_say(tmp_path: Path, template: str, text: str) -> No
         ("   ", "says nothing"),
         ("x" * 9000, "larger"),
         ("x" * 1601, "1600"),
-        ("{% for a in lines %}" + "x" * 7000 + "{% endfor %}", "12288 bytes"),
     ],
 )
 def test_a_problem_names_template_line_and_field(tmp_path: Path, template: str, said: str) -> None:
     problem = refused(tmp_path, template)
     assert "kind/sms.txt" in problem
     assert said in problem
+
+
+def test_a_loop_is_stopped_at_the_limit_and_not_behind_it(tmp_path: Path) -> None:
+    loop = "{% for a in lines %}" + "x" * 7000 + "{% endfor %}"
+    assert "49152 bytes" in refused(tmp_path, loop, {"lines": [{"text": "one"}] * 50})
 
 
 def test_the_keys_of_a_group_win_over_the_methods_of_a_dict(tmp_path: Path) -> None:
