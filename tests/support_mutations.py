@@ -101,7 +101,7 @@ MUTATIONS = (
                 "    httpx.UnsupportedProtocol,\n    httpx.ReadTimeout,\n",
             ),
         ),
-        "tests/test_simulation.py::test_in_a_life_of_trouble_nothing_is_doubled_and_nothing_lost",
+        "tests/test_faults_sending.py::test_f075_f078_an_outcome_that_nobody_saw_is_unknown_until_a_receipt_tells_it",
     ),
     Mutation(
         "the address of the callback does not name the attempt",
