@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, func
 from sqlalchemy.exc import OperationalError
-from sqlmodel import col, select
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from duebell import holding
@@ -22,7 +20,7 @@ from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
 from duebell.ledger.notifications import Claim
-from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.looking_again import StillTrue, look_again
 from duebell.message_text import forget_text, write_text
@@ -120,7 +118,7 @@ def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_
     _have_fresh(resources, claim, read_again)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
     poster, look = Poster(resources), first_look(resources)
-    tries = _tries(resources.engine, claim) + 1
+    tries = attempts.count(resources.engine, claim.notification_id) + 1
     intent = _intend(resources, poster, claim, flow_run_id)
     if isinstance(intent, Said):
         return intent
@@ -218,15 +216,6 @@ def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
     row = book.session.get_one(Notification, claim.notification_id)
     later = book.now + dispatch.wait_after(row.dispatches)
     return _let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
-
-
-def _tries(engine: Engine, claim: Claim) -> int:
-    with reading(engine) as session:
-        return session.exec(
-            select(func.count())
-            .select_from(Attempt)
-            .where(col(Attempt.notification_id) == claim.notification_id)
-        ).one()
 
 
 def first_look(resources: Resources) -> timedelta:

@@ -8,7 +8,7 @@ from duebell.settling import ending
 from tasks._prefect import completed
 from tasks.messages import (
     ask_for_status,
-    decide_again,
+    decide_on_held,
     held_messages,
     look_for_outcome,
     show_outstanding,
@@ -27,7 +27,7 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
         asks_for_receipts: ask also for the messages whose final receipt is missing after an hour, by night or
             by hand for all of them, and show what nobody knows for sure.
     """
-    decided = decide_again.map(held_messages(attempt_ids))
+    decided = decide_on_held.map(held_messages(attempt_ids))
     untrue = list(completed(decided))
     looks = take_back.map([one for some in untrue for one in some])
     looks += look_for_outcome.map(unknown_attempts(attempt_ids))

@@ -98,7 +98,7 @@ def held_messages(attempt_ids: list[str] | None) -> list[Batch]:
 
 
 @task(**RETRYING, cache_policy=NO_CACHE, task_run_name="decide again for {batch.tenant_id}")
-def decide_again(batch: Batch) -> tuple[TakeBack, ...]:
+def decide_on_held(batch: Batch) -> tuple[TakeBack, ...]:
     """Read anew what held messages are about; returns those that are to be taken back."""
     untrue = watching.decide_anew(resources(), batch, partial(_read_for_all, batch))
     get_run_logger().info("%d of %d held messages are taken back", len(untrue), len(batch.held))

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, update
+from sqlalchemy import ColumnElement, Engine, exists, func, update
 from sqlmodel import col, select
 
 from duebell.audit import Entry
 from duebell.failpoints import fail_point
 from duebell.ledger import channel_stops, groups, legs
+from duebell.ledger.engine import reading
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
 from duebell.ledger.preferences import is_refused
@@ -132,6 +133,13 @@ def _stopped(tenant_id: str) -> ColumnElement[bool]:
     return exists(
         select(Brake.scope).where(col(Brake.scope).in_([EVERYTHING, tenant_id]), col(Brake.stopped).is_(True))
     )
+
+
+def count(engine: Engine, notification_id: int) -> int:
+    """How often a notification was posted, or was about to be."""
+    with reading(engine) as session:
+        wanted = select(func.count()).select_from(Attempt)
+        return session.exec(wanted.where(col(Attempt.notification_id) == notification_id)).one()
 
 
 @dataclass(frozen=True, slots=True)
