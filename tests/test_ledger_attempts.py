@@ -58,6 +58,11 @@ def refuse(engine: Engine, state: str, evidence: str = "") -> None:
         preferences.refuse_address(book, MOBILE, "sms", state, evidence)
 
 
+def lift(engine: Engine) -> None:
+    with writing(engine, NOW) as book:
+        assert preferences.lift_opt_out(book, MOBILE, "sms", "inbound:START")
+
+
 def test_an_attempt_stands_before_its_call(ledger: Engine) -> None:
     claimed = sent_off(ledger)
     attempt = the_attempt(ledger)
@@ -80,7 +85,7 @@ def test_of_many_that_hold_the_same_claim_one_begins(ledger: Engine) -> None:
     [
         (partial(stop, scope="all"), partial(stop, scope="all", stopped=False)),
         (partial(stop, scope=TENANT), partial(stop, scope=TENANT, stopped=False)),
-        (partial(refuse, state="opted_out"), partial(refuse, state="consented")),
+        (partial(refuse, state="opted_out", evidence="inbound:STOP"), lift),
         (partial(refuse, state="invalid"), partial(refuse, state="consented")),
     ],
     ids=["all stopped", "tenant stopped", "opted out", "invalid"],

@@ -183,7 +183,7 @@ def test_giving_back_a_lost_claim_changes_nothing(ledger: Engine) -> None:
 def test_a_claim_cannot_be_given_back_as_told(ledger: Engine) -> None:
     claimed = claim(ledger, plan(ledger).notification_id or 0)
     assert claimed
-    with pytest.raises(InvariantBroken, match="claimed to unknown"):
+    with pytest.raises(InvariantBroken, match="given back as unknown"):
         let_go(ledger, claimed, S.UNKNOWN)
 
 

@@ -268,7 +268,7 @@ def test_a_batch_that_takes_too_long_gets_further_each_time_it_comes(
     while statuses[-1] != 200:
         statuses.append(ask(app, "POST", SENDGRID, raw, headers(raw)).status_code)
         kept.append(len(receipts_in(sqlite_ledger)))
-        assert kept[-1] > kept[-2]
+        assert kept[-1] > kept[-2] or kept[-1] == 120
     assert (kept[-1], set(statuses[1:-1])) == (120, {503})
     assert "in time" in caplog.text
 

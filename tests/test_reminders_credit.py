@@ -69,7 +69,7 @@ def test_a_little_credit_holds_as_the_policy_says(
     office.keeps(1, **due(DUE))
     has_credit(office, "20")
     office.day()
-    assert len(office.phones.heard) == heard
+    assert len(office.phones.to(MOBILE)) == heard
 
 
 def test_credit_that_comes_between_the_plan_and_the_message_holds_it(office: Office) -> None:

@@ -336,11 +336,7 @@ def test_a_second_copy_of_one_post_is_taken_back(office: Office) -> None:
     ("policy", "variables", "why"),
     [
         (HOLDING, {}, "no Messaging Service"),
-        (
-            HOLDING + '\nclock = "organisation"\nopens = "14:00"\ncloses = "14:29"\n',
-            SERVICE_SET,
-            "hours for it are shorter",
-        ),
+        (SHORT, SERVICE_SET, "hours for it are shorter"),
     ],
 )
 def test_where_it_cannot_be_held_it_is_sent_at_once_and_the_trail_says_why(

@@ -25,6 +25,9 @@ SEND_LEASE = timedelta(seconds=75)
 
 S = NotificationState
 
+GIVEN_BACK = WAITING | {S.SKIPPED}
+"""What a claim becomes under which nothing was posted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Owed:
@@ -180,7 +183,7 @@ def let_go(
     actor: str,
 ) -> bool:
     """Give a claim back before anything was posted, as waiting or as skipped. False for a stale claim."""
-    move(S.CLAIMED, state)
+    _may_give_back_as(state)
     key = book.session.exec(
         update(Notification)
         .where(*_still_claimed(claimed))
@@ -199,6 +202,11 @@ def let_go(
         book.audit(Entry(actor, action, "notification", key, claimed.tenant_id, details=details))
         groups.follow(book, claimed.notification_id, S.CLAIMED, actor=actor)
     return key is not None
+
+
+def _may_give_back_as(state: NotificationState) -> None:
+    if state not in GIVEN_BACK:
+        raise InvariantBroken(f"a claim cannot be given back as {state.value}")
 
 
 def _still_claimed(claimed: Claim) -> tuple[ColumnElement[bool], ...]:
