@@ -85,6 +85,7 @@ OTHERWISE: dict[str, str] = {
     "channel_stopped": "a fault of the setup has stopped this channel: `duebell doctor` says which",
     "claim_lapsed": "its sender stopped before it sent anything; another takes over",
     "ledger_set_back": "it was posted in a time that the ledger lost; nobody knows yet whether it arrived",
+    "held_at_twilio": "Twilio is to send it at a later time, so that it can still be taken back",
     "lease_lapsed": "its sender stopped in the middle; nobody knows yet whether it went out",
     "outcome_unknown": "Twilio gave no answer; nobody knows yet whether it went out",
     "next_channel": "the way before it failed, and this one takes over",

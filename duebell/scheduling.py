@@ -18,8 +18,13 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 ABSENCES_APART = timedelta(minutes=1)
 """How far apart two looks lie that together are proof of absence."""
 
-LOOKS_BEFORE = (timedelta(minutes=3), timedelta(minutes=1))
-"""How long before it goes out a message is decided on again. The second look is the last that can stop it."""
+LOOKS_BEFORE = (timedelta(minutes=3), timedelta(minutes=2), timedelta(minutes=1))
+"""How long before it goes out a message is decided on again, the last time on a read of that minute."""
+
+SURE_TO_COME = timedelta(minutes=2)
+"""How long before it goes out a look comes in time whatever happens: a run may start more than a minute late,
+because there is one a minute, and one that meets another at work ends at once.
+"""
 
 LOOK_AFTER, LOOKS_APART = timedelta(minutes=2), timedelta(minutes=5)
 """When Twilio is asked what became of it, where no receipt came, and how often."""
@@ -47,5 +52,5 @@ def next_look(send_at: datetime, now: datetime) -> datetime:
 
 
 def is_last_look(send_at: datetime, now: datetime) -> bool:
-    """Whether no other look before it goes out is sure to come in time."""
-    return now >= send_at - LOOKS_BEFORE[-1]
+    """Whether no later look before it goes out is sure to come in time."""
+    return now >= send_at - SURE_TO_COME

@@ -71,7 +71,7 @@ def begin(
     book.session.add(attempt)
     begun = {"attempt": attempt_id} | ({"sender": leg.sender} if leg.sender else {})
     if send_at is not None:
-        begun["send_at"] = send_at.isoformat()
+        begun["reason"] = f"held_at_twilio:{send_at:%d %b %Y %H:%M} UTC"
     book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
     return _intent(attempt, leg, lease_until, open_until)
 

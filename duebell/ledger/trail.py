@@ -25,7 +25,7 @@ class Told:
     subject: str
     details: str
     reason: str = ""
-    """The reason among the details, as it is kept."""
+    """The reason among the details: the code that is kept, or what somebody said of it."""
 
 
 def origin(session: Session) -> str:
@@ -65,7 +65,8 @@ def _entry(row: Audit) -> Told:
         return Told(row.at, row.actor, row.action, subject, row.details)
     named = cast("dict[str, object]", given)
     told = ", ".join(f"{name} {value}" for name, value in named.items() if value not in ("", None))
-    return Told(row.at, row.actor, row.action, subject, told, str(named.get("reason") or ""))
+    why = named.get("reason") or named.get("why") or ""
+    return Told(row.at, row.actor, row.action, subject, told, str(why))
 
 
 def _invoice_ids(session: Session, number: str) -> Sequence[str]:

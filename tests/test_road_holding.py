@@ -1,0 +1,66 @@
+"""A message that Twilio holds, on the whole road: what stopped being true is taken back by itself."""
+
+from collections.abc import Generator
+
+import pytest
+from sqlmodel import col, select
+
+from deployments.sandbox.control_types import AcceptedMessage
+from deployments.sandbox.credentials import MESSAGING_SERVICE_SID
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Audit, Notification
+from tests.support_prefect import wait_until
+from tests.support_road import Road
+
+MOBILE = "+61491570714"
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def holding(calm: Road) -> Generator[Road]:
+    """A road on which Twilio holds the message about an issued invoice."""
+    policy = calm.home / "policy.toml"
+    at_once = policy.read_text(encoding="utf-8")
+    held = at_once.replace("[invoice_issued]\n", '[invoice_issued]\nsending = "hold"\n')
+    policy.write_text(held, encoding="utf-8")
+    try:
+        calm.restart("worker", TWILIO_MESSAGING_SERVICE_SID=MESSAGING_SERVICE_SID, TWILIO_FROM="")
+        yield calm
+    finally:
+        policy.write_text(at_once, encoding="utf-8")
+        calm.restart("worker")
+
+
+def told(road: Road) -> list[AcceptedMessage]:
+    """What the sandbox took for the customer of this test: the oracle."""
+    return [one for one in road.sandbox.accepted_messages() if one.to == MOBILE]
+
+
+def trail(road: Road, notification: Notification) -> list[str]:
+    """What happened to a notification, in order."""
+    wanted = select(Audit.action).where(Audit.subject_id == notification.key).order_by(col(Audit.sequence))
+    with reading(road.engine) as session:
+        return list(session.exec(wanted).all())
+
+
+def test_f051_what_is_paid_while_twilio_holds_it_is_taken_back_and_the_ledger_says_why(
+    holding: Road,
+) -> None:
+    contact = holding.sandbox.add_contact("Paid While Held Pty", mobile=("61", "", MOBILE[3:]))
+    invoice = holding.sandbox.add_invoice(contact.contact_id, "100.00")
+    holding.wait_for(invoice.invoice_id, "scheduled")
+    [message] = told(holding)
+    [attempt] = holding.attempts(invoice.invoice_id)
+    assert (message.status, message.send_at) == ("scheduled", attempt.send_at)
+
+    holding.sandbox.pay(invoice.invoice_id)
+    row = holding.wait_for(invoice.invoice_id, "skipped", seconds=120)
+
+    assert row.reason == "already_paid"
+    [attempt] = holding.attempts(invoice.invoice_id)
+    assert (attempt.state, attempt.cancel_why) == ("cancelled", "already_paid")
+    assert trail(holding, row)[-2:] == ["notification planned", "notification skipped"]
+    wait_until(lambda: len(told(holding)) == 2, "the payment is confirmed, at once", 60)
+    taken_back, confirmed = told(holding)
+    assert (taken_back.sid, taken_back.status) == (message.sid, "canceled")
+    assert (confirmed.send_at, "115.00" in confirmed.body) == (None, True)
