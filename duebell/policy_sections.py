@@ -1,7 +1,7 @@
 """The policy's sections, but for the ladder and the rules, and the values that they are shipped with."""
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, cast
@@ -215,6 +215,11 @@ class SettlePolicy(Section):
 
     after_minutes: tuple[Minutes, ...] = (1, 5, 15)
     park_after_minutes: Minutes = Field(default=20, validate_default=True)
+
+    @property
+    def first_look(self) -> timedelta:
+        """How long after an unanswered POST its outcome is looked for first."""
+        return timedelta(minutes=self.after_minutes[0])
 
     @field_validator("after_minutes")
     @classmethod

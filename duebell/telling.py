@@ -108,16 +108,25 @@ def hold_cancelled(resources: Resources, claim: Claim) -> Said:
         return _let_go(book, claim, S.HELD, dispatch.RUN_CANCELLED, not_before=now, dispatch_at=None)
 
 
-def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_id: str | None) -> Said:
+def tell(
+    resources: Resources,
+    claim: Claim,
+    read_again: ReadAgain,
+    *,
+    flow_run_id: str | None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Said:
     """Send a claimed notification once, if it is still true and nothing stands against it.
 
     Raises what reading Xero again raises, with the claim still held: nothing was posted then.
+    ``is_cancelled`` is asked after such a reading, which can take a minute.
     """
     fail_point("after-claim")
     compare_once(resources)
-    _have_fresh(resources, claim, read_again)
+    if _have_fresh(resources, claim, read_again) and is_cancelled():
+        return hold_cancelled(resources, claim)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
-    poster, look = Poster(resources), first_look(resources)
+    poster, look = Poster(resources), resources.policy.settle.first_look
     tries = attempts.count(resources.engine, claim.notification_id) + 1
     intent = _intend(resources, poster, claim, flow_run_id)
     if isinstance(intent, Said):
@@ -136,13 +145,15 @@ def tell(resources: Resources, claim: Claim, read_again: ReadAgain, *, flow_run_
     return said
 
 
-def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> None:
+def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> bool:
+    """Have a read that is young enough; whether it took another one."""
     since = resources.clock() - FRESH
     with reading(resources.engine) as session:
         known = known_of(session, claim.tenant_id, claim.invoice_ids)
     stale = [one for one in claim.invoice_ids if one not in known or known[one].read.read_at < since]
     if stale:
         read_again(claim.tenant_id, stale, since)
+    return bool(stale)
 
 
 def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str | None) -> Intent | Said:
@@ -216,11 +227,6 @@ def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
     row = book.session.get_one(Notification, claim.notification_id)
     later = book.now + dispatch.wait_after(row.dispatches)
     return _let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
-
-
-def first_look(resources: Resources) -> timedelta:
-    """How long after an unanswered POST its outcome is looked for first."""
-    return timedelta(minutes=resources.policy.settle.after_minutes[0])
 
 
 @retry(

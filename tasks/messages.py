@@ -57,7 +57,13 @@ def send(claim: Claim) -> Said:
     if is_cancelled():
         return telling.hold_cancelled(resources(), claim)
     try:
-        said = telling.tell(resources(), claim, partial(_read_again, claim), flow_run_id=own_run_id())
+        said = telling.tell(
+            resources(),
+            claim,
+            partial(_read_again, claim),
+            flow_run_id=own_run_id(),
+            is_cancelled=is_cancelled,
+        )
     except Postponed as wait:
         said = parking.wait_for_xero(resources(), claim, wait)
     get_run_logger().info("notification %d is %s %s", said.notification_id, said.state, said.reason)
@@ -78,7 +84,7 @@ def unknown_attempts(attempt_ids: list[str] | None) -> list[Unsettled]:
     if quarantine.compare(resources()).forgotten:
         get_run_logger().error("the ledger was set back, and sending is stopped: see `duebell doctor`")
     with writing(resources().engine, now) as book:
-        attempts.reap(book, telling.first_look(resources()))
+        attempts.reap(book, resources().policy.settle.first_look)
     with reading(resources().engine) as session:
         return unsettled.unsettled(session, now=None if attempt_ids else now, attempt_ids=attempt_ids)
 

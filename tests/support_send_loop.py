@@ -32,7 +32,7 @@ from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.resources import Resources
 from duebell.settings import load
-from duebell.telling import first_look, rules_of, tell
+from duebell.telling import rules_of, tell
 from duebell.twilio.client import TwilioClient
 from duebell.twilio.transport import DEADLINE, TIMEOUT, twilio_http_client
 from duebell.vault import Vault
@@ -132,7 +132,7 @@ def send_for_ever(resources: Resources, owner: str) -> None:
 def _round(resources: Resources, owner: str) -> int:
     now = resources.clock()
     with writing(resources.engine, now) as book:
-        attempts.reap(book, first_look(resources))
+        attempts.reap(book, resources.policy.settle.first_look)
     done = 0
     for due in dispatch.due(resources.engine, now=now, most=A_FEW):
         done += _tell(resources, due.invoice_ids, owner)

@@ -29,7 +29,7 @@ from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.turns import TURNS, Turns
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
-from duebell.telling import first_look, rules_of, tell
+from duebell.telling import rules_of, tell
 from duebell.twilio.callbacks import STATUS_PATH, read_status_callback
 from duebell.twilio.signature import callback_is_genuine, form_pairs, public_url
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
@@ -271,7 +271,7 @@ class Life:
     def _settle(self, job: Job) -> None:
         now = self.clockwork()
         with writing(self.engine, now) as book:
-            attempts.reap(book, first_look(self.resources))
+            attempts.reap(book, self.resources.policy.settle.first_look)
         with reading(self.engine) as session:
             due = unsettled.unsettled(session, now=now)
             before = now - settling.ASK_AFTER

@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-from datetime import timedelta
 from typing import Any
 
 import uvicorn
@@ -80,7 +79,7 @@ def main() -> int:
         migrator = open_ledger(url)  # a migration may take longer than an answer
         migrate(migrator)
         migrator.dispose()
-        first_look = timedelta(minutes=load_policy(settings.policy).settle.after_minutes[0])
+        first_look = load_policy(settings.policy).settle.first_look
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
