@@ -32,7 +32,7 @@ up: $(STAMP) ## run Duebell with the credentials in .env
 	@exec $(BIN)/duebell up
 
 test: $(STAMP) ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 prove-calls: $(STAMP) ## count the calls to Xero that 1, 50, 200 and 1,000 invoices at once cost (ARGS="50" for one)
 	@$(BIN)/python -m tests.prove_calls $(ARGS)

@@ -23,6 +23,20 @@ OURS = ("DUEBELL_", "XERO_", "TWILIO_", "EMAIL_", "SENDGRID_")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
+WAITING = (
+    "test_road_faults", "test_demo", "test_road_calls", "test_road", "test_road_payments", "test_receiver_crash",
+    "test_road_prefect", "test_road_stock", "test_road_tenants", "test_road_idle", "test_provision",
+    "test_worker_process", "test_road_email",
+)  # fmt: skip
+"""The files that mostly wait for real processes, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the files that mostly wait come last, side by side: their processes cost the others time."""
+    turns = {name: turn for turn, name in enumerate(WAITING, start=1)}
+    items.sort(key=lambda item: turns.get(item.path.stem, 0))
+
+
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that reaches for another machine fails at the socket."""
