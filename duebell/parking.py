@@ -8,13 +8,12 @@ from sqlalchemy import Engine
 from duebell.calls import utc
 from duebell.clock import Clock
 from duebell.errors import Postponed
-from duebell.ledger import notifications, tenants
+from duebell.giving_back import Said, let_go
+from duebell.ledger import tenants
 from duebell.ledger.notifications import Claim
-from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
 from duebell.resources import Resources
 from duebell.states import NotificationState
-from duebell.telling import Said
 
 LATER = timedelta(minutes=1)
 """When it is tried again where nobody can say until when it is postponed."""
@@ -35,14 +34,7 @@ def wait_for_xero(resources: Resources, claim: Claim, wait: Postponed) -> Said:
     now = resources.clock()
     later = wait.until or now + LATER
     with writing(resources.engine, now) as book:
-        state = NotificationState.PLANNED
-        given_back = notifications.let_go(
-            book, claim, state, REASON, not_before=now, dispatch_at=later, actor="send"
-        )
-        if given_back:
-            return Said(claim.notification_id, state.value, REASON)
-        row = book.session.get_one(Notification, claim.notification_id)
-        return Said(claim.notification_id, row.state, row.reason)
+        return let_go(book, claim, NotificationState.PLANNED, REASON, not_before=now, dispatch_at=later)
 
 
 def rest_of(engine: Engine, tenant_id: str, clock: Clock) -> Rest:

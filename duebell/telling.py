@@ -3,7 +3,6 @@
 import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import OperationalError
@@ -13,8 +12,9 @@ from duebell import holding
 from duebell.deciding import Rules
 from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
+from duebell.giving_back import Said, hold_cancelled, let_go
 from duebell.known import Known, known_of
-from duebell.ledger import attempts, channel_stops, dispatch, legs, notifications, receipts
+from duebell.ledger import attempts, channel_stops, dispatch, legs, receipts
 from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
@@ -44,15 +44,6 @@ ReadAgain = Callable[[str, Sequence[str], datetime], None]
 """Puts invoices (tenant, ids), read at a time or later, into the ledger. Raises as reading does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What became of one claim: the notification's state now, and a code that says why."""
-
-    notification_id: int
-    state: str
-    reason: str = ""
-
-
 def rules_of(resources: Resources) -> Rules:
     """What the operator decided, as the files stand now."""
     settings = resources.settings
@@ -79,33 +70,7 @@ def render(resources: Resources, claim: Claim) -> Said | None:
 
 def _hold_for_template(book: Writing, claim: Claim, problem: Permanent) -> Said:
     later = book.now + TEMPLATE_WAIT
-    return _let_go(book, claim, S.HELD, f"template:{problem}", not_before=book.now, dispatch_at=later)
-
-
-def _let_go(
-    book: Writing,
-    claim: Claim,
-    state: NotificationState,
-    reason: str,
-    *,
-    not_before: datetime | None,
-    dispatch_at: datetime | None,
-) -> Said:
-    """Give the claim back, and say how the notification stands: a lost claim changes nothing."""
-    given_back = notifications.let_go(
-        book, claim, state, reason, not_before=not_before, dispatch_at=dispatch_at, actor="send"
-    )
-    if given_back:
-        return Said(claim.notification_id, state.value, reason)
-    row = book.session.get_one(Notification, claim.notification_id, populate_existing=True)
-    return Said(claim.notification_id, row.state, row.reason)
-
-
-def hold_cancelled(resources: Resources, claim: Claim) -> Said:
-    """Give a claim back because its run was cancelled: it waits for a person to run it again."""
-    now = resources.clock()
-    with writing(resources.engine, now) as book:
-        return _let_go(book, claim, S.HELD, dispatch.RUN_CANCELLED, not_before=now, dispatch_at=None)
+    return let_go(book, claim, S.HELD, f"template:{problem}", not_before=book.now, dispatch_at=later)
 
 
 def tell(
@@ -132,6 +97,11 @@ def tell(
     if isinstance(intent, Said):
         return intent
     fail_point("after-intent")
+    return _post(resources, poster, intent, tries, look)
+
+
+def _post(resources: Resources, poster: Poster, intent: Intent, tries: int, look: timedelta) -> Said:
+    """POST once, and write down what came of it."""
     outcome = post_noted(resources, poster, intent)
     fail_point("after-note")
     said = _record(resources, intent, conclusion_of(
@@ -165,7 +135,7 @@ def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str
             return _put_back(book, claim, "read_too_old")
         found = look_again(book, claim, known, rules_of(resources))
         if not isinstance(found, StillTrue):
-            return _let_go(
+            return let_go(
                 book, claim, found.state, found.reason, not_before=found.later, dispatch_at=found.later
             )
         begun = _begin(resources, poster, book, claim, known, found, flow_run_id)
@@ -212,8 +182,8 @@ def _wait(book: Writing, claim: Claim, row: Notification) -> Said:
     reason = channel_stops.reason_of(stop.scope)
     if channel_stops.is_of_one_country(stop) and legs.pass_on(book.session, row, reason):
         reason = f"next_channel:{reason}"
-        return _let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=book.now)
-    return _let_go(book, claim, S.HELD, reason, not_before=stop.retry_at, dispatch_at=stop.retry_at)
+        return let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=book.now)
+    return let_go(book, claim, S.HELD, reason, not_before=stop.retry_at, dispatch_at=stop.retry_at)
 
 
 def _write(
@@ -226,7 +196,7 @@ def _write(
 def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
     row = book.session.get_one(Notification, claim.notification_id)
     later = book.now + dispatch.wait_after(row.dispatches)
-    return _let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
+    return let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
 
 
 @retry(

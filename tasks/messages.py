@@ -21,6 +21,7 @@ from duebell import (
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
 from duebell.errors import Postponed
+from duebell.giving_back import Said, hold_cancelled
 from duebell.ledger import attempts, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.notifications import Claim
@@ -29,7 +30,6 @@ from duebell.ledger.writing import writing
 from duebell.reporting_channels import StopTold
 from duebell.resources import resources
 from duebell.settling import Settled
-from duebell.telling import Said
 from duebell.watching import Batch, TakeBack
 from tasks._prefect import RETRYING, access_to, is_by_person, is_cancelled, own_run_id
 
@@ -55,7 +55,7 @@ def send(claim: Claim) -> Said:
     raises, and whatever may have reached Twilio is unknown, not failed.
     """
     if is_cancelled():
-        return telling.hold_cancelled(resources(), claim)
+        return hold_cancelled(resources(), claim)
     try:
         said = telling.tell(
             resources(),

@@ -24,9 +24,9 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 WAITING = (
-    "test_road_faults", "test_demo", "test_road_calls", "test_road", "test_road_payments", "test_receiver_crash",
-    "test_road_prefect", "test_road_stock", "test_road_tenants", "test_road_idle", "test_provision",
-    "test_worker_process", "test_road_email",
+    "test_road_faults", "test_demo", "test_road_calls", "test_road", "test_road_payments",
+    "test_receiver_crash", "test_road_prefect", "test_road_stock", "test_road_tenants", "test_road_idle",
+    "test_provision", "test_worker_process", "test_road_email",
 )  # fmt: skip
 """The files that mostly wait for real processes, the longest first."""
 

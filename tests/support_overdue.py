@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from duebell.draining import RunToStart, record_changes
+from duebell.giving_back import Said
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import dispatch, inbox, snapshots
 from duebell.ledger.engine import reading
@@ -25,7 +26,7 @@ from duebell.planning import plan_kind
 from duebell.reading import Reading
 from duebell.resources import Resources
 from duebell.sweeping import Swept, sweep
-from duebell.telling import Said, render, rules_of, tell
+from duebell.telling import render, rules_of, tell
 from duebell.xero.parse import parse_invoice_body
 from tests.support_facts import ACCOUNT, TENANT, Hand, invoice_body, numbered, resources_over, sid
 

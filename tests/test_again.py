@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from duebell.errors import Permanent
+from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, contact_recipient, dedup_key
 from duebell.ledger import dispatch, inbox, notifications
 from duebell.ledger.engine import reading
@@ -20,7 +21,6 @@ from duebell.policy import Send
 from duebell.replaying import Replayed, find, replay
 from duebell.resending import resend
 from duebell.states import NotificationState
-from duebell.telling import hold_cancelled
 from tests.support_facts import (
     CONTACT,
     INVOICE,

@@ -18,6 +18,7 @@ from sqlmodel import select
 from deployments.children import ROOT
 from deployments.prefect_server import PrefectServer
 from duebell.audit import Entry
+from duebell.giving_back import Said
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.invariants import broken
@@ -26,7 +27,7 @@ from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.tables import Attempt, Audit, Brake, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
-from duebell.telling import FRESH, Said, tell
+from duebell.telling import FRESH, tell
 from duebell.twilio.transport import DEADLINE
 from tests.support_facts import (
     ACCOUNT,

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import col, select
 
+from duebell.giving_back import Said
 from duebell.journal import KEPT, Journal, Posted
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import notifications, tenants, trail, unsettled
@@ -28,7 +29,7 @@ from duebell.quarantine import Compared, compare
 from duebell.resources import Resources
 from duebell.settling import settle
 from duebell.states import NotificationState
-from duebell.telling import Said, render, rules_of, tell
+from duebell.telling import render, rules_of, tell
 from tests.support_facts import (
     ACCOUNT,
     MINUTE,

@@ -31,6 +31,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from duebell.errors import Permanent, Transient
+from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED
 from duebell.known import known_of
 from duebell.ledger import attempts, notifications, preferences, tenants, unsettled
@@ -45,7 +46,7 @@ from duebell.planning import plan_kind
 from duebell.resending import resend
 from duebell.settling import settle
 from duebell.states import NotificationState, may_follow
-from duebell.telling import hold_cancelled, rules_of, tell
+from duebell.telling import rules_of, tell
 from tests.support_facts import (
     NOW,
     TENANT,

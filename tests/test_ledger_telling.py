@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.errors import ConfigurationError, Transient
+from duebell.giving_back import Said, hold_cancelled
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import tenants
 from duebell.ledger.invariants import broken
@@ -19,7 +20,7 @@ from duebell.ledger.tables import Attempt
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.states import NotificationState
-from duebell.telling import FRESH, ReadAgain, Said, hold_cancelled, tell
+from duebell.telling import FRESH, ReadAgain, tell
 from tests.support_facts import (
     ACCOUNT,
     CONTACT,

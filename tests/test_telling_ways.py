@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from duebell import draining
+from duebell.giving_back import Said
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.ledger import inbox, legs
 from duebell.ledger.engine import reading
@@ -24,7 +25,7 @@ from duebell.planning import plan_kind
 from duebell.reading import Reading
 from duebell.resources import Resources
 from duebell.states import NotificationState
-from duebell.telling import Said, render, rules_of, tell
+from duebell.telling import render, rules_of, tell
 from tests.support_facts import (
     INVOICE,
     NOW,

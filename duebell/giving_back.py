@@ -1,0 +1,48 @@
+"""Giving a claim back under which nothing was posted, and how the notification then stands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from duebell.ledger import dispatch, notifications
+from duebell.ledger.notifications import Claim
+from duebell.ledger.tables import Notification
+from duebell.ledger.writing import Writing, writing
+from duebell.resources import Resources
+from duebell.states import NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What became of one claim: the notification's state now, and a code that says why."""
+
+    notification_id: int
+    state: str
+    reason: str = ""
+
+
+def let_go(
+    book: Writing,
+    claim: Claim,
+    state: NotificationState,
+    reason: str,
+    *,
+    not_before: datetime | None,
+    dispatch_at: datetime | None,
+) -> Said:
+    """Give the claim back, and say how the notification stands: a lost claim changes nothing."""
+    given_back = notifications.let_go(
+        book, claim, state, reason, not_before=not_before, dispatch_at=dispatch_at, actor="send"
+    )
+    if given_back:
+        return Said(claim.notification_id, state.value, reason)
+    row = book.session.get_one(Notification, claim.notification_id, populate_existing=True)
+    return Said(claim.notification_id, row.state, row.reason)
+
+
+def hold_cancelled(resources: Resources, claim: Claim) -> Said:
+    """Give a claim back because its run was cancelled: it waits for a person to run it again."""
+    now = resources.clock()
+    with writing(resources.engine, now) as book:
+        return let_go(
+            book, claim, NotificationState.HELD, dispatch.RUN_CANCELLED, not_before=now, dispatch_at=None
+        )
