@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 from sqlalchemy import Engine, update
 from sqlmodel import col, select
 
@@ -142,6 +142,15 @@ class Road:
         with self.prefect.client() as client:
             deployment = client.read_deployment_by_name(f"{name}/{name}")
             return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
+
+    def run_whole(self, name: str, **parameters: Any) -> FlowRun:
+        """The same to its end; asked for again where the scheduled one was at work just then."""
+        run = self.prefect.wait_for(self.by_hand(name, **parameters), seconds=60)
+        for _ in range(10):
+            if run.state_type is not StateType.CANCELLED:
+                break
+            run = self.prefect.wait_for(self.by_hand(name, **parameters), seconds=60)
+        return run
 
     def lapse(self, invoice_id: str) -> None:
         """Let the lease of a dead sender run out, and the first look for its outcome come, at once."""

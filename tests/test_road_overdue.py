@@ -45,7 +45,7 @@ def overdue(road: Road, name: str, mobile: str, days: int) -> InvoiceSummary:
 
 def swept(road: Road) -> FlowRun:
     """What "Run" on the sweep does."""
-    return road.prefect.wait_for(road.by_hand("overdue-sweep", tenant_ids=[TENANT_ID]), seconds=60)
+    return road.run_whole("overdue-sweep", tenant_ids=[TENANT_ID])
 
 
 def told(road: Road, mobile: str) -> list[AcceptedMessage]:
