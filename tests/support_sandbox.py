@@ -7,7 +7,7 @@ import http.server
 import json
 import ssl
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
+from deployments.sandbox import credentials as known
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.credentials import TENANT_ID, XERO_CLIENT_ID, XERO_CLIENT_SECRET
 from deployments.sandbox.server import running_sandbox
@@ -40,6 +41,14 @@ def sandbox(running: SandboxControl) -> SandboxControl:
     """The same, as it is at its start."""
     running.reset()
     return running
+
+
+@pytest.fixture
+def twilio(sandbox: SandboxControl) -> Iterator[httpx.Client]:
+    """A client of the sandbox's Twilio, with its credentials."""
+    auth = (known.TWILIO_ACCOUNT_SID, known.TWILIO_AUTH_TOKEN)
+    with httpx.Client(base_url=sandbox.base_url, auth=auth, verify=TLS) as client:
+        yield client
 
 
 def access(sandbox: SandboxControl, scope: str = READ) -> str:

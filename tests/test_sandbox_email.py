@@ -31,19 +31,6 @@ def running() -> Generator[SandboxControl]:
 
 
 @pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
-
-
-@pytest.fixture
-def twilio(sandbox: SandboxControl) -> Iterator[httpx.Client]:
-    auth = (known.TWILIO_ACCOUNT_SID, known.TWILIO_AUTH_TOKEN)
-    with httpx.Client(base_url=sandbox.base_url, auth=auth, verify=TLS) as client:
-        yield client
-
-
-@pytest.fixture
 def grid(sandbox: SandboxControl) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {known.SENDGRID_API_KEY}"}
     with httpx.Client(base_url=sandbox.base_url, headers=headers, verify=TLS) as client:

@@ -1,17 +1,15 @@
 """The sandbox's Twilio keeps a schedule, and no message for longer than it may wait."""
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from deployments.sandbox import credentials as known
 from deployments.sandbox.conditions import SandboxSettings
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
-from tests.support_sandbox import TLS
 from tests.test_sandbox_twilio import ACCOUNT, BY_SERVICE, GOOD, MESSAGES, create, in_utc
 
 HOUR = 3600
@@ -21,19 +19,6 @@ HOUR = 3600
 def running() -> Generator[SandboxControl]:
     with running_sandbox(SandboxSettings(callback_step_seconds=0.005)) as control:
         yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
-
-
-@pytest.fixture
-def twilio(sandbox: SandboxControl) -> Iterator[httpx.Client]:
-    auth = (known.TWILIO_ACCOUNT_SID, known.TWILIO_AUTH_TOKEN)
-    with httpx.Client(base_url=sandbox.base_url, auth=auth, verify=TLS) as client:
-        yield client
 
 
 def comes_to(twilio: httpx.Client, sid: str, *before: str) -> tuple[str, int | None]:

@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -28,19 +28,6 @@ BY_SERVICE = {"To": TO, "MessagingServiceSid": known.MESSAGING_SERVICE_SID, "Bod
 def running() -> Generator[SandboxControl]:
     with running_sandbox(SandboxSettings(callback_step_seconds=0.005)) as control:
         yield control
-
-
-@pytest.fixture
-def sandbox(running: SandboxControl) -> SandboxControl:
-    running.reset()
-    return running
-
-
-@pytest.fixture
-def twilio(sandbox: SandboxControl) -> Iterator[httpx.Client]:
-    auth = (known.TWILIO_ACCOUNT_SID, known.TWILIO_AUTH_TOKEN)
-    with httpx.Client(base_url=sandbox.base_url, auth=auth, verify=TLS) as client:
-        yield client
 
 
 def create(twilio: httpx.Client, **form: str) -> dict[str, Any]:
