@@ -45,6 +45,8 @@ SENDING_POINTS = (
 """Every fail point of a sender, in the order in which it passes them."""
 PAST_THE_LEASE = 100.0
 SPEED = 10.0
+A_ROUND = 20
+"""Kills after which more is owed, and the length of the senders' lives looked at."""
 
 
 def say(line: str) -> None:
@@ -119,13 +121,19 @@ class Hunt:
     attempts: int = 0
     asleep: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
 
-    def prepare(self) -> None:
-        """Have enough to send, and a fitting length of life."""
+    def prepare(self) -> bool:
+        """Have enough to send, and a fitting length of life; returns whether that could be done now.
+
+        Not while a sender is stopped: it may hold the database's lock, and only we can wake it.
+        """
+        if self.asleep:
+            return False
         attempts = self.opened.attempts()
         self.mean *= 1.3 if attempts - self.attempts < 30 else 0.8
         self.attempts = attempts
         if self.opened.open_ones() < 100:
             self.opened.owe(60)
+        return True
 
     def kill_one(self) -> None:
         """Let the senders go on for a while, and kill one of them."""
@@ -154,9 +162,9 @@ class Hunt:
 def at_random(opened: Scene, kills: int, workers: int, chance: random.Random) -> bool:
     """Kill senders anywhere until so many were killed, and let others end what they left."""
     hunt = Hunt(opened, workers, chance)
-    for killed in range(kills):
-        if killed % 20 == 0:
-            hunt.prepare()
+    since = A_ROUND
+    for _ in range(kills):
+        since = 0 if since >= A_ROUND and hunt.prepare() else since + 1
         hunt.kill_one()
     hunt.wake(math.inf)
     for _ in range(workers):
