@@ -1,11 +1,18 @@
 """Prefect's server as our child: its secrets, its end, and what is said when it cannot start."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from socket import create_connection
 
+import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
+from deployments.prefect_process import known_names
 from deployments.prefect_server import PrefectServer
 from duebell.errors import ConfigurationError
 from tests.support_prefect import ROOT, RunningPrefect, free_port, wait_until
@@ -74,3 +81,67 @@ def holds(path: Path, marker: bytes) -> bool:
         return marker in path.read_bytes()
     except OSError:  # it ended while we looked
         return False
+
+
+STRANGER = Origin("http://stranger.example")
+PREFECT = [Subprotocol("prefect")]
+
+
+def asked_by(prefect: RunningPrefect, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    """What a page in the operator's browser is answered, which knows no password and so can send none."""
+    url = prefect.api_url.removesuffix("/api") + path
+    return httpx.request(method, url, headers=headers, trust_env=False)
+
+
+def test_f112_a_page_that_had_its_own_name_point_at_this_machine_is_not_answered(
+    prefect_server: RunningPrefect,
+) -> None:
+    for path in ("/", "/runs", "/api/health", "/api/flow_runs/filter", "/docs"):
+        for name in ("stranger.example", f"stranger.example:{prefect_server.server.port}", "127.0.0.1.evil"):
+            assert asked_by(prefect_server, path, host=name).status_code == 400
+    for name in ("localhost", f"127.0.0.1:{prefect_server.server.port}"):
+        assert asked_by(prefect_server, "/api/health", host=name).status_code == 200
+
+
+def test_f112_a_page_from_elsewhere_may_neither_read_nor_change_anything(
+    prefect_server: RunningPrefect,
+) -> None:
+    body = {"origin": STRANGER, "content-type": "text/plain"}
+    answers = [
+        asked_by(prefect_server, path, method, **body)
+        for method, path in (
+            ("POST", "/api/flow_runs/filter"),
+            ("POST", "/api/events"),
+            ("GET", "/api/health"),
+        )
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401, 200]
+    asks = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    answers.append(asked_by(prefect_server, "/api/flow_runs/filter", "OPTIONS", origin=STRANGER, **asks))
+    for answer in answers:
+        # No browser keeps anything of it that it would send along by itself the next time.
+        assert not {"access-control-allow-origin", "set-cookie", "www-authenticate"} & set(answer.headers)
+    own = f"http://localhost:{prefect_server.server.port}"
+    allowed = asked_by(prefect_server, "/api/flow_runs/filter", "OPTIONS", origin=own, **asks)
+    assert allowed.headers["access-control-allow-origin"] == own
+
+
+@pytest.mark.parametrize("path", ["/api/events/in", "/api/events/out", "/api/logs/out"])
+def test_f112_a_socket_without_the_password_hears_and_says_nothing(
+    prefect_server: RunningPrefect, path: str
+) -> None:
+    url = prefect_server.api_url.replace("http:", "ws:").removesuffix("/api") + path
+    with connect(url, origin=STRANGER, subprotocols=PREFECT, proxy=None) as socket:
+        socket.send(json.dumps({"type": "auth", "token": "admin:guessed"}))
+        with pytest.raises(ConnectionClosed):
+            socket.recv(10)
+    by_name = url.replace("127.0.0.1", "stranger.example")
+    with create_connection(("127.0.0.1", prefect_server.server.port)) as wire, pytest.raises(InvalidStatus):
+        connect(by_name, sock=wire, subprotocols=PREFECT)
+
+
+def test_f112_the_name_under_which_an_operator_serves_the_ui_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_UI_API_URL", "https://runs.example.com/api")
+    assert "runs.example.com" in known_names()
