@@ -36,8 +36,7 @@ BOTH_SIDES = {
 SERVER = {
     # Leases in memory (the default) are lost at a restart while their slots stay taken in the database.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    # CSRF tokens guard what a browser sends along by itself. It has nothing to send along here: the password
-    # is no cookie, and the server never asks the browser for it. They cost every client a 422 first.
+    # CSRF tokens guard what a browser sends along by itself, and the password is no cookie; they cost a 422.
     "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "false",
 }
 CLIENT = {
@@ -111,13 +110,11 @@ class PrefectServer:
         """The settings of the server; secrets are in it. Raises ConfigurationError."""
         # Otherwise the key of Prefect's encrypted blocks lies in the same database as the blocks.
         given = os.environ.get("PREFECT_SERVER_ENCRYPTION_KEY")
+        # Without these any page on the internet may read what its reader's browser is answered.
         pages = ",".join(f"http://{name}:{self.port}" for name in (HOST, "localhost"))
-        chosen = {name: os.environ.get(name, value) for name, value in OPERATORS_CHOICE.items()}
+        open_to_choice = {**OPERATORS_CHOICE, "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": pages}
+        chosen = {name: os.environ.get(name, value) for name, value in open_to_choice.items()}
         return {
-            # By default any page on the internet may read what its reader's browser is answered.
-            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": os.environ.get(
-                "PREFECT_SERVER_CORS_ALLOWED_ORIGINS", pages
-            ),
             **BOTH_SIDES,
             **SERVER,
             **chosen,
