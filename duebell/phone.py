@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import Leniency, PhoneNumber, PhoneNumberFormat, PhoneNumberMatcher, PhoneNumberType
@@ -120,6 +121,7 @@ def redact(e164: str) -> str:
     return f"{code}{BULLETS}{e164[len(e164) - shown :]}"
 
 
+@lru_cache(maxsize=16_384)  # a sweep asks each hour of the same thousands of customers
 def _read(phone: Phone, home: _Country) -> PhoneFound | NoPhoneReason:
     country, area, number = (_tidy(part) for part in (phone.country_code, phone.area_code, phone.number))
     if not area and not number:
