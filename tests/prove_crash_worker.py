@@ -5,88 +5,206 @@ import random
 import signal
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlmodel import select
+from prefect.client.schemas.objects import StateType
+from sqlalchemy import Engine, text
+from sqlmodel import func, select
 
 from deployments.prefect_server import PrefectServer
-from deployments.sandbox.control_types import InvoiceSummary
+from deployments.sandbox.credentials import TENANT_ID
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
-from duebell.ledger.tables import Notification
-from duebell.states import NotificationState
+from duebell.ledger.tables import XeroEvent
 from tests.support_prefect import RunningPrefect, free_port, let_go
 from tests.support_road import Road, open_road
+from tests.support_stream import Stream
 
-S = NotificationState
-TOLD = {S.ACCEPTED, S.SENT, S.DELIVERED}
-SETTLED = "[settle]\nafter_minutes = [1, 2]\npark_after_minutes = 3\n"
+WORKER_POINTS = (
+    "before-claims-commit",
+    "after-claim",
+    "before-intent-commits",
+    "after-intent",
+    "after-post",
+    "after-note",
+    "before-record-commits",
+    "after-record",
+)
+"""Where a worker dies by itself; the other fail points lie on its way too rarely, or in the receiver."""
+AT_A_POINT = 0.4
+"""The share of the kills that are at a fail point: the moments around a POST are short."""
+PATIENCE = 20.0
+"""Seconds in which a worker has to begin its work, from its start on; then it is killed idle."""
+SWEEP_EVERY = 10
+FLOOR = 0.95
+
+Say = Callable[[str], None]
 
 
-def kill_the_worker(kills: int, chance: random.Random, say: Callable[[str], None]) -> bool:
-    """Kill it ``kills`` times over a stream of invoices; returns whether all is well at the end."""
+def kill_the_worker(
+    kills: int, workers: int, chance: random.Random, say: Say, database: str | None = None
+) -> bool:
+    """Kill one of the workers ``kills`` times over a stream of changes; returns whether all is well.
+
+    ``database`` is the ledger's, where it is not to be SQLite in the home.
+    """
+    changes = {} if database is None else {"DUEBELL_DATABASE_URL": database}
     with tempfile.TemporaryDirectory() as folder:
         server = PrefectServer(Path(folder) / "prefect", free_port())
         server.start()
         try:
             server.wait_ready()
-            with open_road(RunningPrefect(server), Path(folder) / "road") as road:
-                return _over(road, kills, chance, say)
+            with open_road(RunningPrefect(server), Path(folder) / "road", **changes) as road:
+                _set_policy(road)
+                hunt = Hunt(road, Stream(road, chance), chance, workers)
+                hunt.kill(kills)
+                return hunt.judged(say, kills, hunt.until_quiet())
         finally:
             let_go()
             server.stop()
 
 
-def _over(road: Road, kills: int, chance: random.Random, say: Callable[[str], None]) -> bool:
-    policy = Path(road.environment["DUEBELL_POLICY"])
-    policy.write_text(f"{policy.read_text(encoding='utf-8')}\n{SETTLED}", encoding="utf-8")
-    issued: list[InvoiceSummary] = []
-    for _ in range(kills):
-        issued += [road.issue(f"{chance.randrange(50, 500)}.00") for _ in range(chance.randrange(1, 4))]
-        time.sleep(chance.uniform(0, 6))
-        pid = road.children["worker"].pid
+def _set_policy(road: Road) -> None:
+    """Reminders too, no bound on how many messages an hour has, and looks for lost answers that end soon."""
+    path = Path(road.environment["DUEBELL_POLICY"])
+    policy = path.read_text(encoding="utf-8")
+    changes = {
+        "[invoice_overdue]\nenabled = false\n": "[invoice_overdue]\n",
+        "after_minutes = [1, 2, 3]\n": "after_minutes = [1, 2]\n",
+        "park_after_minutes = 4\n": "park_after_minutes = 3\n",
+    }
+    for old, new in changes.items():
+        assert policy.count(old) == 1, f"the demo's policy holds {old!r} no more"
+        policy = policy.replace(old, new)
+    limits = "[limits]\nmessages_an_hour = 100000\nbreaker_from = 100000\n"
+    path.write_text(f"{policy}\n{limits}", encoding="utf-8")
+
+
+@dataclass
+class Hunt:
+    """Workers that are killed, at fail points and anywhere else, while they work where that is possible."""
+
+    road: Road
+    stream: Stream
+    chance: random.Random
+    workers: int
+    at_points: int = 0
+    at_work: int = 0
+    began: float = 0.0
+    restarted: float = 0.0
+    left: list[str] = field(default_factory=list[str])
+    """Runs of killed workers that Prefect still shows as Running."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the workers."""
+        return ["worker", *(f"worker-{number}" for number in range(2, self.workers + 1))]
+
+    def kill(self, kills: int) -> None:
+        """Let the books change, and a worker die, so many times; at the end every worker is sound again."""
+        self.began = time.monotonic()
+        point, born = dict.fromkeys(self.names, ""), {name: datetime.now(UTC) for name in self.names}
+        for name in self.names[1:]:
+            self.road.start(name)
+        for number in range(kills):
+            self.stream.step()
+            if number % SWEEP_EVERY == 1:
+                self.road.by_hand("overdue-sweep", tenant_ids=[TENANT_ID])
+            name = self.chance.choice(self.names)
+            self._end(name, point[name], born[name])
+            point[name], born[name] = self._next_point(), datetime.now(UTC)
+            self._start(name, point[name])
+        for name in self.names:
+            self._start(name, "")
+        self.restarted = time.monotonic()
+
+    def _next_point(self) -> str:
+        return self.chance.choice(WORKER_POINTS) if self.chance.random() < AT_A_POINT else ""
+
+    def _start(self, name: str, point: str) -> None:
+        """Start it, with a fail point or without; whoever lives is killed."""
+        self._kill(name)
+        self.road.restart(name, DUEBELL_FAILPOINT=f"{point}=kill" if point else "")
+
+    def _end(self, name: str, point: str, born: datetime) -> None:
+        """Wait until it dies at its fail point or has a run at work, and kill it somewhere in that."""
+        until, child = time.monotonic() + PATIENCE, self.road.children[name]
+        while time.monotonic() < until and child.pid is not None:
+            if not point and self._is_at_work(born):
+                self.at_work += 1
+                time.sleep(self.chance.uniform(0, 2.5))
+                break
+            time.sleep(0.2)
+        self.at_points += child.pid is None
+        self._kill(name)
+
+    def _kill(self, name: str) -> None:
+        pid = self.road.children[name].pid
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
-        road.restart("worker")
-    began = time.monotonic()
-    while _open_ones(road, issued) and time.monotonic() - began < 1_200:
-        time.sleep(1)
-    quiet = time.monotonic() - began
-    return _judged(road, issued, say, f"{kills} kills of the worker, quiet after {quiet:.0f} s")
+
+    def _is_at_work(self, born: datetime) -> bool:
+        """Whether a run is under way that began after this worker was started."""
+        return bool(self._running({"after_": born.isoformat()}))
+
+    def _running(self, started: dict[str, str]) -> list[str]:
+        """The names of the runs that are Running and began before or after some time."""
+        wanted = {"state": {"type": {"any_": [StateType.RUNNING.value]}}, "start_time": started}
+        with self.road.prefect.http() as http:
+            found = http.post("/flow_runs/filter", json={"flow_runs": wanted}).raise_for_status()
+        return [run["name"] for run in found.json()]
+
+    def until_quiet(self) -> float:
+        """Wait until all that is owed has its end; seconds since the last start of a worker."""
+        restarted_at, until = datetime.now(UTC), self.restarted + 1_500
+        while not self._is_swept() and time.monotonic() < until:
+            time.sleep(5)
+        while (self.stream.open_ones() or self._pending()) and time.monotonic() < until:
+            time.sleep(1)
+        quiet = time.monotonic() - self.restarted
+        self.road.sandbox.settle(30)
+        self.left = self._running({"before_": restarted_at.isoformat()})
+        return quiet
+
+    def _is_swept(self) -> bool:
+        """Whether a sweep plans now what is overdue; one that was killed may still keep others from it."""
+        run = self.road.by_hand("overdue-sweep", tenant_ids=[TENANT_ID])
+        return self.road.prefect.wait_for(run, seconds=120).state_type is StateType.COMPLETED
+
+    def _pending(self) -> int:
+        with reading(self.road.engine) as session:
+            waiting = select(func.count()).select_from(XeroEvent).where(XeroEvent.state == "pending")
+            return session.exec(waiting).one()
+
+    def judged(self, say: Say, kills: int, quiet: float) -> bool:
+        """Say what it came to, and whether that is well."""
+        came, minutes = self.stream.came(), (time.monotonic() - self.began) / 60
+        where = f"{self.at_points} at a fail point, {self.at_work} at work"
+        times = f"quiet {quiet:.0f} s after the last restart, {minutes:.0f} min in all"
+        say(f"{kills} kills of {self.workers} worker(s) ({where}): {came}; {times}")
+        wrong = [*came.wrong(), *self._left_behind(), *broken(self.road.engine)]
+        if came.progress < FLOOR:
+            wrong.append(f"only {came.progress:.1%} were told, and {FLOOR:.0%} are the least")
+        for one in wrong:
+            say(f"WRONG {one}")
+        return not wrong
+
+    def _left_behind(self) -> list[str]:
+        """What the killed have left behind for good."""
+        integrity = _integrity(self.road.engine)
+        return [
+            *(f"never ended: {one}" for one in self.stream.open_ones()),
+            *(f"still Running, though its worker was killed: {one}" for one in self.left),
+            *([] if integrity == "ok" else [f"SQLite says: {integrity}"]),
+        ]
 
 
-def _states(road: Road, issued: list[InvoiceSummary]) -> dict[str, S]:
-    with reading(road.engine) as session:
-        rows = session.exec(select(Notification)).all()
-    wanted = {one.invoice_id for one in issued}
-    return {row.subject_id: S(row.state) for row in rows if row.subject_id in wanted}
-
-
-def _open_ones(road: Road, issued: list[InvoiceSummary]) -> int:
-    states = _states(road, issued)
-    return sum(states.get(one.invoice_id) not in TOLD | {S.PARKED, S.SKIPPED, S.GIVEN_UP} for one in issued)
-
-
-def _judged(road: Road, issued: list[InvoiceSummary], say: Callable[[str], None], what: str) -> bool:
-    states, sent = _states(road, issued), Counter[str]()
-    for message in road.sandbox.accepted_messages():
-        sent.update({one.number for one in issued if one.number in message.body.split()})
-    doubled = [number for number, count in sent.items() if count > 1]
-    lost = [
-        one.number
-        for one in issued
-        if states.get(one.invoice_id) is not S.PARKED
-        and (states.get(one.invoice_id) in TOLD) != (sent[one.number] > 0)
-    ]
-    parked = [one for one in issued if states.get(one.invoice_id) is S.PARKED]
-    wrong = broken(road.engine)
-    say(
-        f"{what}: owed {len(issued)}, sent {len(sent)}, doubled {len(doubled)}, lost {len(lost)},"
-        f" parked {len(parked)} ({sum(sent[one.number] > 0 for one in parked)} sent)"
-    )
-    for one in (*doubled, *lost, *wrong):
-        say(f"WRONG {one}")
-    open_ones = _open_ones(road, issued)
-    return not (doubled or lost or wrong or open_ones)
+def _integrity(engine: Engine) -> str:
+    """What SQLite says of its file; ``ok`` on PostgreSQL."""
+    if engine.dialect.name != "sqlite":
+        return "ok"
+    with engine.connect() as connection:
+        return str(connection.execute(text("PRAGMA integrity_check")).scalar_one())

@@ -46,17 +46,18 @@ class Road:
     children: dict[str, Child] = field(default_factory=dict[str, Child])
 
     def start(self, name: str, **environment: str) -> Child:
-        """Start the worker or the receiver; ready when this returns."""
-        command = {
-            "worker": module("deployments.worker", "--name", "road", "--drain-seconds", "5"),
-            "receiver": module("deployments.receiver"),
-        }[name]
+        """Start the receiver or a worker (``worker``, ``worker-2``, …); ready when this returns."""
+        worker = name.replace("worker", "road")
+        is_receiver = name == "receiver"
+        command = (
+            module("deployments.receiver")
+            if is_receiver
+            else module("deployments.worker", "--name", worker, "--drain-seconds", "5")
+        )
         child = Child(name, command, {**self.environment, **environment}, self.home / "logs")
         child.start()
         self.children[name] = child
-        ready = (
-            self._receiver_answers if name == "receiver" else lambda: self.prefect.online("duebell", "road")
-        )
+        ready = self._receiver_answers if is_receiver else lambda: self.prefect.online("duebell", worker)
         wait_until(ready, f"the {name} is ready, see {child.log}", 40)
         return child
 
@@ -241,8 +242,11 @@ def go_live(engine: Engine, tenant_id: str = credentials.TENANT_ID) -> None:
 
 
 @contextmanager
-def open_road(prefect: RunningPrefect, home: Path) -> Generator[Road]:
-    """Provision, connect and start everything; stopped again at the end, with the invariants checked."""
+def open_road(prefect: RunningPrefect, home: Path, **changes: str) -> Generator[Road]:
+    """Provision, connect and start everything; stopped again at the end, with the invariants checked.
+
+    ``changes`` are variables of the environment that are to be others.
+    """
     listen = f"127.0.0.1:{free_port()}"
     sandbox_settings = SandboxSettings(
         webhook_url=f"http://{listen}/webhooks/xero",
@@ -251,7 +255,7 @@ def open_road(prefect: RunningPrefect, home: Path) -> Generator[Road]:
         minute_limit=100_000,
     )
     with running_sandbox(sandbox_settings) as sandbox:
-        environment = environment_for(home, listen, sandbox.base_url, prefect)
+        environment = {**environment_for(home, listen, sandbox.base_url, prefect), **changes}
         settings = load(environment, env_file=None)
         run_once(environment, "deployments.provision")
         run_once(environment, "deployments.connect")

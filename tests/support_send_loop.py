@@ -6,6 +6,7 @@ it was. The clock runs some times as fast as the world's, so that leases and sea
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,12 +25,14 @@ from sqlmodel import col, select
 from duebell import settling
 from duebell.errors import Transient
 from duebell.failpoints import VARIABLE
+from duebell.journal import Journal
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import attempts, dispatch, notifications, snapshots, unsettled
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.tables import InvoiceSnapshot
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
+from duebell.quarantine import compare_once
 from duebell.resources import Resources
 from duebell.settings import load
 from duebell.telling import rules_of, tell
@@ -93,6 +96,7 @@ class Place:
             httpx.Client(transport=httpx.MockTransport(_no_xero)),
             twilio_http_client(),
             self.clock,
+            journal=Journal(settings.home / "journal", socket.gethostname()),
         )
 
 
@@ -130,6 +134,7 @@ def send_for_ever(resources: Resources, owner: str) -> None:
 
 
 def _round(resources: Resources, owner: str) -> int:
+    compare_once(resources)
     now = resources.clock()
     with writing(resources.engine, now) as book:
         attempts.reap(book, resources.policy.settle.first_look)

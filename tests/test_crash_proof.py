@@ -3,11 +3,22 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from deployments.children import ROOT
+from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
+from duebell.states import NotificationState
+from tests import support_crash
 from tests.prove_crash import SENDING_POINTS
+from tests.prove_crash_worker import WORKER_POINTS
+from tests.support_stream import Came, Sale, Turn
+
+S = NotificationState
 
 ELSEWHERE = {
     "receiver-before-commit": "tests/test_receiver_crash.py",
@@ -20,7 +31,10 @@ ELSEWHERE = {
 def _named_in(path: Path) -> Iterator[str]:
     """The fail points that a module has."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "fail_point":
+        if isinstance(node, ast.Call) and "fail_point" in {
+            getattr(node.func, "id", ""),
+            getattr(node.func, "attr", ""),
+        }:
             yield ast.literal_eval(node.args[0])
 
 
@@ -30,6 +44,7 @@ def test_a_sender_dies_at_every_fail_point_that_it_passes() -> None:
     ]
     named = [point for path in files for point in _named_in(path)]
     assert sorted(named) == sorted([*SENDING_POINTS, *ELSEWHERE])
+    assert set(WORKER_POINTS) < set(SENDING_POINTS)
     assert [point for point, test in ELSEWHERE.items() if point not in (ROOT / test).read_text()] == []
 
 
@@ -39,3 +54,51 @@ def test_senders_that_die_around_a_post_tell_nobody_twice_and_lose_nobody() -> N
     assert done.returncode == 0, done.stdout + done.stderr
     assert "kill at 2 points" in done.stdout
     assert "stop at 1 points" in done.stdout
+
+
+def sale(turn: Turn) -> Sale:
+    """An invoice of which nothing is to be paid any more where it was paid or voided."""
+    over = datetime(2026, 11, 20, tzinfo=UTC) if turn in {Turn.PAID, Turn.VOIDED} else None
+    return Sale("INV-1", "1", "+64211000001", INVOICE_ISSUED, turn, over)
+
+
+@pytest.mark.parametrize(
+    ("turn", "count", "state", "verdict"),
+    [
+        (Turn.NONE, 1, S.DELIVERED, "told"),
+        (Turn.NONE, 0, S.PARKED, "parked"),
+        (Turn.NONE, 1, S.PARKED, "parked"),
+        (Turn.VOIDED, 0, S.SKIPPED, "unsaid"),
+        (Turn.VOIDED, 0, None, "unsaid"),
+        (Turn.NONE, 0, S.SKIPPED, "lost"),
+        (Turn.PART_PAID, 0, S.SKIPPED, "lost"),
+        (Turn.PAID, 1, S.SKIPPED, "lost"),
+        (Turn.NONE, 0, None, "lost"),
+        (Turn.NONE, 0, S.DELIVERED, "lost"),
+        (Turn.NONE, 1, S.SENDING, "lost"),
+        (Turn.NONE, 0, S.GIVEN_UP, "lost"),
+    ],
+)
+def test_what_the_ledger_says_of_a_message_is_held_against_what_was_accepted(
+    turn: Turn, count: int, state: S | None, verdict: str
+) -> None:
+    came = Came()
+    came.take(sale(turn), INVOICE_ISSUED, count, state)
+    counts = {"told": came.told, "parked": came.parked, "unsaid": came.unsaid, "lost": len(came.lost)}
+    assert counts == {**dict.fromkeys(counts, 0), verdict: 1}
+    assert bool(came.wrong()) == (verdict == "lost")
+
+
+def test_a_payment_is_owed_though_its_invoice_is_paid_and_two_messages_are_wrong() -> None:
+    came, paid = Came(), sale(Turn.PAID)
+    assert paid.owed == [INVOICE_ISSUED, PAYMENT_RECEIVED]
+    came.take(paid, PAYMENT_RECEIVED, 0, S.SKIPPED)
+    came.take(paid, PAYMENT_RECEIVED, 2, S.DELIVERED)
+    assert [one.partition(":")[0] for one in came.wrong()] == ["doubled", "lost"]
+
+
+def test_what_is_parked_is_no_progress_unless_twilio_itself_made_nothing_of_it() -> None:
+    states = Counter({S.DELIVERED.value: 90, S.PARKED.value: 10})
+    came = support_crash.Came(100, 90, [], [], 10, 0, states, [], [])
+    assert came.told() == 0.9
+    assert came.told(never_made=10) == 1.0
