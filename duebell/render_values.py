@@ -62,13 +62,22 @@ def cleaned(values: Mapping[str, object]) -> Fields:
 
 def clean_text(text: str) -> str:
     """One short line in NFC, without control, bidirectional and invisible characters or a live address."""
-    text = "".join(_kept(character) for character in text[: 4 * LONGEST_TEXT])
-    text = _defanged(" ".join(unicodedata.normalize("NFC", text).split()))
+    text = _defanged(_in_one_line(text))
     while (
         len(text) > LONGEST_TEXT
     ):  # a cut may leave what looks like an address again, and defanging is longer
         text = _defanged(text[: LONGEST_TEXT - 8].rstrip() + "...")
     return text
+
+
+def one_line(text: str) -> str:
+    """The same for where it is looked for and not sent: a run's name, a tag. An address in it stays alive."""
+    return _in_one_line(text)[:LONGEST_TEXT]
+
+
+def _in_one_line(text: str) -> str:
+    text = "".join(_kept(character) for character in text[: 4 * LONGEST_TEXT])
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def _defanged(text: str) -> str:

@@ -1,6 +1,6 @@
 """What every task shares with Prefect: which failures are tried again, the pace, and its own run."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
@@ -19,6 +19,7 @@ from prefect.tasks import exponential_backoff
 from duebell.access import XeroAccess
 from duebell.calls import Purpose, utc
 from duebell.errors import Postponed, ReservedForMessages, TenantDisconnected, TenantParked, Transient
+from duebell.render_values import one_line
 from duebell.resources import resources
 from duebell.xero.client import Pace
 
@@ -133,7 +134,7 @@ def label_run(tenant_id: str, numbers: list[str]) -> None:
     if run_id is None or not numbers:
         return
     kind = (flow_run.get_flow_name() or "").replace("_", "-")
-    tags = [f"tenant:{tenant_id}", *(f"invoice:{number}" for number in numbers)]
+    tags = tags_of(tenant_id, numbers)
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(run_id))
         name = run_name(kind, numbers)
@@ -144,4 +145,9 @@ def label_run(tenant_id: str, numbers: list[str]) -> None:
 def run_name(kind: str, numbers: list[str]) -> str:
     """``invoice-issued INV-0042``, or ``invoice-issued INV-0042 and 3 more``."""
     more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
-    return f"{kind} {numbers[0]}{more}"
+    return f"{kind} {one_line(numbers[0])}{more}"
+
+
+def tags_of(tenant_id: str, numbers: Sequence[str]) -> list[str]:
+    """By what a run is found in the UI."""
+    return [f"tenant:{tenant_id}", *(f"invoice:{one_line(number)}" for number in numbers)]

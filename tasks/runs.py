@@ -11,7 +11,7 @@ from duebell.draining import RunToStart
 from duebell.ledger import dispatch
 from duebell.ledger.writing import writing
 from duebell.resources import resources
-from tasks._prefect import RETRYING, own_run_id, run_name
+from tasks._prefect import RETRYING, own_run_id, run_name, tags_of
 
 
 @task(**RETRYING, cache_policy=NO_CACHE)
@@ -30,7 +30,7 @@ def start_runs(tenant_id: str, runs: Sequence[RunToStart]) -> int:
             # The task's id, which a retry keeps: one drain may have to start two runs for one invoice.
             idempotency_key=f"{task_run.get_id()}:{run.kind}:{run.record_ids[0]}",
             flow_run_name=run_name(name, list(run.numbers or run.record_ids)),
-            tags=[f"tenant:{tenant_id}", *(f"invoice:{number}" for number in run.numbers)],
+            tags=tags_of(tenant_id, run.numbers),
         )
         with writing(resources().engine, resources().clock()) as book:
             dispatch.run_started(book, tenant_id, run.kind, run.record_ids)

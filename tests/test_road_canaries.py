@@ -15,6 +15,7 @@ from tests.support_road import Road
 pytestmark = pytest.mark.timeout(300)
 
 NAME = "Canaria Quillfeather"
+FORGED = "\r\nERROR a forged line\x1b[2J"
 MOBILE, NATIONAL = "+61491570110", "491570110"
 MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
 
@@ -40,10 +41,10 @@ def _kept_outside_the_ledger(road: Road) -> Iterator[tuple[Path, bytes]]:
                 yield path, path.read_bytes()
 
 
-def test_f114_no_token_phone_name_or_amount_is_found_outside_the_ledger_after_failures(
+def test_f114_f115_no_token_phone_name_or_amount_is_found_outside_the_ledger_after_failures(
     calm: Road,
 ) -> None:
-    contact = calm.sandbox.add_contact(NAME)
+    contact = calm.sandbox.add_contact(NAME + FORGED)
     calm.sandbox.set_phone(contact.contact_id, MOBILE)
     told = calm.sandbox.add_invoice(contact.contact_id, "98765.00")
     calm.wait_for(told.invoice_id, "delivered")
@@ -57,7 +58,16 @@ def test_f114_no_token_phone_name_or_amount_is_found_outside_the_ledger_after_fa
     wait_until(lambda: calm.prefect.read_run(run.id).state is not None, "the run has ended")
     calm.restart("worker")
 
-    canaries = [NAME, NAME.split()[1], MOBILE, NATIONAL, total, total.strip("$"), *_secrets(calm)]
+    canaries = [
+        NAME,
+        NAME.split()[1],
+        FORGED.split("\x1b")[0].strip(),
+        MOBILE,
+        NATIONAL,
+        total,
+        total.strip("$"),
+        *_secrets(calm),
+    ]
     found = [
         (path.name, canary[:4])
         for path, content in _kept_outside_the_ledger(calm)

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from deployments.receiver.app import make_app
 from deployments.receiver.connections import ImpatientProtocol
+from deployments.receiver.log_lines import one_line_each
 from deployments.receiver.parts import Patience, ReceiverParts
 from deployments.receiver.prefect_rest import PrefectPlace
 from duebell.clock import system_clock
@@ -71,7 +72,7 @@ def uvicorn_config(receiver: ReceiverParts, app: Starlette | None = None) -> uvi
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status where it could not begin."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=[one_line_each()])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each call at INFO, with its address
     try:
         settings = load()

@@ -98,7 +98,7 @@ class XeroClient:
         ``modified_since`` (aware, to the second) the order is that of the last change: those rows move while
         pages are turned, so ask for page 1 again from the last change that was read.
         """
-        more = f"Statuses={','.join(statuses)}&" if statuses else ""
+        more = queries.of_statuses(statuses)
         more += f"{queries.SALES_ONLY}&" if sales_only else ""
         order = "UpdatedDateUTC" if modified_since else "InvoiceID"
         query = queries.page_query(order, page, page_size, more)

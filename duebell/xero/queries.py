@@ -21,6 +21,16 @@ def of_type(status: str, type_: str) -> str:
     return f"where=Status%3D%3D%22{status}%22%20AND%20Type%3D%3D%22{type_}%22&"
 
 
+def of_statuses(statuses: Sequence[str]) -> str:
+    """The filter for these of Xero's words (``AUTHORISED``), empty for none of them.
+
+    Raises ``Permanent`` for what is no such word: whatever else stood in it would become part of the query.
+    """
+    if not all(one.isascii() and one.isalpha() for one in statuses):
+        raise Permanent("a status to ask Xero for is not one of its words")
+    return f"Statuses={','.join(statuses)}&" if statuses else ""
+
+
 def record_ids(ids: Iterable[str]) -> tuple[str, ...]:
     """The ids in lower case, each once, in their order. Raises ``Permanent`` where one is no UUID."""
     checked = tuple(uuid_of(given) for given in ids)
