@@ -35,6 +35,7 @@ def post_noted(resources: Resources, poster: Poster, intent: Intent) -> SendOutc
 
 
 def _posted(poster: Poster, intent: Intent) -> SendOutcome:
+    fail_point("before-post")
     outcome = poster.post(intent)
     fail_point("after-post")
     return outcome

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from duebell.calls import utc
+from duebell.failpoints import fail_point
 from duebell.journal import Journal, Posted, Read
 from duebell.ledger import forgotten, tenants, trail
 from duebell.ledger.engine import reading
@@ -76,6 +77,8 @@ def _take_back(resources: Resources, read: Read) -> Compared:
         if differs.forgotten:
             why = why_stopped(differs.forgotten)
             tenants.brake(book, stopped=True, by=ACTOR, why=why, scope=tenants.EVERYTHING)
+        if differs.forgotten or differs.bound:
+            fail_point("before-taking-back-commits")
     return Compared(len(differs.forgotten), len(differs.bound), read.unreadable)
 
 

@@ -31,10 +31,12 @@ from tests.support_proofs import commit
 
 MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
 SENDING_POINTS = (
+    "before-taking-back-commits",
     "before-claims-commit",
     "after-claim",
     "before-intent-commits",
     "after-intent",
+    "before-post",
     "after-post",
     "after-note",
     "before-record-commits",
@@ -43,6 +45,12 @@ SENDING_POINTS = (
     "before-settling-commits",
 )
 """Every fail point of a sender, in the order in which it passes them."""
+LED_TO_BY = {
+    "before-taking-back-commits": "after-note",
+    "before-reaping-commits": "after-post",
+    "before-settling-commits": "after-post",
+}
+"""The fail points that a sender passes only after another has died, and where that one has to die."""
 PAST_THE_LEASE = 100.0
 SPEED = 10.0
 A_ROUND = 20
@@ -80,11 +88,11 @@ def finish(
 
 def prepare(opened: Scene, point: str) -> None:
     """Have something there that leads a sender to this point."""
-    if point in {"before-reaping-commits", "before-settling-commits"}:
+    if point in LED_TO_BY:
         opened.sandbox.script_life("mute", mobile(opened.owed))
         opened.owe(1)
-        first = opened.start("after-post=kill")
-        assert opened.ended_by(first, 60), "a sender dies after its POST"
+        first = opened.start(f"{LED_TO_BY[point]}=kill")
+        assert opened.ended_by(first, 60), f"a sender dies {LED_TO_BY[point]}"
         opened.push(PAST_THE_LEASE)
     if point == "before-settling-commits":
         second = opened.start()
