@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -35,17 +35,18 @@ from tests.support_receiver import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-LISTENING = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
+LISTENING = re.compile(r"running on http://127\.0\.0\.1:(\d+)")
 
 
 class Process:
     """A receiver of its own, with Prefect away."""
 
-    def __init__(self, url: str, log: Path, fail_point: str = "") -> None:
+    def __init__(self, url: str, log: Path, fail_point: str = "", most_files: int = 0) -> None:
         self._log = log
+        limited = ["sh", "-c", f'ulimit -n {most_files}; exec "$@"', "sh"] if most_files else []
         with log.open("wb") as file:
             self.child = subprocess.Popen(
-                [sys.executable, "-m", "deployments.receiver"],
+                [*limited, sys.executable, "-m", "deployments.receiver"],
                 cwd=ROOT,
                 stderr=file,
                 env={
@@ -65,10 +66,16 @@ class Process:
     def log(self) -> str:
         return self._log.read_text()
 
-    def client(self) -> httpx.Client:
+    def port(self) -> int:
         found = LISTENING.search(self.log())
         assert found
-        return httpx.Client(base_url=found[1], trust_env=False)
+        return int(found[1])
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port()}", trust_env=False)
+
+    def open_files(self) -> int:
+        return len(list(Path(f"/proc/{self.child.pid}/fd").iterdir()))
 
     def deliver(self, raw: bytes) -> int:
         with self.client() as client:
@@ -76,8 +83,8 @@ class Process:
 
 
 @contextmanager
-def receiver(url: str, log: Path, fail_point: str = "") -> Generator[Process]:
-    process = Process(url, log, fail_point)
+def receiver(url: str, log: Path, fail_point: str = "", most_files: int = 0) -> Generator[Process]:
+    process = Process(url, log, fail_point, most_files)
     try:
         yield process
     finally:
@@ -202,3 +209,24 @@ def test_missing_keys_are_named_at_the_start_and_what_they_would_check_is_refuse
             assert process.deliver(delivery(xero_event())) == 401
             assert "XERO_WEBHOOK_KEYS is unset" in process.log()
             assert "TWILIO_AUTH_TOKEN is unset" in process.log()
+
+
+def test_f014_f107_a_flood_of_idle_connections_above_the_limit_of_files_keeps_no_honest_one_out(
+    url: str, ledger_at: Engine, tmp_path: Path
+) -> None:
+    bodies = [delivery(xero_event(resourceId=str(uuid.uuid4()))) for _ in range(6)]
+    with receiver(url, tmp_path / "log", most_files=128) as process:
+        assert process.deliver(bodies[0]) == 200
+        before = process.open_files()
+        with ExitStack() as attack:
+            for number in range(200):
+                idle = attack.enter_context(
+                    socket.create_connection(("127.0.0.1", process.port()), timeout=20)
+                )
+                if number % 2:
+                    idle.sendall(b"POST /webhooks/xero HTTP/1.1\r\nHost: he")
+            assert [process.deliver(raw) for raw in bodies[1:]] == [200] * 5
+            assert process.open_files() < 128
+        few = 20  # what the ledger's other threads open meanwhile
+        wait_until(lambda: process.open_files() <= before + few, "what was opened is closed again")
+    assert len(events_in(ledger_at)) == len(bodies)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 from starlette.applications import Starlette
 
 from deployments.receiver.app import make_app
-from deployments.receiver.connections import ImpatientProtocol
+from deployments.receiver.connections import ImpatientProtocol, most_connections
 from deployments.receiver.log_lines import one_line_each
 from deployments.receiver.parts import Patience, ReceiverParts
 from deployments.receiver.prefect_rest import PrefectPlace
@@ -49,6 +49,7 @@ def prefect_place(settings: Settings) -> PrefectPlace:
 
 def uvicorn_config(receiver: ReceiverParts, app: Starlette | None = None) -> uvicorn.Config:
     """How uvicorn serves the receiver, or another application in its place."""
+    most = most_connections()
     return uvicorn.Config(
         app or make_app(receiver),
         host=receiver.settings.listen_host,
@@ -61,9 +62,10 @@ def uvicorn_config(receiver: ReceiverParts, app: Starlette | None = None) -> uvi
         server_header=False,
         # The peer's word on who it speaks for is not believed: signatures are over the configured address.
         proxy_headers=False,
-        # uvicorn counts open connections, idle ones too, and answers 503 above: half of the usual 1,024 file
-        # descriptors, and more than a proxy in front or Xero and Twilio together open.
-        limit_concurrency=500,
+        # uvicorn counts open connections, idle ones too, and answers 503 above; idle ones are closed before.
+        limit_concurrency=most,
+        # So many are taken in at once before the first of them can be closed; above, the kernel waits.
+        backlog=most // 2,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,  # a delivery is answered within body and ledger time, or comes again
         h11_max_incomplete_event_size=16 * 1024,  # request line and headers; neither sender comes near
