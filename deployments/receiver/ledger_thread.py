@@ -71,12 +71,22 @@ class LedgerThread:
         """
         asked = _Asked(call)
         self._asked.append(asked)
-        self._pool.submit(self._commit_what_waits)
+        try:
+            self._begin(self._commit_what_waits)
+        except LedgerBusy:
+            asked.answer.cancel()
+            raise
         return await self._in_time(asyncio.wrap_future(asked.answer))
 
     async def alone(self, call: Callable[[], T]) -> T:
         """What ``call`` returns that makes its own transaction, or only reads. Raises as ``commit`` does."""
-        return await self._in_time(asyncio.get_running_loop().run_in_executor(self._pool, call))
+        return await self._in_time(asyncio.wrap_future(self._begin(call)))
+
+    def _begin(self, call: Callable[[], T]) -> Future[T]:
+        try:
+            return self._pool.submit(call)
+        except RuntimeError as error:  # the machine gives no thread, or we are closing
+            raise LedgerBusy("the ledger could not be written to (no thread)") from error
 
     async def _in_time(self, answer: Awaitable[T]) -> T:
         try:
