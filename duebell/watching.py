@@ -1,5 +1,6 @@
 """Deciding again on what Twilio holds, shortly before it goes out: what stopped being true is taken back."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from duebell.deciding import basis_again, decide
-from duebell.errors import DuebellError, TemplateProblem
+from duebell.errors import DuebellError, TemplateProblem, Transient
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, known_of, with_reminders
 from duebell.ledger import groups, legs, receipts, scheduled, unsettled
@@ -25,6 +26,8 @@ from duebell.settling import BEFORE, Settled, candidates
 from duebell.states import TOLD, AttemptState, NotificationState
 from duebell.telling import FRESH, ReadAgain, rules_of
 from duebell.twilio.messages import MessageState
+
+log = logging.getLogger("duebell.watching")
 
 BRAKE, NOT_READ, SURPLUS = "stopped", "not_read", "surplus"
 OTHER_ADDRESS, OTHER_WORDS = "another_address", "another_text"
@@ -64,10 +67,10 @@ def due(engine: Engine, now: datetime, attempt_ids: Sequence[str] | None = None)
 def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tuple[TakeBack, ...]:
     """Decide again on messages that Twilio holds; returns those to be taken back, each written down as such.
 
-    What cannot be read anew may not be true any more: at the last look it is taken back too. Raises what
-    reading Twilio raises.
+    What cannot be read anew may not be true any more: at the last look it is taken back too. Where Twilio
+    cannot be asked for copies of a message, that message stays due, and holds up no other.
     """
-    copies = [copy for one in batch.held if one.doubtful for copy in _copies(resources, one)]
+    copies, unsearched = _all_copies(resources, batch.held)
     with reading(resources.engine) as session:
         why = {one: _why_anyway(session, one) for one in batch.held}
     open_ones = [one for one in batch.held if not why[one]]
@@ -80,7 +83,7 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
         for one in batch.held:
             if why[one]:
                 scheduled.ask_to_cancel(book, one.attempt_id, why[one])
-            else:
+            elif one not in unsearched:
                 scheduled.look_again_at(book, one)
     return (*(TakeBack(one.attempt_id, one.sid, why[one]) for one in batch.held if why[one]), *copies)
 
@@ -165,6 +168,18 @@ def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resourc
     except TemplateProblem:
         return OTHER_WORDS
     return "" if words.text == attempt.text else OTHER_WORDS
+
+
+def _all_copies(resources: Resources, held: Sequence[Held]) -> tuple[list[TakeBack], set[Held]]:
+    """Further copies of what is doubtful, and those messages whose copies Twilio could not be asked for."""
+    copies, unsearched = list[TakeBack](), set[Held]()
+    for one in held:
+        try:
+            copies += _copies(resources, one) if one.doubtful else []
+        except Transient as error:
+            log.warning("copies of attempt %s are looked for again soon: %s", one.attempt_id, error)
+            unsearched.add(one)
+    return copies, unsearched
 
 
 def _copies(resources: Resources, one: Held) -> list[TakeBack]:

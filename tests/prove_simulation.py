@@ -20,11 +20,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from itertools import islice
 from pathlib import Path
 
+from tests.support_played_twilio import HELD_FATES
 from tests.support_proofs import commit, ledgers
 from tests.support_simulation import Life, Plot
 from tests.support_verdict import FINAL_FLOOR, Verdict, judge, unseen
 
 A_LIFE = 400
+
+
+def plot_of(seed: int, messages: int, *, holds: bool) -> Plot:
+    """What is to happen in the life of a seed."""
+    return Plot(seed, messages, holds=True, fates=HELD_FATES) if holds else Plot(seed, messages)
 
 
 def live(plot: Plot, database: str) -> Verdict:
@@ -71,7 +77,7 @@ def report(total: Verdict, seconds: float) -> str:
         ),
         ("skipped, no longer true", str(total.skipped)),
         ("given up, refused", str(total.given_up)),
-        ("ended between look and POST", str(total.late)),
+        ("ended before it went out", f"{total.late}, {total.stale} of them long before"),
         ("came to an end", f"{total.progress:.2%} (at least {FINAL_FLOOR:.0%})"),
         ("senders killed, stopped", f"{total.deaths}, {total.stops}"),
         ("steps of the table of states", _steps(total)),
@@ -94,8 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = _options(arguments)
     count = 1 if wanted.seed is not None else -(-wanted.messages // wanted.life)
     first = wanted.seed if wanted.seed is not None else wanted.first
-    plots = (Plot(seed, messages=wanted.life) for seed in range(first, first + count))
-    print(f"seeds {first} to {first + count - 1}, {wanted.database}, commit {commit()}", flush=True)  # noqa: T201 - its purpose
+    plots = (
+        plot_of(seed, wanted.life, holds=wanted.sending == "hold") for seed in range(first, first + count)
+    )
+    what = f"seeds {first} to {first + count - 1}, {wanted.sending}, {wanted.database}, commit {commit()}"
+    print(what, flush=True)  # noqa: T201 - its purpose
     total, began = Verdict(), time.monotonic()
     for verdict in lives(plots, wanted.database, wanted.jobs, began + wanted.minutes * 60):
         total.add(verdict)
@@ -115,6 +124,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="play the life of this seed alone")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no life after so many")
+    parser.add_argument("--sending", choices=["strict", "hold"], default="strict")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     return parser.parse_args(arguments)
 

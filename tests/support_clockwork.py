@@ -32,6 +32,7 @@ class _Actor:
     """Somebody who acts over simulated time; its thread waits for its turn."""
 
     name: str
+    stops: bool = True
     turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
 
@@ -66,9 +67,14 @@ class Clockwork:
         """Have something happen in ``delay`` seconds, between two steps of whoever acts then."""
         self._plan(delay, happens)
 
-    def act(self, name: str, body: Callable[[], None], *, reborn: float | None = None) -> None:
-        """Have ``body`` act from now on; one that dies is born anew after ``reborn`` seconds, where given."""
-        actor = _Actor(name)
+    def act(
+        self, name: str, body: Callable[[], None], *, reborn: float | None = None, stops: bool = True
+    ) -> None:
+        """Have ``body`` act from now on; one that dies is born anew after ``reborn`` seconds, where given.
+
+        Without ``stops`` it may die, but never stands still.
+        """
+        actor = _Actor(name, stops)
         self._alive.add(name)
         threading.Thread(target=self._live, args=(actor, body, reborn), name=name, daemon=True).start()
         self._plan(0.0, actor)
@@ -80,7 +86,7 @@ class Clockwork:
                 body()
         except Killed:
             if reborn is not None and not self._closing:
-                self.at(reborn, lambda: self.act(actor.name, body, reborn=reborn))
+                self.at(reborn, lambda: self.act(actor.name, body, reborn=reborn, stops=actor.stops))
         except BaseException as error:  # noqa: BLE001 - it is raised again where the simulation is run
             self._failure = error
         finally:
@@ -99,7 +105,7 @@ class Clockwork:
         if drawn < self.nerves.dies:
             self.deaths += 1
             raise Killed
-        if drawn < self.nerves.dies + self.nerves.stops:
+        if self._acting.stops and drawn < self.nerves.dies + self.nerves.stops:
             self.stops += 1
             self.wait(self._chance.uniform(*self.nerves.stops_for))
         else:

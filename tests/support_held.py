@@ -57,6 +57,8 @@ class HoldingTwilio:
     clock: Callable[[], datetime]
     lead: timedelta = timedelta(minutes=5)
     lag: timedelta = timedelta(0)
+    lists_fail: int = 0
+    """How many of the next lists are not answered."""
     fates: list[str] = field(default_factory=list[str])
     cancel_fates: list[str] = field(default_factory=list[str])
     copies: list[Copy] = field(default_factory=list[Copy])
@@ -105,6 +107,9 @@ class HoldingTwilio:
         now = self.clock()
         if not request.url.path.endswith("/Messages.json"):
             return httpx.Response(200, json=self._told(self._named(request)))
+        if self.lists_fail:
+            self.lists_fail -= 1
+            raise httpx.ReadTimeout("no answer", request=request)
         to = request.url.params["To"]
         listed = [self._told(one) for one in self.copies if one.to == to and one.listed_from <= now]
         return httpx.Response(200, json={"messages": listed[::-1], "page_size": 50, "next_page_uri": None})

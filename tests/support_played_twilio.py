@@ -30,6 +30,8 @@ class Fate:
     taken: bool = False
     after: tuple[float, float] = (0.05, 0.5)
     answer_after: tuple[float, float] = (0.1, 1.5)
+    copies: int = 1
+    """How often it arrives, where something on the way repeats it."""
 
 
 FATES = (
@@ -44,6 +46,14 @@ FATES = (
     Fate("21211", 0.003),
     Fate("21610", 0.002),
 )
+HELD_FATES = (
+    *FATES,
+    Fate("taken much later, the answer lost", 0.01, taken=True, after=(60, 2_400), answer_after=(20, 21)),
+    Fate("taken twice, the answer lost", 0.01, taken=True, after=(1, 300), answer_after=(10, 11), copies=2),
+)
+"""Of messages that Twilio holds: only there may one be under way for long, or twice."""
+LEAD = timedelta(minutes=5)
+"""How long before its time to send Twilio still takes a message that it is to hold."""
 WELL = Fate("taken", 1.0, taken=True)
 AMBIGUOUS = {one.name for one in FATES if one.taken} | {"lost on the way", "500, not taken", WELL.name}
 """After these a message may exist: no other POST may follow for the same piece of news."""
@@ -60,6 +70,7 @@ class Disorder:
     list_hides: float = 0.02
     hides_for: float = 1_500.0
     reads_fail: float = 0.05
+    cancels_fail: float = 0.1
     undelivered: float = 0.05
 
 
@@ -74,8 +85,36 @@ class Taken:
     body: str
     at: datetime
     listed_from: datetime
+    send_at: datetime | None = None
     status: str = "queued"
     code: int | None = None
+
+    @property
+    def went_out(self) -> bool:
+        """Whether somebody is told, or will be whatever we do now."""
+        return self.status not in {"scheduled", "canceled"}
+
+    @property
+    def went_at(self) -> datetime:
+        """When it went out, if it did."""
+        return self.send_at or self.at
+
+
+@dataclass
+class Posted:
+    """A POST about an invoice, and what Twilio took of it."""
+
+    fate: str
+    send_at: datetime | None
+    taken: list[Taken] = field(default_factory=list[Taken])
+
+    def may_come_out(self, now: datetime) -> bool:
+        """Whether somebody may yet be told by it, for all that its sender can know."""
+        if self.fate not in AMBIGUOUS:
+            return False
+        if self.send_at is None or now < self.send_at - LEAD:
+            return not self.taken or any(one.status != "canceled" for one in self.taken)
+        return any(one.went_out for one in self.taken)
 
 
 @dataclass
@@ -88,27 +127,42 @@ class PlayedTwilio:
     fates: tuple[Fate, ...] = FATES
     disorder: Disorder = field(default_factory=Disorder)
     messages: list[Taken] = field(default_factory=list[Taken])
-    posts: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list[str]))
-    """What became of the POSTs about each invoice, by its number."""
+    posts: dict[str, list[Posted]] = field(default_factory=lambda: defaultdict(list[Posted]))
+    """The POSTs about each invoice, by its number."""
     of_attempt: Counter[str] = field(default_factory=Counter[str])
     seen: Counter[str] = field(default_factory=Counter[str])
     wrongs: list[str] = field(default_factory=list[str])
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of the account's."""
-        return self._post(request) if request.method == "POST" else self._read(request)
-
-    def _post(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return self._read(request)
         form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
+        return self._cancel(request) if "Status" in form else self._post(request, form)
+
+    def _post(self, request: httpx.Request, form: dict[str, str]) -> httpx.Response:
         number, attempt_id, fate = number_in(form["Body"]), attempt_of(form), self._drawn()
+        posted = Posted(fate.name, _send_at(form))
         self._look_for_a_second(number, attempt_id)
-        self.posts[number].append(fate.name)
+        self.posts[number].append(posted)
         self.seen[fate.name] += 1
-        taken: list[Taken] = []
-        if fate.taken:  # it is on its way by now, whatever becomes of its sender
-            self.clockwork.at(self.chance.uniform(*fate.after), lambda: taken.append(self._take(form)))
+        for _ in range(fate.copies if fate.taken else 0):  # on its way by now, whatever becomes of its sender
+            self.clockwork.at(self.chance.uniform(*fate.after), lambda: self._take(form, posted))
         self.clockwork.step(self.chance.uniform(*fate.answer_after) + fate.after[1] * (fate is WELL))
-        return self._answer(fate, taken, request)
+        return self._answer(fate, posted.taken, request)
+
+    def _cancel(self, request: httpx.Request) -> httpx.Response:
+        self.clockwork.step(self.chance.uniform(0.05, 1.0))
+        message, fails = self._named(request), self.chance.random() < self.disorder.cancels_fail
+        if fails and self.chance.random() < 0.5:
+            raise httpx.ReadTimeout("no answer", request=request)
+        if message.status != "scheduled":
+            return httpx.Response(400, json={"code": 30409, "message": "", "status": 400})
+        message.status = "canceled"
+        self.seen["taken back"] += 1
+        if fails:
+            raise httpx.ReadTimeout("no answer", request=request)
+        return httpx.Response(200, json=as_told(message))
 
     def _drawn(self) -> Fate:
         drawn = self.chance.random()
@@ -123,11 +177,15 @@ class PlayedTwilio:
         if self.of_attempt[attempt_id] > 1:
             self.wrongs.append(f"attempt {attempt_id} was posted twice")
         before = self.posts[number]
-        if any(one in AMBIGUOUS for one in before):
-            self.wrongs.append(f"{number} was posted again after {', '.join(before)}")
+        if any(one.may_come_out(self.clockwork.now) for one in before):
+            fates = ", ".join(one.fate for one in before)
+            self.wrongs.append(f"{number} was posted again after {fates}")
 
-    def _take(self, form: dict[str, str]) -> Taken:
-        now, disorder = self.clockwork.now, self.disorder
+    def _take(self, form: dict[str, str], posted: Posted) -> None:
+        now, disorder, send_at = self.clockwork.now, self.disorder, posted.send_at
+        if send_at is not None and send_at <= now + LEAD:
+            self.seen["came too late to be held"] += 1
+            return
         lag = self.chance.uniform(0, disorder.list_lag)
         if self.chance.random() < disorder.list_hides:
             lag = self.chance.uniform(disorder.list_lag, disorder.hides_for)
@@ -139,10 +197,22 @@ class PlayedTwilio:
             form["Body"],
             now,
             now + timedelta(seconds=lag),
+            send_at,
+            "queued" if send_at is None else "scheduled",
         )
+        posted.taken.append(message)
         self.messages.append(message)
-        self._live(message, form["StatusCallback"].partition("#")[0])
-        return message
+        url = form["StatusCallback"].partition("#")[0]
+        if send_at is None:
+            self._live(message, url)
+        else:
+            self.clockwork.at((send_at - now).total_seconds(), lambda: self._begin(message, url))
+
+    def _begin(self, message: Taken, url: str) -> None:
+        """The time of a message that was held has come."""
+        if message.status == "scheduled":
+            message.status = "queued"
+            self._live(message, url)
 
     def _live(self, message: Taken, url: str) -> None:
         """Its statuses, one after the other, and what is told of them, in whatever order that arrives."""
@@ -177,6 +247,8 @@ class PlayedTwilio:
             raise httpx.ReadTimeout("no answer", request=request)
         if fate.name == "taken, the answer unreadable":
             return httpx.Response(201, text="<html>Created</html>")
+        if fate is WELL and not taken:
+            return httpx.Response(400, json={"code": 35115, "message": "", "status": 400})
         if fate is WELL:
             return httpx.Response(201, json=as_told(taken[0]))
         status = int(fate.name.split(",")[0])
@@ -188,12 +260,18 @@ class PlayedTwilio:
         if self.chance.random() < self.disorder.reads_fail:
             raise httpx.ReadTimeout("no answer", request=request)
         if not request.url.path.endswith("/Messages.json"):
-            wanted = request.url.path.rpartition("/")[2].removesuffix(".json")
-            found = next(one for one in self.messages if one.sid == wanted)
-            return httpx.Response(200, json=as_told(found))
+            return httpx.Response(200, json=as_told(self._named(request)))
         to, now = request.url.params["To"], self.clockwork.now
         listed = [as_told(one) for one in self.messages if one.to == to and one.listed_from <= now]
         return httpx.Response(200, json={"messages": listed[::-1], "page_size": 50, "next_page_uri": None})
+
+    def _named(self, request: httpx.Request) -> Taken:
+        wanted = request.url.path.rpartition("/")[2].removesuffix(".json")
+        return next(one for one in self.messages if one.sid == wanted)
+
+
+def _send_at(form: dict[str, str]) -> datetime | None:
+    return datetime.fromisoformat(form["SendAt"]) if "SendAt" in form else None
 
 
 def number_in(body: str) -> str:

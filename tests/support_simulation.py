@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
+from unittest.mock import patch
+from uuid import UUID
 
 import httpx
 from sqlalchemy import Engine, event
@@ -20,10 +23,10 @@ from deployments.receiver.net import Net
 from deployments.receiver.parts import Patience
 from deployments.receiver.prefect_rest import PrefectPlace, PrefectRest
 from deployments.receiver.twilio_status import receipt_of
-from duebell import settling
+from duebell import settling, watching
 from duebell.errors import Transient
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import attempts, dispatch, notifications, preferences, snapshots, unsettled
+from duebell.ledger import attempts, dispatch, notifications, preferences, scheduled, snapshots, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.turns import TURNS, Turns
@@ -34,8 +37,19 @@ from duebell.twilio.callbacks import STATUS_PATH, read_status_callback
 from duebell.twilio.signature import callback_is_genuine, form_pairs, public_url
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
 from tests.support_clockwork import Clockwork, Nerves
-from tests.support_facts import NOW, TENANT, invoice_body, numbered, open_tenant, resources_over
+from tests.support_facts import (
+    NOW,
+    TENANT,
+    nobody_answers,
+    numbered,
+    open_tenant,
+    resources_over,
+)
+from tests.support_held import SERVICE
 from tests.support_played_twilio import FATES, Disorder, Fate, PlayedTwilio
+from tests.support_simulated_books import Truth, contact_in_xero, invoice_in_xero
+
+Seen = TypeVar("Seen")
 
 HOURS = 3_600.0
 POLICY = """
@@ -45,6 +59,8 @@ closes = "00:00"
 [limits]
 messages_an_hour = 100000
 """
+HOLDING = POLICY.replace("[invoice_issued]", '[invoice_issued]\nsending = "hold"')
+SERVICE_SET = {"TWILIO_MESSAGING_SERVICE_SID": SERVICE, "TWILIO_FROM": ""}
 TOGETHER = 10
 """Invoices that one webhook brings, and one run tells of."""
 
@@ -65,29 +81,13 @@ class Plot:
     reads_fail: float = 0.03
     nudges_lost: float = 0.1
     runs_twice: float = 0.05
-
-
-@dataclass
-class Truth:
-    """An invoice as it stands in Xero: each of its states from a moment on, and what its customer asked."""
-
-    number: int
-    to: str
-    states: list[tuple[datetime, str, str]]
-    stopped: datetime | None = None
+    holds: bool = False
+    """Whether Twilio holds the messages until their time."""
 
     @property
-    def ended(self) -> datetime | None:
-        """Since when nobody is to be told of it: it was paid or voided, or its customer said stop."""
-        at, status, _ = self.states[-1]
-        ends = [one for one in (at if status != "AUTHORISED" else None, self.stopped) if one]
-        return min(ends, default=None)
-
-    def amounts_between(self, since: datetime, until: datetime) -> set[str]:
-        """The amounts that were true at some moment between the two."""
-        later = [at for at, _, _ in self.states[1:]] + [datetime.max.replace(tzinfo=until.tzinfo)]
-        spans = zip(self.states, later, strict=True)
-        return {amount for (at, _, amount), end in spans if at <= until and end >= since}
+    def last_send(self) -> float:
+        """When the last message goes out where nothing goes wrong, in seconds."""
+        return self.arrive_within + 1_500
 
 
 class SteppingTurns(Turns):
@@ -126,9 +126,11 @@ class Life:
         random.seed(plot.seed)  # the code's own jitter
         self.clockwork = Clockwork(NOW, self.chance, plot.nerves)
         self.twilio = PlayedTwilio(self.clockwork, self.chance, self._ring, plot.fates, plot.disorder)
-        (folder / "policy.toml").write_text(POLICY)
+        policy, sender = (HOLDING, SERVICE_SET) if plot.holds else (POLICY, {})
+        (folder / "policy.toml").write_text(policy)
+        variables = {"DUEBELL_POLICY": str(folder / "policy.toml")} | sender
         self.resources = resources_over(
-            engine, self.clockwork, twilio=self.twilio, DUEBELL_POLICY=str(folder / "policy.toml")
+            engine, self.clockwork, xero=nobody_answers, twilio=self.twilio, **variables
         )
         self.truths = [self._truth(number) for number in range(plot.messages)]
         self.jobs: list[Job] = []
@@ -156,17 +158,22 @@ class Life:
                 self._something_happens(self.truths[number], at)
         for number in range(self.plot.workers):
             self.clockwork.act(f"worker {number}", self._work, reborn=self.chance.uniform(2, 60))
-        self.clockwork.act("net", self._watch, reborn=15.0)
+        # Who holds messages has to be awake when they go out: the receiver dies, and is started again.
+        self.clockwork.act("net", self._watch, reborn=15.0, stops=not self.plot.holds)
         for hour in range(1, 25):
             self.clockwork.at(hour * HOURS, lambda: self.jobs.append(Job("cron", confirms=True)))
         try:
-            return self.clockwork.run(self._is_quiet, most_seconds=24 * HOURS)
+            with patch("uuid.uuid4", self._drawn_id):  # what is due at one time is looked at in their order
+                return self.clockwork.run(self._is_quiet, most_seconds=24 * HOURS)
         finally:
             self.clockwork.close()
             event.remove(self.engine, "checkout", self._before_each_transaction)
 
+    def _drawn_id(self) -> UUID:
+        return UUID(int=self.chance.getrandbits(128), version=4)
+
     def _is_quiet(self) -> bool:
-        if self.clockwork.seconds < self.plot.arrive_within + 1_500 or self.jobs:
+        if self.clockwork.seconds < self.plot.last_send or self.jobs:
             return False
         with self.engine.connect() as connection:
             found = connection.exec_driver_sql(OPEN)
@@ -189,6 +196,14 @@ class Life:
             return
         status, amount = ("AUTHORISED", "230") if what == "edited" else (what, "115")
         truth.states.append((now, status, amount))
+        if self.plot.holds and self.chance.random() >= self.plot.nudges_lost:
+            self.clockwork.at(self.chance.uniform(1, 30), lambda: self._hear_of(truth.number))
+
+    def _hear_of(self, number: int) -> None:
+        """A webhook about an invoice that changed is drained: what Twilio holds of it is looked at soon."""
+        self._keep([number])
+        with writing(self.engine, self.clockwork.now) as book:
+            scheduled.look_soon_at_invoices(book, TENANT, [numbered(number)])
 
     def _arrive(self, numbers: Sequence[int]) -> None:
         """A webhook is drained: the invoices are read and planned, and a run is nudged, or that is lost."""
@@ -214,25 +229,13 @@ class Life:
 
     def _keep(self, numbers: Sequence[int], *, with_contacts: bool = False) -> None:
         now = self.clockwork.now
-        read = [self._as_xero_says(self.truths[number]) for number in numbers]
+        read = [invoice_in_xero(self.truths[number]) for number in numbers]
         if with_contacts:
-            contacts = [_contact_body(self.truths[number]) for number in numbers]
+            contacts = [contact_in_xero(self.truths[number]) for number in numbers]
             parsed = [(parse_contact_body(one), one) for one in contacts]
             snapshots.save_contacts(self.engine, TENANT, parsed, read_at=now)
         invoices = [(parse_invoice_body(one), one) for one in read]
         snapshots.save_invoices(self.engine, TENANT, invoices, read_at=now)
-
-    def _as_xero_says(self, truth: Truth) -> str:
-        at, status, amount = truth.states[-1]
-        return invoice_body(
-            numbered(truth.number),
-            updated_at=at,
-            Status=status,
-            Contact={"ContactID": numbered(100_000 + int(truth.to[5:]))},
-            Total=int(amount),
-            AmountDue=int(amount),
-            InvoiceNumber=number_of(truth),
-        )
 
     def read_again(self, _tenant: str, invoice_ids: Sequence[str], _since: datetime) -> None:
         """Xero, asked for invoices once more."""
@@ -244,7 +247,7 @@ class Life:
     def _work(self) -> None:
         while True:
             if not self.jobs:
-                self.clockwork.wait(2 if self.clockwork.seconds < 1_500 else 60)
+                self.clockwork.wait(2 if self.clockwork.seconds < self.plot.last_send else 60)
                 continue
             job = self.jobs.pop(0)
             if job.invoice_ids:
@@ -269,26 +272,31 @@ class Life:
                         self.clockwork.wait(wait)
 
     def _settle(self, job: Job) -> None:
+        for batch in watching.due(self.engine, self.clockwork()):
+            untrue = self._try(lambda it=batch: watching.decide_anew(self.resources, it, self.read_again))
+            for one in untrue or ():
+                self._try(lambda it=one: watching.take_back(self.resources, it))
         now = self.clockwork()
         with writing(self.engine, now) as book:
             attempts.reap(book, self.resources.policy.settle.first_look)
         with reading(self.engine) as session:
             due = unsettled.unsettled(session, now=now)
             before = now - settling.ASK_AFTER
-            open_ones = unsettled.unconfirmed(session, after=now - settling.ASK_UNTIL, before=before)
+            open_ones = unsettled.held_too_long(session, now)
+            if job.confirms:
+                open_ones += unsettled.unconfirmed(session, after=now - settling.ASK_UNTIL, before=before)
         for one in due:
             self._try(lambda it=one: settling.settle(self.resources, it))
-        for one in open_ones if job.confirms else ():
+        for one in open_ones:
             self._try(lambda it=one: settling.confirm(self.resources, it))
 
-    def _try(self, looks: Callable[[], object]) -> None:
+    def _try(self, looks: Callable[[], Seen]) -> Seen | None:
         for _ in range(3):
             try:
-                looks()
+                return looks()
             except Transient:
                 self.clockwork.wait(2)
-            else:
-                return
+        return None
 
     def _watch(self) -> None:
         """The receiver's own net, over a Prefect that is played."""
@@ -297,7 +305,8 @@ class Life:
         while True:
             net.look()
             seconds = self.clockwork.seconds
-            self.clockwork.wait(10 if seconds < 900 else 60 if seconds < 3_000 else 300)
+            brisk = 900 if not self.plot.holds else 2 * self.plot.last_send
+            self.clockwork.wait(10 if seconds < brisk else 60 if seconds < 2 * brisk + 1_200 else 300)
 
     def _prefect(self, request: httpx.Request) -> httpx.Response:
         if self.chance.random() < 0.01:
@@ -344,23 +353,7 @@ def steps_of(engine: Engine) -> list[tuple[str, str]]:
 
 OPEN = (
     "SELECT (SELECT count(*) FROM notification"
-    " WHERE state IN ('planned', 'held', 'claimed', 'sending', 'unknown'))"
+    " WHERE state IN ('planned', 'held', 'claimed', 'sending', 'unknown', 'scheduled'))"
     " + (SELECT count(*) FROM attempt WHERE state = 'accepted' AND provider_status"
     " NOT IN ('delivered', 'undelivered', 'failed', 'canceled', 'read'))"
 )
-
-
-def number_of(truth: Truth) -> str:
-    """The number that Xero gave the invoice."""
-    return f"INV-{truth.number:06}"
-
-
-def _contact_body(truth: Truth) -> str:
-    return json.dumps(
-        {
-            "ContactID": numbered(100_000 + int(truth.to[5:])),
-            "Name": "Rimu Test Limited",
-            "ContactStatus": "ACTIVE",
-            "Phones": [{"PhoneType": "MOBILE", "PhoneNumber": truth.to}],
-        }
-    )

@@ -13,13 +13,16 @@ from duebell.ledger.tables import Attempt, Notification
 from duebell.states import TRANSITIONS, NotificationState, may_follow
 from tests.support_facts import numbered
 from tests.support_played_twilio import Taken
-from tests.support_simulation import Life, Truth, number_of, steps_of
+from tests.support_simulated_books import Truth, number_of
+from tests.support_simulation import Life, steps_of
 
 S = NotificationState
 FRESH = timedelta(seconds=60)
 TOLD = {S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}
 REFUSED = {"21211", "21610"}
 FINAL_FLOOR = 0.95
+TAKEN_BACK = timedelta(minutes=4)
+"""What ended so long before a held message goes out is seen by the last looks, each on a fresh read."""
 
 
 @dataclass
@@ -38,6 +41,8 @@ class Verdict:
     given_up: int = 0
     late: int = 0
     """Told of what had ended by the time Twilio took it, though it was true when the attempt was written."""
+    stale: int = 0
+    """Told though it had ended long enough before to be taken back, had anybody been there to do it."""
     posts: Counter[str] = field(default_factory=Counter[str])
     steps: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     """How often each step of the table of states was made; looked at on SQLite."""
@@ -64,7 +69,7 @@ class Verdict:
 def judge(life: Life, *, in_time: bool) -> Verdict:
     """The verdict on a life that was played."""
     by_number: dict[str, list[Taken]] = defaultdict(list)
-    for message in life.twilio.messages:
+    for message in filter(lambda one: one.went_out, life.twilio.messages):
         by_number[message.number].append(message)
     with reading(life.engine) as session:
         rows = {row.subject_id: row for row in session.exec(select(Notification)).all()}
@@ -87,7 +92,9 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
         for message in messages:
             attempt = attempts.get(message.attempt_id)
             found.wrongs += [f"{message.number}: {what}" for what in _untrue(truth, message, attempt)]
-            found.late += truth.ended is not None and message.at > truth.ended
+            if truth.ended is not None and message.went_at > truth.ended:
+                found.late += 1
+                found.stale += message.send_at is not None and message.send_at - truth.ended > TAKEN_BACK
     found.wrongs += [f"a message about {number}, which nobody owed" for number in by_number]
     found.wrongs = [f"seed {life.plot.seed}: {what}" for what in found.wrongs]
     return found
@@ -138,7 +145,7 @@ def _why_lost(life: Life, truth: Truth, state: NotificationState | None, *, sent
         return f"called {state.value}, and Twilio has it"
     if state is S.SKIPPED and truth.ended is None and not _was_refused(life, truth):
         return "skipped, and was still true"
-    if state is S.GIVEN_UP and not REFUSED & set(life.twilio.posts[number_of(truth)]):
+    if state is S.GIVEN_UP and not REFUSED & _fates(life, number_of(truth)):
         return "given up, and was never refused"
     return "" if state in {S.SKIPPED, S.GIVEN_UP} else f"still {state.value}"
 
@@ -146,7 +153,11 @@ def _why_lost(life: Life, truth: Truth, state: NotificationState | None, *, sent
 def _was_refused(life: Life, truth: Truth) -> bool:
     """Whether Twilio refused the customer's number, for this or for another invoice of theirs."""
     theirs = [number_of(one) for one in life.truths if one.to == truth.to]
-    return any(REFUSED & set(life.twilio.posts[number]) for number in theirs)
+    return any(REFUSED & _fates(life, number) for number in theirs)
+
+
+def _fates(life: Life, number: str) -> set[str]:
+    return {one.fate for one in life.twilio.posts[number]}
 
 
 def _untrue(truth: Truth, message: Taken, attempt: Attempt | None) -> Iterator[str]:

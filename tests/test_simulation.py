@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.support_ledger import copied, emptied
-from tests.support_played_twilio import WELL, Fate, Taken
+from tests.support_played_twilio import HELD_FATES, WELL, Disorder, Fate, Taken
 from tests.support_simulation import Life, Plot
 from tests.support_truth import hurried
 from tests.support_verdict import Verdict, judge
@@ -28,6 +28,24 @@ def test_in_a_life_of_trouble_nothing_is_doubled_and_nothing_lost(migrated: Path
     assert verdict.wrongs == []
     assert (verdict.doubled, verdict.lost, verdict.ended) == (0, 0, 30)
     assert verdict.sound
+
+
+def test_in_a_life_of_trouble_what_twilio_holds_goes_out_once(migrated: Path, tmp_path: Path) -> None:
+    plot = Plot(seed=4, messages=25, arrive_within=120, holds=True, fates=HELD_FATES)
+    life, verdict = played(plot, migrated, tmp_path / "life")
+    assert verdict.wrongs == []
+    assert (verdict.doubled, verdict.lost, verdict.parked, verdict.ended) == (0, 0, 0, 25)
+    assert all(one.send_at is not None for one in life.twilio.messages)
+
+
+def test_a_copy_that_twilios_list_hides_for_longer_than_it_is_held_is_seen_by_the_judge(
+    migrated: Path, tmp_path: Path
+) -> None:
+    disorder = Disorder(receipts_lost=1.0, list_hides=1.0, hides_for=20_000)
+    lost = (Fate("taken, the answer lost", 1.0, taken=True, answer_after=(10, 11)),)
+    plot = Plot(3, 6, arrive_within=10, changes=0, fates=lost, disorder=disorder, holds=True)
+    _, verdict = played(plot, migrated, tmp_path / "life")
+    assert verdict.doubled
 
 
 def test_a_seed_tells_the_same_story_again(migrated: Path, tmp_path: Path) -> None:

@@ -93,11 +93,15 @@ def look_again_at(book: Writing, one: Held) -> None:
 def next_look(session: Session, row: Attempt, now: datetime) -> datetime:
     """When a message that Twilio holds is looked at the next time.
 
-    While an earlier one may still turn up that was taken for lost, every minute: both must not go out.
+    While an earlier one may still turn up that was taken for lost, every minute: both must not go out. One
+    whose POST was not answered every few minutes: a copy of it may come to light, and the last looks alone
+    would find it only if somebody is there to take them.
     """
     if row.send_at is None:
         raise ValueError(f"attempt {row.attempt_id} is not one that Twilio holds")
     usual = scheduling.next_look(row.send_at, now)
+    if row.absent_at is not None or row.settle_tries > 0 or row.settled_by == BY_LIST:
+        usual = min(usual, now + scheduling.LOOKS_APART)
     lost = select(func.max(Attempt.send_at)).where(
         Attempt.notification_id == row.notification_id,
         Attempt.state == AttemptState.NOT_PROCESSED.value,

@@ -1,0 +1,61 @@
+"""Xero's books in a simulated life: what is true of each invoice, from when on."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.support_facts import invoice_body, numbered
+
+
+@dataclass
+class Truth:
+    """An invoice as it stands in Xero: each of its states from a moment on, and what its customer asked."""
+
+    number: int
+    to: str
+    states: list[tuple[datetime, str, str]]
+    stopped: datetime | None = None
+
+    @property
+    def ended(self) -> datetime | None:
+        """Since when nobody is to be told of it: it was paid or voided, or its customer said stop."""
+        at, status, _ = self.states[-1]
+        ends = [one for one in (at if status != "AUTHORISED" else None, self.stopped) if one]
+        return min(ends, default=None)
+
+    def amounts_between(self, since: datetime, until: datetime) -> set[str]:
+        """The amounts that were true at some moment between the two."""
+        later = [at for at, _, _ in self.states[1:]] + [datetime.max.replace(tzinfo=until.tzinfo)]
+        spans = zip(self.states, later, strict=True)
+        return {amount for (at, _, amount), end in spans if at <= until and end >= since}
+
+
+def invoice_in_xero(truth: Truth) -> str:
+    """The invoice as Xero would give it now."""
+    at, status, amount = truth.states[-1]
+    return invoice_body(
+        numbered(truth.number),
+        updated_at=at,
+        Status=status,
+        Contact={"ContactID": numbered(100_000 + int(truth.to[5:]))},
+        Total=int(amount),
+        AmountDue=int(amount),
+        InvoiceNumber=number_of(truth),
+    )
+
+
+def number_of(truth: Truth) -> str:
+    """The number that Xero gave the invoice."""
+    return f"INV-{truth.number:06}"
+
+
+def contact_in_xero(truth: Truth) -> str:
+    """Its contact as Xero would give it."""
+    return json.dumps(
+        {
+            "ContactID": numbered(100_000 + int(truth.to[5:])),
+            "Name": "Rimu Test Limited",
+            "ContactStatus": "ACTIVE",
+            "Phones": [{"PhoneType": "MOBILE", "PhoneNumber": truth.to}],
+        }
+    )

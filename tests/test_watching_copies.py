@@ -1,0 +1,50 @@
+"""A message whose POST was not answered may be there twice: its copies are looked for, and taken back."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from duebell.states import NotificationState
+from duebell.watching import due
+from tests.support_facts import MINUTE, NOW
+from tests.test_watching import Office
+
+S = NotificationState
+
+
+@pytest.fixture
+def lost(sqlite_ledger: Engine, tmp_path: Path) -> Office:
+    """A message whose answer was lost, and that was found in Twilio's list."""
+    office = Office(sqlite_ledger, tmp_path)
+    office.twilio.fates = ["lost"]
+    office.tells()
+    office.until(NOW + 2 * MINUTE)
+    assert office.row().state == S.SCHEDULED
+    return office
+
+
+def test_a_copy_that_arrives_later_is_taken_back_long_before_the_last_looks(lost: Office) -> None:
+    lost.twilio.duplicate()
+    lost.until(NOW + 10 * MINUTE)
+    lost.passes(20 * MINUTE)  # nobody is there to take the last looks
+    assert len(lost.twilio.went_out()) == 1
+
+
+def test_copies_that_twilio_cannot_be_asked_for_do_not_hold_up_taking_back(lost: Office) -> None:
+    lost.invoice = {"Status": "VOIDED"}
+    lost.passes(20 * MINUTE)
+    lost.twilio.lists_fail = 1
+    lost.looks()
+    lost.passes(10 * MINUTE)
+    assert (lost.row().state, lost.twilio.went_out()) == (S.PLANNED, [])
+
+
+def test_copies_that_twilio_could_not_be_asked_for_stay_to_be_looked_for(lost: Office) -> None:
+    lost.twilio.duplicate()
+    lost.passes(21 * MINUTE)
+    lost.twilio.lists_fail = 1
+    lost.looks()
+    assert due(lost.engine, lost.clock()) != []
+    lost.until(NOW + 30 * MINUTE)
+    assert len(lost.twilio.went_out()) == 1
