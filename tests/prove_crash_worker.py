@@ -1,8 +1,6 @@
 """Kills the real worker, over a real Prefect and the whole road, while the books change all the time."""
 
-import os
 import random
-import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from deployments.sandbox.credentials import TENANT_ID
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import XeroEvent
+from tests.support_nursery import Nursery, kill, lives, nursery
 from tests.support_prefect import RunningPrefect, free_port, let_go
 from tests.support_road import Road, open_road
 from tests.support_stream import Stream
@@ -35,11 +34,12 @@ WORKER_POINTS = (
     "after-record",
 )
 """Where a worker dies by itself; the other fail points lie on its way too rarely, or in the receiver."""
-AT_A_POINT = 0.4
+AT_A_POINT = 0.3
 """The share of the kills that are at a fail point: the moments around a POST are short."""
 PATIENCE = 20.0
 """Seconds in which a worker has to begin its work, from its start on; then it is killed idle."""
-SWEEP_EVERY = 10
+A_ROUND = 10
+"""Kills after which the reminders are looked at, and the length of the workers' lives."""
 FLOOR = 0.95
 
 Say = Callable[[str], None]
@@ -61,9 +61,12 @@ def kill_the_worker(
             with open_road(RunningPrefect(server), Path(folder) / "road", **changes) as road:
                 _set_policy(road)
                 road.sandbox.script_life("mute", "*7")  # where no receipt settles it, Twilio's list has to
-                hunt = Hunt(road, Stream(road, chance), chance, workers)
-                hunt.kill(kills)
-                return hunt.judged(say, kills, hunt.until_quiet())
+                road.stop("worker")
+                with nursery(road.environment, road.home / "logs" / "worker.log") as forking:
+                    several = [Worker(f"road-{number}") for number in range(workers)]
+                    hunt = Hunt(road, Stream(road, chance), chance, forking, several)
+                    hunt.kill(kills)
+                    return hunt.judged(say, kills, hunt.until_quiet())
         finally:
             let_go()
             server.stop()
@@ -86,13 +89,28 @@ def _set_policy(road: Road) -> None:
 
 
 @dataclass
+class Worker:
+    """One worker, by the name that it bears in Prefect."""
+
+    name: str
+    pid: int = 0
+    point: str = ""
+    """The fail point at which it dies; empty for none."""
+    born: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
 class Hunt:
     """Workers that are killed, at fail points and anywhere else, while they work where that is possible."""
 
     road: Road
     stream: Stream
     chance: random.Random
-    workers: int
+    nursery: Nursery
+    workers: list[Worker]
+    life: float = 2.0
+    """How long a worker goes on once it works, in seconds; kept such that it gets something done."""
+    told: int = 0
     at_points: int = 0
     at_work: int = 0
     began: float = 0.0
@@ -100,53 +118,52 @@ class Hunt:
     left: list[str] = field(default_factory=list[str])
     """Runs of killed workers that Prefect still shows as Running."""
 
-    @property
-    def names(self) -> list[str]:
-        """The names of the workers."""
-        return ["worker", *(f"worker-{number}" for number in range(2, self.workers + 1))]
-
     def kill(self, kills: int) -> None:
         """Let the books change, and a worker die, so many times; at the end every worker is sound again."""
         self.began = time.monotonic()
-        point, born = dict.fromkeys(self.names, ""), {name: datetime.now(UTC) for name in self.names}
-        for name in self.names[1:]:
-            self.road.start(name)
+        for one in self.workers:
+            self._start(one, "")
         for number in range(kills):
+            self._fit(number)
             self.stream.step()
-            if number % SWEEP_EVERY == 1:
+            if number % A_ROUND == 1:
                 self.road.by_hand("overdue-sweep", tenant_ids=[TENANT_ID])
-            name = self.chance.choice(self.names)
-            self._end(name, point[name], born[name])
-            point[name], born[name] = self._next_point(), datetime.now(UTC)
-            self._start(name, point[name])
-        for name in self.names:
-            self._start(name, "")
+            one = self.chance.choice(self.workers)
+            self._end(one)
+            self._start(one, self._next_point())
+        for one in self.workers:
+            kill(one.pid)
+            self._start(one, "")
         self.restarted = time.monotonic()
+
+    def _fit(self, number: int) -> None:
+        """Have the workers live longer where they got little done in the last round, else shorter."""
+        if number and number % A_ROUND == 0:
+            told = self.stream.told()
+            self.life = min(20.0, self.life * (1.5 if told - self.told < 2 * A_ROUND else 0.8))
+            self.told = told
 
     def _next_point(self) -> str:
         return self.chance.choice(WORKER_POINTS) if self.chance.random() < AT_A_POINT else ""
 
-    def _start(self, name: str, point: str) -> None:
-        """Start it, with a fail point or without; whoever lives is killed."""
-        self._kill(name)
-        self.road.restart(name, DUEBELL_FAILPOINT=f"{point}=kill" if point else "")
+    def _start(self, one: Worker, point: str) -> None:
+        one.point, one.born = point, datetime.now(UTC)
+        fail_point = f"{point}=kill" if point else ""
+        one.pid = self.nursery.start("--name", one.name, DUEBELL_FAILPOINT=fail_point)
 
-    def _end(self, name: str, point: str, born: datetime) -> None:
+    def _end(self, one: Worker) -> None:
         """Wait until it dies at its fail point or has a run at work, and kill it somewhere in that."""
-        until, child = time.monotonic() + PATIENCE, self.road.children[name]
-        while time.monotonic() < until and child.pid is not None:
-            if not point and self._is_at_work(born):
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until and lives(one.pid):
+            if not one.point and self._is_at_work(one.born):
                 self.at_work += 1
-                time.sleep(self.chance.uniform(0, 2.5))
+                time.sleep(self.chance.uniform(0, 2 * self.life))
                 break
             time.sleep(0.2)
-        self.at_points += child.pid is None
-        self._kill(name)
-
-    def _kill(self, name: str) -> None:
-        pid = self.road.children[name].pid
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+        if not lives(one.pid):
+            assert one.point, f"worker {one.name} ended by itself, see its log"
+            self.at_points += 1
+        kill(one.pid)
 
     def _is_at_work(self, born: datetime) -> bool:
         """Whether a run is under way that began after this worker was started."""
@@ -177,8 +194,9 @@ class Hunt:
         return self.road.prefect.wait_for(run, seconds=120).state_type is StateType.COMPLETED
 
     def _pending(self) -> int:
+        """How many events of invoices wait. A contact's, handed to a run that died, waits ten minutes."""
+        waiting = select(func.count()).where(XeroEvent.state == "pending", XeroEvent.category == "INVOICE")
         with reading(self.road.engine) as session:
-            waiting = select(func.count()).select_from(XeroEvent).where(XeroEvent.state == "pending")
             return session.exec(waiting).one()
 
     def judged(self, say: Say, kills: int, quiet: float) -> bool:
@@ -186,7 +204,7 @@ class Hunt:
         came, minutes = self.stream.came(), (time.monotonic() - self.began) / 60
         where = f"{self.at_points} at a fail point, {self.at_work} at work"
         times = f"quiet {quiet:.0f} s after the last restart, {minutes:.0f} min in all"
-        say(f"{kills} kills of {self.workers} worker(s) ({where}): {came}; {times}")
+        say(f"{kills} kills of {len(self.workers)} worker(s) ({where}): {came}; {times}")
         wrong = [*came.wrong(), *self._left_behind(), *broken(self.road.engine)]
         if came.progress < FLOOR:
             wrong.append(f"only {came.progress:.1%} were told, and {FLOOR:.0%} are the least")

@@ -46,18 +46,17 @@ class Road:
     children: dict[str, Child] = field(default_factory=dict[str, Child])
 
     def start(self, name: str, **environment: str) -> Child:
-        """Start the receiver or a worker (``worker``, ``worker-2``, …); ready when this returns."""
-        worker = name.replace("worker", "road")
-        is_receiver = name == "receiver"
-        command = (
-            module("deployments.receiver")
-            if is_receiver
-            else module("deployments.worker", "--name", worker, "--drain-seconds", "5")
-        )
+        """Start the worker or the receiver; ready when this returns."""
+        command = {
+            "worker": module("deployments.worker", "--name", "road", "--drain-seconds", "5"),
+            "receiver": module("deployments.receiver"),
+        }[name]
         child = Child(name, command, {**self.environment, **environment}, self.home / "logs")
         child.start()
         self.children[name] = child
-        ready = self._receiver_answers if is_receiver else lambda: self.prefect.online("duebell", worker)
+        ready = (
+            self._receiver_answers if name == "receiver" else lambda: self.prefect.online("duebell", "road")
+        )
         wait_until(ready, f"the {name} is ready, see {child.log}", 40)
         return child
 

@@ -98,6 +98,10 @@ class Stream:
             ).all()
         return {(invoice_id, kind): S(state) for invoice_id, kind, state in rows}
 
+    def told(self) -> int:
+        """How much of what is owed is known to be told."""
+        return sum(state in TOLD for state in self.states().values())
+
     def open_ones(self) -> list[str]:
         """What is owed and has not come to its end, each with its state."""
         states = self.states()
