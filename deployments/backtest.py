@@ -18,6 +18,7 @@ from duebell.backtest.running import backtest as play
 from duebell.backtest.tally import MOST_HEARD, Sort, Tally
 from duebell.facts_in_words import day_in_words
 from duebell.ledger import tenants
+from duebell.model import CreditKind
 from duebell.policy_file import Policy, load_policy
 from duebell.reporting import in_words
 
@@ -56,6 +57,9 @@ def show(console: Console, found: Backtest, price: str) -> None:
     console.print(Text(f"{found.tenant.name}: {found.invoices} invoices, {days}", "bold"))
     if found.unread:
         console.print(f"{found.unread} more are left out: their customers were never read from Xero.")
+    if found.unread_credit:
+        lists = " and ".join(LISTS[kind] for kind in found.unread_credit)
+        console.print(f"Credit in {lists} was never read from Xero, and holds nothing here.")
     console.print(_messages(found))
     console.print(_figures_table(found.tallies, price))
     console.print(_silences(found.tallies))
@@ -65,9 +69,18 @@ def show(console: Console, found: Backtest, price: str) -> None:
 ASSUMES = (
     "Played as though Duebell had been connected and live all the time, with today's contacts and opt-outs. "
     "Before an invoice was first read its past is told by Xero's dates: a promise or an edit of that time is "
-    "not known. Credit that is not allocated holds nothing here, and no team hears of broken promises or of "
-    "customers who were not reached. Parts are counted on the first messages of each sort."
+    "not known. Of credit that waits to be allocated the ledger knows what Duebell has read, and of each credit "
+    "before that only what Xero's last change of it left; what waited earlier holds nothing here. Every message "
+    "is taken to arrive, so teams hear of customers who cannot be reached, and of no message that was lost on "
+    "its way. Parts are counted on the first messages of each sort."
 )
+
+
+LISTS = {
+    CreditKind.CREDIT_NOTE: "credit notes",
+    CreditKind.OVERPAYMENT: "overpayments",
+    CreditKind.PREPAYMENT: "prepayments",
+}
 
 
 def _table(title: str, tallies: Mapping[str, Tally]) -> Table:
@@ -145,6 +158,7 @@ def _figures(found: Backtest) -> dict[str, Any]:
         "last": found.last.isoformat(),
         "invoices": found.invoices,
         "unread": found.unread,
+        "unread_credit": [kind.value for kind in found.unread_credit],
         "policies": {name: _as_json(tally, found) for name, tally in found.tallies.items()},
     }
 

@@ -34,13 +34,17 @@ SOON = "once the next sweep has looked at it"
 RULE = '[[rule]]\nname = "big"\nwhen = { currency = "NZD", amount_from = 100 }\nthen = { tone = "firm" }'
 
 
+def started(engine: Engine, folder: Path) -> Office:
+    """A customer in New Zealand, four days before what they owe is due."""
+    open_tenant(engine)
+    office = office_over(engine, folder, at(DUE - timedelta(days=4)), policy_text(rest=RULE))
+    keep_contact(engine, read_at=office.clock.now)
+    return office
+
+
 @pytest.fixture
 def office(sqlite_ledger: Engine, tmp_path: Path) -> Office:
-    """A customer in New Zealand, four days before what they owe is due."""
-    open_tenant(sqlite_ledger)
-    office = office_over(sqlite_ledger, tmp_path, at(DUE - timedelta(days=4)), policy_text(rest=RULE))
-    keep_contact(sqlite_ledger, read_at=office.clock.now)
-    return office
+    return started(sqlite_ledger, tmp_path)
 
 
 def silent(office: Office, wanted: str, kind: str) -> list[str]:
@@ -69,8 +73,9 @@ def told(office: Office) -> None:
 
 
 def test_an_invoice_is_explained_from_its_first_read_to_its_latest_silence(
-    office: Office, tmp_path: Path
+    ledger: Engine, tmp_path: Path
 ) -> None:
+    office = started(ledger, tmp_path)
     told(office)
     shown = run(office, tmp_path, "explain", "INV-0001")
     assert shown.exit_code == 0, shown.output

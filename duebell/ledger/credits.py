@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from duebell.in_credit import Balance, Owing
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ContactSnapshot, CreditReading, CreditSnapshot, InvoiceSnapshot
+from duebell.ledger.versions import Waiting, count_credit
 from duebell.ledger.writing import insert_missing, writing
 from duebell.model import Credit, CreditKind, InvoiceStatus, InvoiceType
 from duebell.xero.parse import parse_invoice_body
@@ -68,34 +69,36 @@ def keep(engine: Engine, tenant_id: str, credits: Iterable[Credit], *, read_at: 
             CreditSnapshot.tenant_id == tenant_id, col(CreditSnapshot.credit_id).in_(by_id)
         )
         for row in book.session.exec(wanted.order_by(col(CreditSnapshot.credit_id)).with_for_update()).all():
-            _copy(row, by_id[row.credit_id], read_at)
+            _copy(book.session, row, by_id[row.credit_id], read_at)
 
 
-def _copy(row: CreditSnapshot, credit: Credit, read_at: datetime) -> None:
+def _copy(session: Session, row: CreditSnapshot, credit: Credit, read_at: datetime) -> None:
     is_older = (
         credit.updated_at is not None and row.updated_at is not None and credit.updated_at < row.updated_at
     )
     if is_older or read_at < row.read_at:
         return
+    remaining = format(credit.remaining.normalize(), "f")
+    count_credit(session, row, Waiting(credit.contact_id, credit.currency, remaining), read_at)
     row.contact_id = credit.contact_id
     row.currency = credit.currency
-    row.remaining = format(credit.remaining.normalize(), "f")
+    row.remaining = remaining
     row.updated_at = credit.updated_at
     row.read_at = read_at
 
 
 def close_unread(engine: Engine, tenant_id: str, kind: CreditKind, *, since: datetime) -> None:
     """What a whole list of the open ones did not bring is used up, or was withdrawn."""
+    unread = (
+        col(CreditSnapshot.tenant_id) == tenant_id,
+        col(CreditSnapshot.kind) == kind.value,
+        col(CreditSnapshot.read_at) < since,
+    )
     with writing(engine, since) as book:
-        book.session.exec(
-            update(CreditSnapshot)
-            .where(
-                col(CreditSnapshot.tenant_id) == tenant_id,
-                col(CreditSnapshot.kind) == kind.value,
-                col(CreditSnapshot.read_at) < since,
-            )
-            .values(remaining=NOTHING, read_at=since)
-        )
+        waiting = select(CreditSnapshot).where(*unread, CreditSnapshot.remaining != NOTHING)
+        for row in book.session.exec(waiting.order_by(col(CreditSnapshot.credit_id)).with_for_update()).all():
+            count_credit(book.session, row, Waiting(row.contact_id, row.currency, NOTHING), since)
+        book.session.exec(update(CreditSnapshot).where(*unread).values(remaining=NOTHING, read_at=since))
 
 
 def balances(session: Session, tenant_id: str, contact_ids: Collection[str]) -> dict[str, Balance]:

@@ -283,6 +283,9 @@ class CreditSnapshot(Row, table=True):
     remaining: str = "0"
     updated_at: datetime | None = maybe_moment()
     read_at: datetime = moment()
+    version: int = version_number()
+    first_read_at: datetime | None = maybe_moment()
+    """When this version was first read; empty where versions were not counted yet."""
 
 
 class CreditReading(Row, table=True):

@@ -1,12 +1,13 @@
 """Versions of records: a read that tells other things than the one before keeps that one, read or not."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from duebell.ledger.tables import ContactSnapshot, EarlierVersion, InvoiceSnapshot
+from duebell.ledger.tables import ContactSnapshot, CreditSnapshot, EarlierVersion, InvoiceSnapshot
 from duebell.model import Contact, Invoice, InvoiceType
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
 
@@ -29,15 +30,37 @@ def count_invoice(session: Session, row: InvoiceSnapshot, invoice: Invoice, read
     """Keep what the row holds where ``invoice`` tells something else. Bills have no history."""
     is_sale = InvoiceType.SALE in {row.type, invoice.type}
     if row.body and is_sale and _told_of_invoice(parse_invoice_body(row.body)) != _told_of_invoice(invoice):
-        _keep(session, row, INVOICE, row.invoice_id, read_at)
+        _keep(session, row, INVOICE, row.invoice_id, row.body, read_at)
     row.first_read_at = row.first_read_at if row.body else read_at
 
 
 def count_contact(session: Session, row: ContactSnapshot, contact: Contact, read_at: datetime) -> None:
     """The same for a contact."""
     if row.body and _told_of_contact(parse_contact_body(row.body)) != _told_of_contact(contact):
-        _keep(session, row, CONTACT, row.contact_id, read_at)
+        _keep(session, row, CONTACT, row.contact_id, row.body, read_at)
     row.first_read_at = row.first_read_at if row.body else read_at
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a version of a credit tells: whose it is, and how much of it waits to be allocated.
+
+    ``updated_at`` is Xero's time of it, as ISO 8601; empty where Xero told none.
+    """
+
+    contact_id: str | None
+    currency: str
+    remaining: str
+    updated_at: str = field(default="", compare=False)
+
+
+def count_credit(session: Session, row: CreditSnapshot, now: Waiting, read_at: datetime) -> None:
+    """The same for a credit, of which only what waits is kept; one that was never read has no currency."""
+    updated_at = row.updated_at.isoformat() if row.updated_at else ""
+    before = Waiting(row.contact_id, row.currency, row.remaining, updated_at)
+    if row.currency and before != now:
+        _keep(session, row, row.kind, row.credit_id, json.dumps(asdict(before)), read_at)
+    row.first_read_at = row.first_read_at if row.currency else read_at
 
 
 def _told_of_invoice(invoice: Invoice) -> Invoice:
@@ -51,7 +74,12 @@ def _told_of_contact(contact: Contact) -> Contact:
 
 
 def _keep(
-    session: Session, row: InvoiceSnapshot | ContactSnapshot, category: str, record_id: str, read_at: datetime
+    session: Session,
+    row: InvoiceSnapshot | ContactSnapshot | CreditSnapshot,
+    category: str,
+    record_id: str,
+    body: str,
+    read_at: datetime,
 ) -> None:
     session.add(
         EarlierVersion(
@@ -59,7 +87,7 @@ def _keep(
             category=category,
             record_id=record_id,
             version=row.version,
-            body=row.body,
+            body=body,
             first_read_at=row.first_read_at,
             replaced_at=read_at,
         )
