@@ -7,8 +7,9 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session
 
@@ -17,23 +18,57 @@ from duebell.ledger.turns import TURNS, Turns, begin_immediate
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+STANDS_STILL = 15.0
+"""Seconds after which PostgreSQL ends a transaction whose process does nothing."""
 
-def open_ledger(url: str, *, busy_seconds: float = 30.0) -> Engine:
+
+def open_ledger(url: str, *, busy_seconds: float = 30.0, stands_still: float = STANDS_STILL) -> Engine:
     """An engine for the ledger at ``url``; the schema is as it was found.
 
-    ``busy_seconds`` is how long a writer waits for those before it on SQLite. The receiver passes less,
-    because Xero waits five seconds for its answer.
+    ``busy_seconds`` is how long a writer waits for those before it. The receiver passes less, because Xero
+    waits five seconds for its answer. ``stands_still`` is how long a writer may do nothing in the middle of a
+    transaction on PostgreSQL.
     """
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5})
+        return _open_postgresql(url, busy_seconds, stands_still)
     engine = create_engine(
         url,
         connect_args={"timeout": busy_seconds, "check_same_thread": False},
         execution_options={TURNS: Turns(busy_seconds)},
+        hide_parameters=True,  # an error's text goes to Prefect; addresses and words stay in the ledger
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _open_postgresql(url: str, busy_seconds: float, stands_still: float) -> Engine:
+    # A process that is stopped, or whose machine is gone, would keep its locks, and with them everybody else,
+    # for as long as its connection seems to live: by default for hours
+    # (postgresql.org/docs/current/runtime-config-client.html). Readers hold up nobody, and may compute long.
+    limits = (
+        f"SET LOCAL lock_timeout = {busy_seconds * 1_000:.0f};"
+        f"SET LOCAL idle_in_transaction_session_timeout = {stands_still * 1_000:.0f}"
+    )
+
+    def limit(connection: Connection) -> None:
+        if not connection.get_execution_options().get("reads_only", False):
+            connection.exec_driver_sql(limits)
+
+    engine = create_engine(
+        url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5}, hide_parameters=True
+    )
+    event.listen(engine, "begin", limit)
+    event.listen(engine, "handle_error", _as_busy, retval=True)
+    return engine
+
+
+def _as_busy(context: ExceptionContext) -> OperationalError | None:
+    """What a busy database raises, for a transaction that was ended meanwhile: it can be repeated."""
+    ended = context.original_exception
+    if not isinstance(ended, IdleInTransactionSessionTimeout):
+        return None
+    return OperationalError(context.statement, None, ended, hide_parameters=True)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -71,6 +106,8 @@ def migrate(engine: Engine) -> None:
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
+                # One that waits for another's migration waits for as long as that takes.
+                connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(718293)")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
