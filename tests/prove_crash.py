@@ -53,6 +53,8 @@ LED_TO_BY = {
 """The fail points that a sender passes only after another has died, and where that one has to die."""
 PAST_THE_LEASE = 100.0
 SPEED = 10.0
+LONGEST_LIFE = 1.5
+"""Seconds that a sender lives on average, at most: where little gets done, others may be stopped meanwhile."""
 A_ROUND = 20
 """Kills after which more is owed, and the length of the senders' lives looked at."""
 FLOOR = 0.95
@@ -144,7 +146,7 @@ class Hunt:
         if self.asleep:
             return False
         attempts = self.opened.attempts()
-        self.mean *= 1.3 if attempts - self.attempts < 30 else 0.8
+        self.mean = min(LONGEST_LIFE, self.mean * (1.3 if attempts - self.attempts < 30 else 0.8))
         self.attempts = attempts
         if self.opened.open_ones() < 100:
             self.opened.owe(60)
@@ -178,7 +180,9 @@ def at_random(opened: Scene, kills: int, workers: int, chance: random.Random) ->
     """Kill senders anywhere until so many were killed, and let others end what they left."""
     hunt = Hunt(opened, workers, chance)
     since = A_ROUND
-    for _ in range(kills):
+    for killed in range(kills):
+        if killed % 500 == 499:
+            say(f"{killed + 1} kills, {hunt.attempts} attempts")
         since = 0 if since >= A_ROUND and hunt.prepare() else since + 1
         hunt.kill_one()
     hunt.wake(math.inf)
