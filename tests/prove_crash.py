@@ -54,7 +54,7 @@ LED_TO_BY = {
 PAST_THE_LEASE = 100.0
 SPEED = 10.0
 LONGEST_LIFE = 1.5
-"""Seconds that a sender lives on average, at most: where little gets done, others may be stopped meanwhile."""
+"""Seconds that a sender lives on average at most: where little gets done, another may be stopped."""
 A_ROUND = 20
 """Kills after which more is owed, and the length of the senders' lives looked at."""
 FLOOR = 0.95
