@@ -1,13 +1,18 @@
 """One line of migrations, which leads from nothing to exactly the tables that the code knows."""
 
+import os
+from collections.abc import Generator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Column, Engine, MetaData, Table, inspect, select, text
 from sqlalchemy.exc import StatementError
 
 from duebell.errors import ConfigurationError
@@ -15,6 +20,7 @@ from duebell.ledger.engine import MIGRATIONS, migrate, open_ledger
 from duebell.ledger.tables import Brake, SQLModel
 from duebell.ledger.writing import writing
 from tests.support_facts import NOW, at_once
+from tests.support_ledger import NO_POSTGRES, POSTGRES, throwaway_database
 
 
 def scripts() -> ScriptDirectory:
@@ -77,6 +83,65 @@ def test_a_ledger_from_the_future_is_refused_and_left_as_it_is(ledger: Engine) -
     finally:
         with ledger.begin() as connection:
             connection.execute(set_version, {"version": head})
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
+    """Where there is no ledger yet."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/new.db"
+    elif not POSTGRES:
+        pytest.skip(NO_POSTGRES)
+    else:
+        with throwaway_database(f"duebell_migrated_{os.getpid()}") as url:
+            yield url
+
+
+def test_f108_an_older_version_that_still_runs_writes_and_reads_after_the_upgrade(url: str) -> None:
+    engine = open_ledger(url)
+    versions = [one.revision for one in reversed(list(scripts().walk_revisions()))]
+    known = {version: upgraded(engine, version) for version in versions}
+    for number, (version, tables) in enumerate(known.items(), start=1):
+        for table in tables:
+            row = {column.name: a_value(column, number) for column in table.columns}
+            with engine.begin() as connection:
+                connection.execute(table.insert().values(row))
+                own = [column == row[column.name] for column in table.primary_key]
+                assert connection.execute(select(table).where(*own)).mappings().one() == row, version
+            assert uniques(engine, table.name) == table.info["unique"], version
+    assert len(known) > 7
+    engine.dispose()
+
+
+def upgraded(engine: Engine, version: str) -> list[Table]:
+    """The tables as this version knows them, those that are referred to first."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    found = MetaData()
+    found.reflect(engine)
+    tables = [table for table in found.sorted_tables if table.name != "alembic_version"]
+    for table in tables:
+        table.info["unique"] = uniques(engine, table.name)
+    return tables
+
+
+def uniques(engine: Engine, table: str) -> set[tuple[str, ...]]:
+    """What may stand in a table once: statements say `ON CONFLICT` to it, and one more would refuse rows."""
+    seen = inspect(engine)
+    constraints = {tuple(one["column_names"]) for one in seen.get_unique_constraints(table)}
+    indexes = [one for one in seen.get_indexes(table) if one["unique"]]
+    return constraints | {tuple(str(name) for name in one["column_names"]) for one in indexes}
+
+
+def a_value(column: Column[Any], number: int) -> Any:
+    """The ``number``-th value of a column, the same wherever it is referred to."""
+    text = f"{column.name} {number}"
+    moment = NOW if getattr(column.type, "timezone", False) else NOW.replace(tzinfo=None)
+    kinds = {int: number, str: text, bool: False, float: float(number), bytes: b"raw", datetime: moment}
+    return kinds[column.type.python_type]
 
 
 def refusal(url: str) -> str:
