@@ -19,7 +19,15 @@ from tenacity import (
 )
 
 from duebell import tokens
-from duebell.calls import Purpose, Standing, after_refusal, next_turn, postponed, waits_until
+from duebell.calls import (
+    Purpose,
+    Standing,
+    after_refusal,
+    next_turn,
+    postponed,
+    require_right_clock,
+    waits_until,
+)
 from duebell.errors import RateLimited, TenantDisconnected, TokenExpired
 from duebell.ledger import calls, tenants
 from duebell.resources import Resources
@@ -77,7 +85,8 @@ class XeroAccess:
 
         Raises what the client raises, ``TenantParked`` while the day's calls are used up and
         ``ReservedForMessages`` while its last ones are kept for other purposes; those two before anything is
-        asked. A closed organisation is marked disconnected before the error goes on.
+        asked. A closed organisation is marked disconnected before the error goes on. ``ConfigurationError``
+        where our clock is wrong by Xero's.
         """
         self.refresh()
         asked_at = self.resources.clock()
@@ -164,3 +173,4 @@ class XeroAccess:
         then = after_refusal(call.refused, in_a_row, now) if call.refused else None
         calls.note(self.resources.engine, self.tenant.tenant_id, self._purpose, call, then, now=now)
         self._refusals = in_a_row if call.refused else 0
+        require_right_clock(call.at, now)

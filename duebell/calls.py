@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from duebell.errors import Postponed, RateLimited, ReservedForMessages, TenantParked
+from duebell.errors import ConfigurationError, Postponed, RateLimited, ReservedForMessages, TenantParked
 
 
 class Purpose(StrEnum):
@@ -47,6 +47,20 @@ LONGEST_PAUSE = timedelta(seconds=65)
 
 SHORTEST_PARK, UNTOLD_PARK, LONGEST_PARK = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 """For a used-up day: no busy loop at its end, an hour where Xero does not say, never beyond its window."""
+
+CLOCKS_APART = timedelta(minutes=15)
+"""How far our clock may be from Xero's: no window and no day is decided by less."""
+
+
+def require_right_clock(theirs: datetime | None, now: datetime) -> None:
+    """Raises ``ConfigurationError`` where our clock is far from Xero's: all would be said at a wrong hour."""
+    if theirs is None or abs(now - theirs) <= CLOCKS_APART:
+        return
+    off = timedelta(minutes=round(abs(now - theirs) / MINUTE))
+    raise ConfigurationError(
+        f"the clock of this machine is {off} {'ahead of' if now > theirs else 'behind'} Xero's: set it, and "
+        "keep it set (NTP); until then nothing is read and nobody is told"
+    )
 
 
 @dataclass(frozen=True, slots=True)

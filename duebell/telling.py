@@ -117,13 +117,18 @@ def _post(resources: Resources, poster: Poster, intent: Intent, tries: int, look
 
 def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> bool:
     """Have a read that is young enough; whether it took another one."""
-    since = resources.clock() - FRESH
+    now = resources.clock()
     with reading(resources.engine) as session:
         known = known_of(session, claim.tenant_id, claim.invoice_ids)
-    stale = [one for one in claim.invoice_ids if one not in known or known[one].read.read_at < since]
+    stale = [one for one in claim.invoice_ids if not _is_fresh(known.get(one), now)]
     if stale:
-        read_again(claim.tenant_id, stale, since)
+        read_again(claim.tenant_id, stale, now - FRESH)
     return bool(stale)
+
+
+def _is_fresh(known: Known | None, now: datetime) -> bool:
+    """Whether it was read a moment ago; what was read in the future was read by a clock that was set back."""
+    return known is not None and abs(now - known.read.read_at) <= FRESH
 
 
 def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str | None) -> Intent | Said:
@@ -131,7 +136,7 @@ def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str
     now = resources.clock()
     with writing(resources.engine, now) as book:
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
-        if any(one not in known or known[one].read.read_at < now - FRESH for one in claim.invoice_ids):
+        if not all(_is_fresh(known.get(one), now) for one in claim.invoice_ids):
             return _put_back(book, claim, "read_too_old")
         found = look_again(book, claim, known, rules_of(resources))
         if not isinstance(found, StillTrue):

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from duebell.calls import Purpose
-from duebell.errors import TenantDisconnected, Transient
+from duebell.errors import ConfigurationError, TenantDisconnected, Transient
 from duebell.ledger import inbox, polls, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
@@ -117,17 +117,22 @@ def test_f041_the_cursor_is_xero_s_time_whatever_our_clock_says(books: Polling) 
     books.xero.invoice()
     books.poll()
     assert books.tenant().invoices_cursor == NOW - timedelta(minutes=10)
-    books.clock.now -= HOUR  # our clock jumps back; Xero's goes on
+    books.clock.now -= HOUR  # our clock jumps back, which is noticed; Xero's goes on
     books.xero.ahead += HOUR + MINUTE
     books.xero.invoice(numbered(2))
+    with pytest.raises(ConfigurationError, match="behind Xero's"):
+        books.poll()
+    assert books.tenant().invoices_cursor == NOW - timedelta(minutes=10)
+    books.clock.now += HOUR - 20 * MINUTE
+    books.xero.ahead -= HOUR - 20 * MINUTE
     assert books.poll().found == 1
     assert books.tenant().invoices_cursor == NOW - timedelta(minutes=9)
 
 
 def test_f041_a_clock_of_ours_that_runs_ahead_hides_no_change(books: Polling) -> None:
     books.poll()
-    books.clock.now += 10 * HOUR
-    books.xero.ahead -= 10 * HOUR
+    books.clock.now += 14 * MINUTE
+    books.xero.ahead -= 14 * MINUTE
     books.xero.invoice()
     assert books.poll().found == 1
 
@@ -181,11 +186,11 @@ def test_nothing_new_is_said_by_304_and_moves_the_cursor_by_the_header(books: Po
     def unchanged(request: httpx.Request) -> httpx.Response | None:
         if "if-modified-since" not in request.headers:
             return None
-        return httpx.Response(304, headers={"Date": "Fri, 20 Nov 2026 01:00:00 GMT"})
+        return httpx.Response(304, headers={"Date": "Fri, 20 Nov 2026 01:02:00 GMT"})
 
     books.xero.instead = unchanged
     assert books.poll() == Polled(TENANT, found=0)
-    assert books.tenant().invoices_cursor == NOW - timedelta(minutes=16)
+    assert books.tenant().invoices_cursor == NOW - timedelta(minutes=14)
 
 
 def test_a_server_that_ignores_the_time_asked_for_is_reported_and_believed_nothing(books: Polling) -> None:

@@ -33,6 +33,7 @@ def _server(settings: SandboxSettings) -> uvicorn.Server:
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,  # what is answered bears the time of the sandbox's own clock, or none
         timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -89,6 +90,7 @@ class XeroApi:
         settings = self.conditions.settings
         refusal = self.limits.take(books.tenant_id, settings, self.conditions.now())
         told = self.limits.headers(books.tenant_id, settings)
+        told["Date"] = format_datetime(self.conditions.now(), usegmt=True)
         if refusal is not None:
             return too_many(refusal, told)
         response = await self._in_flight(request, books, endpoint)

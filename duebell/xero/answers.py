@@ -61,17 +61,22 @@ NOT_TOLD = Limits(None, None)
 
 @dataclass(frozen=True, slots=True)
 class CallMade:
-    """One request that was made: its path, what its answer told of the limits, and whether it was refused."""
+    """One request that was made: its path, what its answer told of the limits, and whether it was refused.
+
+    ``at`` is Xero's own time of the answer, ``None`` where it did not say.
+    """
 
     path: str
     limits: Limits = NOT_TOLD
     refused: RateLimited | None = None
+    at: datetime | None = None
 
 
 def call_made(path: str, answer: Answer, sent: Sent) -> CallMade:
     """What an answer means for the count of calls."""
     problem = problem_of(answer, sent)
-    return CallMade(path, limits_of(answer.headers), problem if isinstance(problem, RateLimited) else None)
+    refused = problem if isinstance(problem, RateLimited) else None
+    return CallMade(path, limits_of(answer.headers), refused, http_date(answer.headers.get("date", "")))
 
 
 def limits_of(headers: Mapping[str, str]) -> Limits:
