@@ -10,6 +10,7 @@ from duebell.money import format_amount
 from duebell.policy_overdue import StagePolicy
 from duebell.render_values import Link
 from duebell.teams import team_of
+from duebell.wording_causes import customer_of
 from duebell.wording_shapes import FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice
 from duebell.xero.links import invoice_link
 
@@ -75,10 +76,10 @@ def _late(one: Told, telling: Telling) -> dict[str, object]:
 
 
 def _for_team(one: Told, telling: Telling) -> dict[str, object]:
-    invoice, contact = one.known.read.invoice, one.known.contact
+    invoice = one.known.read.invoice
     return {
         **_late(one, telling),
-        "customer": (contact.name if contact else "") or invoice.contact_name or "a customer without a name",
+        "customer": customer_of(one, telling.language),
         "stage": read_step(one.subject.step)[0],
         "link": Link(invoice_link(one.known.tenant.short_code, invoice.invoice_id)),
     }

@@ -9,20 +9,14 @@ from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYME
 from duebell.ladder import read_step
 from duebell.money import format_amount
 from duebell.policy_sections import Attention
-from duebell.reasons import IN_WORDS, Reason
 from duebell.render_values import Link
 from duebell.teams import team_of
+from duebell.wording_causes import cause_in_words, customer_of
 from duebell.wording_shapes import Telling, Told, of_invoice
 from duebell.xero.links import invoice_link
 
 LISTED = 20
 """How many pieces of news of one kind a message lists before it only counts them."""
-
-CAUSES = {
-    "undelivered": "the message could not be delivered",
-    "unknown": "nobody can say whether the message went out; see doctor",
-}
-"""Why a customer was not told, beside the reasons for leaving one out."""
 
 LISTS = {
     INVOICE_ISSUED: "issued",
@@ -64,21 +58,21 @@ def _in_order(one: Told) -> tuple[date, str, str]:
 
 
 def _item(one: Told, telling: Telling) -> dict[str, object]:
-    invoice, contact = one.known.read.invoice, one.known.contact
+    invoice = one.known.read.invoice
     late = max((telling.today - invoice.due_on).days, 0) if invoice.due_on else 0
     is_reminder = one.subject.kind == INVOICE_OVERDUE
     return {
         **of_invoice(one.known, telling),
-        "customer": (contact.name if contact else "") or invoice.contact_name or "a customer without a name",
+        "customer": customer_of(one, telling.language),
         "paid_amount": _paid(one),
         "days_late": late,
         "stage": read_step(one.subject.step)[0] if is_reminder else "",
-        **_attention(one),
+        **_attention(one, telling.language),
         "link": Link(invoice_link(one.known.tenant.short_code, invoice.invoice_id)),
     }
 
 
-def _attention(one: Told) -> dict[str, object]:
+def _attention(one: Told, language: str) -> dict[str, object]:
     """What needs attention: of these three exactly one is 1 where anything does."""
     what, detail = step_of(one.subject.step) if one.subject.kind == NEEDS_ATTENTION else (None, "")
     return {
@@ -86,12 +80,8 @@ def _attention(one: Told) -> dict[str, object]:
         "not_told": int(what is Attention.NOT_TOLD),
         "credit_waits": int(what is Attention.CREDIT_WAITS),
         "promised_on": one.known.read.invoice.expected_payment_on,
-        "why": _why(detail) if what is Attention.NOT_TOLD else "",
+        "why": cause_in_words(detail, language) if what is Attention.NOT_TOLD else "",
     }
-
-
-def _why(cause: str) -> str:
-    return CAUSES.get(cause) or (IN_WORDS[Reason(cause)] if cause in set(Reason) else cause)
 
 
 def _paid(one: Told) -> Decimal:

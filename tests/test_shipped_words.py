@@ -9,11 +9,13 @@ import pytest
 from duebell.bidi import FIRST_STRONG_ISOLATE, MARKS, POP_ISOLATE
 from duebell.email.addresses import Mailbox
 from duebell.email.messages import EmailRequest
+from duebell.ledger.untold import NOBODY_REACHED, UNDELIVERED, UNKNOWN
 from duebell.message_text import words_of
 from duebell.reaching import EMAIL, SMS
 from duebell.render import Templates
 from duebell.segments import segments
 from duebell.template_folders import TemplateFolder
+from duebell.wording_causes import cause_in_words
 from tests.support_words import BUSINESSES, DUE, RIGHT_TO_LEFT, SHIPPED, TYPICAL, Business, tellings
 
 TEMPLATES = Templates(SHIPPED)
@@ -26,11 +28,11 @@ def called(folder: TemplateFolder) -> str:
     return folder.name
 
 
-def test_each_kind_is_shipped_whole_for_customers_in_three_languages_and_nothing_lies_beside() -> None:
+def test_each_kind_is_shipped_whole_in_three_languages_and_nothing_lies_beside() -> None:
     customers = ("invoice_issued", "payment_received", "invoice_overdue")
-    shipped = {(kind, language) for kind in customers for language in ("en", "de", "ar")}
-    shipped |= {(f"{kind}_team", "en") for kind in (*customers, "needs_attention", "digest")}
-    assert {(one.kind, one.language) for one in FOLDERS} >= shipped
+    teams = tuple(f"{kind}_team" for kind in (*customers, "needs_attention", "digest"))
+    shipped = {(kind, language) for kind in (*customers, *teams) for language in ("en", "de", "ar")}
+    assert {(one.kind, one.language) for one in FOLDERS} == shipped
     assert [one.name for one in FOLDERS if one.missing(SMS) or one.missing(EMAIL)] == []
     assert TEMPLATES.strays() == ()
 
@@ -82,6 +84,9 @@ def longest(folder: TemplateFolder, count: int) -> int:
         ("invoice_overdue/en", 1, 1), ("invoice_overdue/de", 1, 2), ("invoice_overdue/ar", 3, 3),
         ("invoice_overdue_team/en", 1, 2), ("invoice_overdue_team/de", 1, 2),
         ("invoice_overdue_team/ar", 3, 4),
+        ("invoice_issued_team/de", 1, 2), ("invoice_issued_team/ar", 3, 3),
+        ("payment_received_team/de", 1, 2), ("payment_received_team/ar", 3, 3),
+        ("needs_attention_team/de", 2, 2), ("needs_attention_team/ar", 3, 4),
     ],
 )  # fmt: skip
 def test_how_many_sms_a_typical_message_takes(name: str, about_one: int, about_eleven: int) -> None:
@@ -139,6 +144,79 @@ def test_in_a_sentence_from_right_to_left_everything_latin_stands_in_an_isolate(
             text = words_of(TEMPLATES, telling, channel).text
             outside = re.sub(f"{FIRST_STRONG_ISOLATE}[^{POP_ISOLATE}]*{POP_ISOLATE}", "", text)
             assert not re.search(r"[A-Za-z$]", outside), outside
+
+
+@pytest.mark.parametrize("kind", ["invoice_issued", "payment_received", "needs_attention", "digest"])
+def test_a_team_s_sentence_from_right_to_left_isolates_all_that_is_latin_but_its_link(kind: str) -> None:
+    for telling in tellings(f"{kind}_team", TYPICAL, "ar"):
+        text = re.sub(r"https://\S+", "", words_of(TEMPLATES, telling, SMS).text)
+        outside = re.sub(f"{FIRST_STRONG_ISOLATE}[^{POP_ISOLATE}]*{POP_ISOLATE}", "", text)
+        assert not re.search(r"[A-Za-z$]", outside), outside
+
+
+LINK = "https://go.xero.com/app/!mBdtL/invoicing/view/i"
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "number", "text"),
+    [
+        ("invoice_issued", "de", 0, f"ausgestellt: INV-0042 an Rimu Test Limited über 1.234,50 NZ$. {LINK}"),
+        ("payment_received", "de", 0, f"Rimu Test Limited hat 20,00 NZ$ für INV-0042 bezahlt. {LINK}"),
+        (
+            "needs_attention", "de", 0,
+            "Rimu Test Limited, INV-0042, 1.234,50 NZ$: nicht benachrichtigt, die Nachricht konnte nicht "
+            f"zugestellt werden. {LINK}",
+        ),
+        (
+            "needs_attention", "de", 2,
+            "3 Punkte sind zu klären. Zuerst: Rimu Test Limited, INV-0002, 1.234,50 NZ$: nicht erinnert, ein "
+            f"Guthaben ist noch nicht zugeordnet. {LINK}2",
+        ),
+        (
+            "invoice_issued", "ar", 0,
+            f"صدرت الفاتورة INV-0042 إلى Rimu Test Limited بمبلغ 1,234.50 NZ$. {LINK}",
+        ),
+        ("payment_received", "ar", 0, f"سدد Rimu Test Limited مبلغ 20.00 NZ$ عن الفاتورة INV-0042. {LINK}"),
+        (
+            "needs_attention", "ar", 0,
+            "Rimu Test Limited، الفاتورة INV-0042، 1,234.50 NZ$: لم يُبلَّغ العميل: تعذر تسليم الرسالة. "
+            f"{LINK}",
+        ),
+        (
+            "needs_attention", "ar", 3,
+            "11 أمرًا يحتاج إلى معالجة. الأول: Rimu Test Limited، الفاتورة INV-0002، 1,234.50 NZ$: "
+            f"لم يُذكَّر العميل، لأن له رصيدًا دائنًا لم يُخصص بعد. {LINK}2",
+        ),
+    ],
+)  # fmt: skip
+def test_a_team_reads_like_this_in_its_language(kind: str, language: str, number: int, text: str) -> None:
+    organisation = f"Kauri Test Limited: {text}"
+    assert without_isolates(said(f"{kind}_team", language, number)) == organisation
+
+
+def test_a_day_reads_like_this() -> None:
+    assert said("digest_team", "de", 1) == (
+        "Kauri Test Limited heute: 1 Rechnung zum Nachfassen, 1.234,50 NZ$. 1 Punkt zu klären. "
+        "1 Zahlung, 20,00 NZ$. 1 Rechnung ausgestellt, 1.234,50 NZ$. "
+        f"Zuerst: Rimu Test Limited, INV-0042. {LINK}"
+    )
+    assert without_isolates(said("digest_team", "ar", 5)) == (
+        "Kauri Test Limited اليوم: فاتورتان للمتابعة، 2,469.00 NZ$. أمران يحتاجان إلى معالجة. "
+        "دفعتان، 40.00 NZ$. صدرت فاتورتان، 2,469.00 NZ$. "
+        f"الأولى: Rimu Test Limited، INV-0002. {LINK}2"
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+def test_every_cause_for_which_nobody_was_told_has_words_in_each_language(language: str) -> None:
+    causes = [*sorted(NOBODY_REACHED), UNDELIVERED, UNKNOWN]
+    english = {cause: cause_in_words(cause, "en") for cause in causes}
+    words = {cause: cause_in_words(cause, language) for cause in causes}
+    assert all(words[cause] not in {cause, ""} for cause in causes)
+    assert len(set(words.values())) == len(causes)
+    assert language == "en" or not set(words.values()) & set(english.values())
+    assert cause_in_words(UNKNOWN, f"{language}-CH") == words[UNKNOWN]
+    assert cause_in_words(UNKNOWN, "fr") == english[UNKNOWN]
 
 
 def test_a_name_from_right_to_left_turns_no_english_sentence_around() -> None:
