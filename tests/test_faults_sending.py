@@ -147,21 +147,42 @@ def test_f070_an_attempt_stands_in_the_ledger_for_all_to_see_before_a_byte_leave
     assert seen == ["sending"]
 
 
-def test_f074_a_lease_outlasts_two_posts_and_a_margin() -> None:
-    assert SEND_LEASE.total_seconds() >= 2 * DEADLINE + 15
+def test_f074_a_lease_outlasts_two_posts_and_a_margin(ledger: Engine) -> None:
+    taken = owed_and_claimed(ledger)
+    with reading(ledger) as session:
+        until = session.get_one(Notification, taken.notification_id).lease_until
+    assert until
+    assert until - NOW >= timedelta(seconds=2 * DEADLINE + 15)
+
+
+def test_f104_a_run_that_is_started_twice_and_one_whose_worker_died_tell_once(ledger: Engine) -> None:
+    dead = owed_and_claimed(ledger)
+    assert claim(ledger, dead.notification_id, "run 2") is None
+    assert claim(ledger, dead.notification_id, "run 2", now=NOW + SEND_LEASE) is None
+    first = claim(ledger, dead.notification_id, "run 2", now=NOW + SEND_LEASE + MINUTE)
+    second = claim(ledger, dead.notification_id, "run 2", now=NOW + SEND_LEASE + MINUTE)
+    assert first
+    assert second
+    posted: list[str] = []
+    for taken in (dead, first, second, second):
+        tell(resources_over(ledger, twilio=accepting(posted)), taken, _no_need, flow_run_id=None)
+    assert len(posted) == counted(ledger, Attempt) == 1
+    assert broken(ledger) == []
 
 
 @contextmanager
-def locked(path: str, until: threading.Event) -> Generator[None]:
-    """Another process's write lock on a SQLite file, held until the event."""
+def locked(engine: Engine, until: threading.Event) -> Generator[None]:
+    """A lock of somebody else's that no attempt can be written beside, held until the event."""
     holds = threading.Event()
+    other = open_ledger(engine.url.render_as_string(hide_password=False))
 
     def hold() -> None:
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with other.begin() as connection:  # on SQLite this is the write lock
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("LOCK TABLE attempt"))
             holds.set()
             until.wait(20)
-            other.execute("ROLLBACK")
+        other.dispose()
 
     thread = threading.Thread(target=hold)
     thread.start()
@@ -173,26 +194,36 @@ def locked(path: str, until: threading.Event) -> Generator[None]:
         thread.join()
 
 
-def test_f086_a_ledger_that_is_locked_after_the_post_does_not_cost_the_sid(
-    sqlite_ledger: Engine,
-) -> None:
-    path = str(sqlite_ledger.url.database)
-    taken = owed_and_claimed(sqlite_ledger)
-    hurried = open_ledger(f"sqlite:///{path}", busy_seconds=0.05)
+def hurried_over(engine: Engine) -> Engine:
+    """The same ledger, whose writers give up at once."""
+    hurried = open_ledger(engine.url.render_as_string(hide_password=False), busy_seconds=0.05)
+
+    def at_once(connection: Any, _record: Any) -> None:
+        if hurried.dialect.name == "postgresql":
+            connection.execute("SET lock_timeout = '50ms'")
+            connection.commit()
+
+    event.listen(hurried, "connect", at_once)
+    return hurried
+
+
+def test_f086_a_ledger_that_is_locked_after_the_post_does_not_cost_the_sid(ledger: Engine) -> None:
+    taken = owed_and_claimed(ledger)
+    hurried = hurried_over(ledger)
     release, posted = threading.Event(), list[str]()
     with ExitStack() as held:
 
         def answer(request: httpx.Request) -> httpx.Response:
-            held.enter_context(locked(path, release))
+            held.enter_context(locked(ledger, release))
             threading.Timer(0.4, release.set).start()
             return accepting(posted)(request)
 
         said = tell(resources_over(hurried, twilio=answer), taken, _no_need, flow_run_id="run 1")
     hurried.dispose()
-    with reading(sqlite_ledger) as session:
+    with reading(ledger) as session:
         [attempt] = session.exec(select(Attempt)).all()
     assert (said.state, attempt.sid, len(posted)) == ("accepted", sid(), 1)
-    assert broken(sqlite_ledger) == []
+    assert broken(ledger) == []
 
 
 def _no_need(_tenant: str, _ids: Sequence[str], _since: datetime) -> None:
@@ -201,7 +232,7 @@ def _no_need(_tenant: str, _ids: Sequence[str], _since: datetime) -> None:
 
 def test_f096_writers_wait_while_a_backup_holds_the_ledger(sqlite_ledger: Engine) -> None:
     release = threading.Event()
-    with locked(str(sqlite_ledger.url.database), release):
+    with locked(sqlite_ledger, release):
         threading.Timer(0.3, release.set).start()
         plan(sqlite_ledger)
     assert counted(sqlite_ledger, Notification) == 1
@@ -252,6 +283,18 @@ def test_f098_a_full_disk_stops_a_send_before_its_post_leaves_nothing_half_and_p
     posted: list[str] = []
     said = tell(resources_over(sqlite_ledger, twilio=accepting(posted)), taken, _no_need, flow_run_id=None)
     assert (said.state, len(posted)) == ("accepted", 1)
+
+
+def test_f101_a_message_is_planned_and_told_over_the_last_connection_of_the_pool(ledger: Engine) -> None:
+    """Nothing holds one connection while it waits for another: threads that do wait for each other."""
+    pool: Any = ledger.pool
+    posted: list[str] = []
+    with ExitStack() as held:
+        for _ in range(pool.size() + pool._max_overflow - 1):
+            held.enter_context(ledger.connect())
+        resources = resources_over(ledger, twilio=accepting(posted))
+        assert tell(resources, owed_and_claimed(ledger), _no_need, flow_run_id=None).state == "accepted"
+    assert len(posted) == 1
 
 
 def interrupted(engine: Engine, other: Engine) -> None:

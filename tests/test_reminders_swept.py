@@ -97,7 +97,8 @@ def test_sixty_sweeps_plan_and_say_what_one_does(office: Office) -> None:
     assert broken(office.engine) == []
 
 
-def test_f056_two_sweeps_at_once_plan_each_stage_once(office: Office) -> None:
+def test_f056_two_sweeps_at_once_plan_each_stage_once(ledger: Engine, tmp_path: Path) -> None:
+    office = started(ledger, tmp_path)
     office.keeps(*range(1, 12), **due(DUE))
     swept = at_once(2, lambda _: office.sweeps())
     for one in swept:

@@ -12,7 +12,16 @@ from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.resending import resend
 from duebell.states import NotificationState, Sending
-from tests.support_facts import TENANT, at_once, keep_contact, numbered, open_tenant
+from tests.support_facts import (
+    CONTACT,
+    MOBILE,
+    OTHER_CONTACT,
+    TENANT,
+    at_once,
+    keep_contact,
+    numbered,
+    open_tenant,
+)
 from tests.support_first_day import first_day, tenfold_day
 from tests.support_overdue import Office, at, due, office_over, policy_text
 
@@ -67,6 +76,26 @@ def test_f087_a_first_connection_with_many_old_invoices_sends_nothing_until_a_pe
     assert len(office.phones.heard) == 12
     assert states(office) == [("accepted", "")]
     assert broken(office.engine) == []
+
+
+def test_f060_forty_invoices_and_a_number_that_two_share_make_one_message_a_day(
+    ledger: Engine, tmp_path: Path
+) -> None:
+    open_tenant(ledger)
+    office = office_over(ledger, tmp_path, at(DUE + DAY))
+    for contact_id in (CONTACT, OTHER_CONTACT):
+        keep_contact(ledger, contact_id, MOBILE)
+    office.keeps(*range(1, 41), **due(DUE))
+    office.keeps(41, **due(DUE, Contact={"ContactID": OTHER_CONTACT}))
+    office.day()
+    office.later(hours=1)
+    assert office.nets() == []
+    assert len(office.phones.to(MOBILE)) == 1
+    assert ("held", "too_many") in states(office)
+    office.later(hours=23)
+    office.nets()
+    assert len(office.phones.to(MOBILE)) == 2
+    assert broken(ledger) == []
 
 
 def test_a_first_day_with_hundreds_of_old_debts_is_silent_as_shipped_until_a_person_lifts_it(

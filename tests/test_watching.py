@@ -278,8 +278,9 @@ def test_a_lead_that_is_too_short_is_noticed_at_once_and_it_is_sent_without(offi
 
 
 def test_f072_a_post_that_reaches_twilio_too_late_is_refused_and_proves_that_nothing_was_made(
-    office: Office,
+    ledger: Engine, tmp_path: Path
 ) -> None:
+    office = Office(ledger, tmp_path)
     office.twilio.before_post = lambda: office.passes(21 * MINUTE)
     office.tells()
     office.twilio.before_post = None
@@ -303,8 +304,9 @@ def test_f075_a_lost_answer_is_found_in_the_list_and_goes_out_once(office: Offic
 
 
 def test_f076_what_never_reached_twilio_is_sent_once_more_after_two_looks_that_prove_it(
-    office: Office,
+    ledger: Engine, tmp_path: Path
 ) -> None:
+    office = Office(ledger, tmp_path)
     office.twilio.fates = ["vanished"]
     office.tells()
     office.until(NOW + 20 * MINUTE)
