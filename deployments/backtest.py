@@ -67,12 +67,12 @@ def show(console: Console, found: Backtest, price: str) -> None:
 
 
 ASSUMES = (
-    "Played as though Duebell had been connected and live all the time, with today's contacts and opt- "
-    "outs. Before an invoice was first read its past is told by Xero's dates: a promise or an edit of "
-    "that time is not known. Of credit that waits to be allocated only what Duebell has read is known, "
-    "and of each credit before that what Xero's last change of it left; what waited earlier holds nothing "
-    "here. Every message is taken to arrive: teams hear of customers who cannot be reached, and of no "
-    "message that was lost on its way. Parts are counted on the first messages of each sort."
+    "Played as though Duebell had been connected and live all the time, with today's contacts and opt-outs. "
+    "Before an invoice was first read its past is told by Xero's dates: a promise or an edit of that time "
+    "is not known. Of credit that waits to be allocated only what Duebell has read is known, and of each "
+    "credit before that what Xero's last change of it left; what waited earlier holds nothing here. Every "
+    "message is taken to arrive: teams hear of customers who cannot be reached, and of no message that was "
+    "lost on its way. Parts are counted on the first messages of each sort."
 )
 
 

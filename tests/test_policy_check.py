@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
 from deployments.cli import app
+from duebell.ledger.untold import NOBODY_REACHED
 from duebell.lint.checking import Checked, check
 from duebell.lint.findings import Grade
 from duebell.policy_file import read_policy
@@ -57,6 +58,16 @@ def test_what_is_shipped_has_nothing_to_mend(folder: Path, file: str) -> None:
          "there is no field organisaton. Did you mean organisation?"),
         ("payment_received/en/sms.txt", "money(payment.currency) }}.", 'money("NZD") }}.',
          "writes every amount in NZD. Write money(invoice.currency)"),
+        ("needs_attention_team/en/sms.txt", "{{ first.why }}", "{{ first.reference }}",
+         "the field first.reference is empty; guard it with if"),
+        ("needs_attention_team/ar/body.txt", "{{ one.promised_on | day }}", "{{ one.promised_on }}",
+         "an amount or a day is printed without the filter"),
+        ("invoice_issued_team/de/sms.txt", "{{ organisation }}:", "{{ organisaton }}:",
+         "there is no field organisaton. Did you mean organisation?"),
+        ("payment_received_team/en/body.txt", "{{ one.link }}", "{{ one.reference }}",
+         "the field paid.reference is empty; guard it with if"),
+        ("digest_team/de/sms.txt", "{{ first_overdue.number }}", "{{ first_overdue.stages }}",
+         "there is no field first_overdue.stages. Did you mean"),
         ("invoice_overdue_team/en/body.txt", "money(one.currency)", "money(invoice.currency)",
          "writes an amount of one in the currency of invoice"),
     ],
@@ -182,6 +193,15 @@ def test_every_message_of_the_books_is_made(folder: Path, books: Engine) -> None
     found = checked("", folder, books)
     assert found.invoices == 2
     assert found.messages > checked("", folder).messages
+
+
+def test_what_a_team_would_hear_of_the_books_is_made_too(folder: Path, books: Engine) -> None:
+    def made(hears: str) -> int:
+        text = f"[team.accounts]\nhears = [{hears}]"
+        return checked(text, folder, books).messages - checked(text, folder).messages
+
+    each = len(NOBODY_REACHED) * 2  # by SMS and by email
+    assert made('"not_told"') >= made("") + 2 * each
 
 
 def run(folder: Path, engine: Engine | None, *words: str) -> Result:

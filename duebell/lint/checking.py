@@ -18,6 +18,7 @@ from duebell.lint.made_up import made_up
 from duebell.lint.names import Met, of_currencies, of_rules, of_teams, of_words
 from duebell.lint.rule_order import swallowed
 from duebell.lint.saying import Saying, as_variant
+from duebell.lint.team_tellings import hearing_all
 from duebell.lint.tellings import Sample, samples
 from duebell.lint.template_files import kinds_of, of_files
 from duebell.policy_file import Policy
@@ -108,7 +109,7 @@ class _Check:
             self._met(sample, seen)
             if sample.mark not in said:
                 said.add(sample.mark)
-                self.saying.say(sample, seen.policy, measured=True)
+                self.saying.say(sample, seen.policy, measured=sample.is_counted)
 
     def _of(self, tenant: Tenant) -> _Seen:
         return self._seen.get(("tenant", tenant.tenant_id), self._seen[()])
@@ -126,9 +127,10 @@ class _Check:
         for seen in self._seen.values():
             organisation = next((one for one in self._organisations if self._of(one) is seen), None)
             for what, theirs in made_up(self._now, *([organisation] if organisation else [])):
-                plain = seen.policy.model_copy(update={"rules": ()})
+                plain = hearing_all(seen.policy).model_copy(update={"rules": ()})
                 for sample in samples(theirs, plain, what, self._now):
-                    self.saying.say(sample, seen.policy, measured=not self.invoices)
+                    measured = sample.is_counted and not self.invoices
+                    self.saying.say(sample, seen.policy, measured=measured)
                     self._say_in_every_language(sample, seen)
             self._invent_variants(seen)
 

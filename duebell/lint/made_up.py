@@ -43,8 +43,9 @@ WHOLE = Invoice(
     total=Decimal("115.00"),
     amount_due=Decimal("115.00"),
     amount_paid=Decimal(0),
+    expected_payment_on=date(2028, 3, 10),
 )
-BARE = replace(WHOLE, reference="", due_on=None)
+BARE = replace(WHOLE, reference="", due_on=None, expected_payment_on=None)
 LATER = {"number": "INV-1042", "due_on": date(2028, 3, 1)}
 PART = InvoicePayment("invented-1", Decimal("40.00"), date(2028, 2, 29))
 ALL = InvoicePayment("invented-2", Decimal("115.00"), None)

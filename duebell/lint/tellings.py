@@ -6,9 +6,10 @@ from datetime import date, datetime
 
 from duebell.deciding import route_for
 from duebell.deciding_overdue import stage_of
-from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, team_recipient
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED, team_recipient
 from duebell.known import Known
 from duebell.ladder import day_of, step_key
+from duebell.lint import team_tellings
 from duebell.policy_file import Policy
 from duebell.policy_overdue import StagePolicy
 from duebell.routing import language_for
@@ -29,11 +30,25 @@ class Sample:
     def mark(self) -> object:
         """What is the same for two messages that the templates are given the same kind of values for."""
         telling, subject = self.telling, self.telling.subject
-        news = tuple((one.subject.kind, one.subject.subject_id, one.subject.team) for one in telling.told)
+        news = tuple(_news_of(one.subject) for one in telling.told)
         said = (telling.route.template, telling.route.channels, telling.route.tone)
-        stage = stage_of(subject.step, telling.policy.invoice_overdue) if subject.step else None
+        reminds = subject.kind == INVOICE_OVERDUE
+        stage = stage_of(subject.step, telling.policy.invoice_overdue) if reminds else None
         days = stage.days if stage else 0
         return news, said, telling.language, days <= 0, days == 1, days >= FIRM_FROM
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its length is something to remark on: of a team's news the link alone is half an SMS."""
+        return not self.telling.subject.team or {INVOICE_OVERDUE} == {
+            one.subject.kind for one in self.telling.told
+        }
+
+
+def _news_of(subject: Subject) -> tuple[str, str, str, str]:
+    """A stage is told from another by its days alone; what needs somebody by what it is."""
+    step = subject.step if subject.kind == NEEDS_ATTENTION else ""
+    return subject.kind, subject.subject_id, subject.team, step
 
 
 def samples(known: Sequence[Known], policy: Policy, called: str, now: datetime) -> Iterator[Sample]:
@@ -41,7 +56,7 @@ def samples(known: Sequence[Known], policy: Policy, called: str, now: datetime) 
 
     A message that a rule leaves unsaid is none.
     """
-    every = [*_alone(known, policy, now), *_together(known, policy)]
+    every = [*_alone(known, policy, now), *_together(known, policy), *_of_teams(known, policy, now)]
     for told, today in every:
         first = told[0]
         route = route_for(first.subject, first.known, policy)
@@ -79,6 +94,23 @@ def _together(known: Sequence[Known], policy: Policy) -> Iterator[tuple[list[Tol
         for told in (*by_currency.values(), *by_team.values()):
             if len(told) > 1:
                 yield told, max(_day(one.known, stage) for one in told)
+
+
+def _of_teams(known: Sequence[Known], policy: Policy, now: datetime) -> Iterator[tuple[list[Told], date]]:
+    """What the teams hear of beside the stages, each piece alone and a day of all."""
+    every = [told for one in known for told in team_tellings.news(one, policy)]
+    for told in every:
+        yield [told], told.known.today(now)
+    stages = [
+        _reminder(one, stage, team)
+        for one in known
+        for stage in _stages(one, policy)
+        for team in _recipients(stage, one)
+        if team
+    ]
+    latest = {(one.subject.subject_id, one.subject.team): one for one in stages}
+    for day in team_tellings.days([*every, *latest.values()], policy):
+        yield day, max(one.known.read.invoice.due_on or one.known.today(now) for one in day)
 
 
 def _stages(one: Known, policy: Policy) -> Sequence[StagePolicy]:
