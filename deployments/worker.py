@@ -15,6 +15,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import get_current_settings
 
+from deployments import worker_net
 from deployments.worker_warm import WarmWorker
 from duebell.errors import ConfigurationError
 from duebell.quarantine import compare
@@ -73,7 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("PREFECT_API_URL is not set: it says where Prefect's server is\n")
         return 1
     try:
-        with only_one(options.name), closing(open_resources(load())) as resources:
+        with (
+            only_one(options.name),
+            closing(open_resources(load())) as resources,
+            worker_net.under(resources),
+        ):
             compare(resources)
             worker = WarmWorker(
                 options.pool,

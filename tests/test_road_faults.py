@@ -12,7 +12,8 @@ from sqlmodel import col
 
 from deployments.sandbox.control_types import InvoiceSummary
 from deployments.sandbox.credentials import TENANT_ID
-from duebell.ledger import tenants
+from duebell.ledger import inbox, tenants
+from duebell.ledger.inbox import NewEvent
 from duebell.ledger.tables import Attempt, ContactSnapshot, InvoiceSnapshot, Tenant
 from tests.support_prefect import wait_until
 from tests.support_road import Road, run_once
@@ -233,6 +234,19 @@ def test_events_that_came_while_the_receiver_was_down_are_handled_when_xero_repl
     assert calm.sandbox.replay() >= 1
 
     calm.wait_for(invoice.invoice_id, "delivered")
+    assert len(calm.messages(invoice)) == 1
+
+
+def test_what_an_event_asks_for_is_done_though_no_receiver_is_there_to_have_its_run_made(calm: Road) -> None:
+    calm.stop("receiver")
+    invoice = calm.issue()
+    assert calm.sandbox.settle(30)
+    now = datetime.now(UTC)
+    event = NewEvent(TENANT_ID, "INVOICE", invoice.invoice_id, "CREATE", now.isoformat(), now)
+    inbox.keep(calm.engine, [event], [], now=now)  # it was stored, and its nudge was lost with the receiver
+
+    calm.wait_for(invoice.invoice_id, "accepted", seconds=60)
+    calm.restart("receiver")
     assert len(calm.messages(invoice)) == 1
 
 

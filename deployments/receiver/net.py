@@ -66,7 +66,7 @@ class Net:
 
     def start(self, stop: threading.Event) -> threading.Thread:
         """Run in a thread that does not keep the process alive."""
-        thread = threading.Thread(target=self.run, args=(stop,), name="receiver-net", daemon=True)
+        thread = threading.Thread(target=self.run, args=(stop,), name="safety-net", daemon=True)
         thread.start()
         return thread
 

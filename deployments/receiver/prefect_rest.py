@@ -6,6 +6,7 @@ thread that swallows every failure.
 
 import base64
 import logging
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 
 from duebell.errors import Transient
 from duebell.setting_shapes import is_loopback
+from duebell.settings import Settings
 
 log = logging.getLogger("duebell.receiver")
 NOT_FOUND = 404
@@ -43,6 +45,13 @@ class PrefectPlace:
     api_url: str
     auth_string: SecretStr = field(default_factory=lambda: SecretStr(""))
     transport: httpx.BaseTransport | None = field(default=None, repr=False)
+
+
+def prefect_place(settings: Settings) -> PrefectPlace:
+    """Prefect's server by the variables that its own clients read."""
+    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    own = f"http://127.0.0.1:{settings.prefect_server_api_port}/api"
+    return PrefectPlace(settings.prefect_api_url or own, SecretStr(auth))
 
 
 class OnChange:

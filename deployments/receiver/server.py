@@ -1,12 +1,10 @@
 """The receiver's process: settings, ledger and uvicorn."""
 
 import logging
-import os
 import sys
 from typing import Any
 
 import uvicorn
-from pydantic import SecretStr
 from sqlalchemy import Engine, event
 from starlette.applications import Starlette
 
@@ -14,13 +12,13 @@ from deployments.receiver.app import make_app
 from deployments.receiver.connections import ImpatientProtocol, most_connections
 from deployments.receiver.log_lines import one_line_each
 from deployments.receiver.parts import Patience, ReceiverParts
-from deployments.receiver.prefect_rest import PrefectPlace
+from deployments.receiver.prefect_rest import prefect_place
 from duebell.clock import system_clock
 from duebell.errors import ConfigurationError
 from duebell.ledger.engine import migrate, open_ledger
 from duebell.policy_file import load_policy
 from duebell.setting_needs import Use
-from duebell.settings import Settings, load
+from duebell.settings import load
 
 log = logging.getLogger("duebell.receiver")
 LEDGER_SECONDS = 3
@@ -38,13 +36,6 @@ def _bound_statements(connection: Any, _record: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET statement_timeout = '{LEDGER_SECONDS}s'")
     connection.commit()
-
-
-def prefect_place(settings: Settings) -> PrefectPlace:
-    """Prefect's server by the variables that its own clients read."""
-    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
-    own = f"http://127.0.0.1:{settings.prefect_server_api_port}/api"
-    return PrefectPlace(settings.prefect_api_url or own, SecretStr(auth))
 
 
 def uvicorn_config(receiver: ReceiverParts, app: Starlette | None = None) -> uvicorn.Config:
