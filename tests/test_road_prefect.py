@@ -17,7 +17,7 @@ from deployments.sandbox.control_types import InvoiceSummary
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
 from tests.support_prefect import FINAL, RunningPrefect, end, free_port, wait_until
-from tests.support_road import Road, open_road
+from tests.support_road import Road, open_road, run_once
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -33,6 +33,13 @@ class MortalServer(PrefectServer):
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def forget(self) -> None:
+        """Lose the whole database."""
+        files = list((self.home / "prefect").glob("prefect.db*"))
+        assert files
+        for file in files:
+            file.unlink()
 
     def rise(self) -> None:
         """Start it anew; it answers when this returns."""
@@ -71,6 +78,12 @@ class Ground:
         wanted = select(XeroEvent.flow_run_id).where(XeroEvent.resource_id == invoice.invoice_id)
         with reading(self.road.engine) as session:
             return UUID(session.exec(wanted).one())
+
+    def is_kept(self, invoice: InvoiceSummary) -> bool:
+        """Whether an event of the invoice is in the inbox."""
+        with reading(self.road.engine) as session:
+            wanted = select(XeroEvent.event_id).where(XeroEvent.resource_id == invoice.invoice_id)
+            return session.exec(wanted).first() is not None
 
     def asked(self, text: str) -> bool:
         """Whether a request that contains ``text`` has reached a provider."""
@@ -129,3 +142,23 @@ def test_a_drain_under_way_when_prefect_dies_loses_nothing_and_doubles_nothing(g
     ground.lapse_claims()
     ground.one_message_each(invoice)
     assert ground.pids() == before
+
+
+@pytest.mark.timeout(600)
+def test_f105_what_was_owed_when_prefect_s_database_was_lost_is_told_once(ground: Ground) -> None:
+    road = ground.road
+    told = road.issue()
+    ground.one_message_each(told)
+    road.stop("worker")
+    waiting = road.issue()
+    wait_until(lambda: ground.is_kept(waiting), "the event is kept")
+
+    ground.server.die()
+    ground.server.forget()
+    meanwhile = road.issue()
+    ground.server.rise()
+    for step in ("deployments.provision", "deployments.connect"):  # as `duebell up` does at its start
+        run_once(road.environment, step)
+    road.start("worker")
+
+    ground.one_message_each(told, waiting, meanwhile)
