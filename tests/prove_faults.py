@@ -32,6 +32,7 @@ SPAN = re.compile(r"F(\d{3})(?:[\u2013-]F(\d{3}))?")
 NUMBERED = re.compile(r"test_((?:f\d{3}_)+)")
 BOTH = ("ledger", "url", "postgres", "books")
 """Fixtures that run a test on PostgreSQL as well."""
+SIDE_BY_SIDE = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 RAN = {"passed": 0, "skipped": 1, "failed": 2}
 
 
@@ -74,12 +75,16 @@ def numbered(folder: Path) -> Iterator[FaultTest]:
 
 
 def run(tests: Sequence[FaultTest]) -> dict[str, str]:
-    """Run these tests in their files; the worst result of each by its name: passed, skipped or failed."""
+    """Run these tests in their files; the worst result of each by its name: passed, skipped or failed.
+
+    As `make test` does: side by side, those that mostly wait for real processes last. How far it is goes to
+    standard error, so that the table alone is on standard output.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         wanted = [f"tests/{one.file}::{one.name}" for one in {(t.file, t.name): t for t in tests}.values()]
-        command = [sys.executable, "-m", "pytest", "-q", "--no-header", f"--junitxml={report}", *wanted]
-        subprocess.run(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL, check=False)
+        command = [sys.executable, "-m", "pytest", "-q", *SIDE_BY_SIDE, f"--junitxml={report}", *wanted]
+        subprocess.run(command, cwd=ROOT, env=os.environ, stdout=sys.stderr, check=False)
         results: dict[str, str] = {}
         for case in ET.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it just now
             kinds = {child.tag for child in case}
