@@ -19,7 +19,7 @@ from deployments import worker_net
 from deployments.worker_warm import WarmWorker
 from duebell.errors import ConfigurationError
 from duebell.quarantine import compare
-from duebell.resources import open_resources, using
+from duebell.resources import Resources, open_resources, using
 from duebell.settings import load
 
 __all__ = ["WarmWorker", "main", "serve_until_signalled"]
@@ -67,6 +67,15 @@ def only_one(name: str) -> Generator[None]:
         yield
 
 
+@contextmanager
+def opened() -> Generator[Resources]:
+    """What runs work with, compared with the side journal, and the safety net under it."""
+    with closing(open_resources(load())) as resources:
+        compare(resources)
+        with worker_net.under(resources):
+            yield resources
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the worker; returns the exit status. Prefect's address and key are read from the environment."""
     options = _parser().parse_args(arguments)
@@ -74,12 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("PREFECT_API_URL is not set: it says where Prefect's server is\n")
         return 1
     try:
-        with (
-            only_one(options.name),
-            closing(open_resources(load())) as resources,
-            worker_net.under(resources),
-        ):
-            compare(resources)
+        with only_one(options.name), opened() as resources:
             worker = WarmWorker(
                 options.pool,
                 name=options.name,
