@@ -3,6 +3,7 @@
     make prove-crash                                              some minutes, both databases
     make prove-crash ARGS="--kills 2000 --database sqlite --only random"
     make prove-crash ARGS="--messages 2000 --only hostile"
+    make prove-crash ARGS="--only worker --worker-kills 100"      about half an hour a database
 
 ``points`` kills and stops a sender at every fail point, ``random`` anywhere, ``hostile`` lets Twilio drop,
 fail, refuse and hang, ``receipts`` loses, doubles and shuffles what it tells, ``worker`` kills the real
@@ -94,14 +95,10 @@ def prepare(opened: Scene, point: str) -> None:
         opened.sandbox.script_life("mute", mobile(opened.owed))
         opened.owe(1)
         first = opened.start(f"{LED_TO_BY[point]}=kill")
-        assert opened.ended_by(first, 60), f"a sender dies {LED_TO_BY[point]}"
+        assert opened.ended_by(first, 300), f"a sender dies {LED_TO_BY[point]}"
         opened.push(PAST_THE_LEASE)
     if point == "before-settling-commits":
-        second = opened.start()
-        wait = time.monotonic() + 60
-        while not opened.states()["unknown"] and time.monotonic() < wait:
-            time.sleep(0.05)
-        opened.kill(second)
+        opened.reap()
         opened.push(600)
     opened.owe(1)
 
@@ -111,15 +108,15 @@ def at_every_point(opened: Scene, how: str, points: Sequence[str] = SENDING_POIN
     for point in points:
         prepare(opened, point)
         pid = opened.start(f"{point}={how}")
-        if not opened.ended_by(pid, 60, stopped=how == "stop"):
-            say(f"WRONG no sender came to {point}")
+        if not opened.ended_by(pid, 300, stopped=how == "stop"):
+            say(f"WRONG no sender came to {point}: {dict(opened.states())} {opened.errors()}")
             return False
         opened.push(PAST_THE_LEASE)
         healthy = opened.start()
         if how == "stop":
             time.sleep(1.0)
-            os.kill(pid, signal.SIGCONT)
-        opened.until_quiet(120, hurry=40)
+            opened.awake.add(pid)
+        opened.until_quiet(600, hurry=40)
         for one in (healthy, *([pid] if how == "stop" else [])):
             opened.kill(one)
     return finish(opened, f"{how} at {len(points)} points", floor=0)

@@ -26,6 +26,7 @@ from deployments.children import ROOT
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.credentials import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM
 from duebell.keys import INVOICE_ISSUED
+from duebell.ledger.attempts import reap
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
@@ -97,6 +98,8 @@ class Scene:
     sandbox: SandboxControl
     owed: int = 0
     senders: dict[int, str] = field(default_factory=dict[int, str])
+    awake: set[int] = field(default_factory=set[int])
+    """Senders that were stopped at a fail point once, and are not to be by it again."""
     _pushed_at: float = field(default_factory=time.monotonic)
 
     def engine(self) -> Engine:
@@ -113,7 +116,9 @@ class Scene:
             engine.dispose()
 
     def tick(self) -> None:
-        """Keep the sandbox's clock in step with ours, which runs faster."""
+        """Keep the sandbox's clock in step with ours, which runs faster, and awake whoever is to be."""
+        for pid in self.awake:
+            os.kill(pid, signal.SIGCONT)
         now = time.monotonic()
         self.sandbox.shift_clock((now - self._pushed_at) * (self.place.clock.speed - 1))
         self._pushed_at = now
@@ -156,6 +161,7 @@ class Scene:
         """Kill a sender with SIGKILL."""
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        self.awake.discard(pid)
         del self.senders[pid]
 
     def ended_by(self, pid: int, seconds: float, *, stopped: bool = False) -> bool:
@@ -189,8 +195,9 @@ class Scene:
     def until_quiet(self, seconds: float, *, hurry: float = 0.0) -> float:
         """Wait until every message has reached its end; returns how long that took, by the senders' clock.
 
-        ``hurry``: push the clocks ahead by so many seconds every other second, which is time enough to send.
-        Raises ``AssertionError`` where that takes longer than ``seconds`` of the world's.
+        ``hurry``: push the clocks ahead by so many seconds every other second, unless a message is under way,
+        whose lease would be over before a busy machine has sent it. Raises ``AssertionError`` where that
+        takes longer than ``seconds`` of the world's.
         """
         began, clock = time.monotonic(), self.place.clock
         begun, pushed = clock(), began
@@ -198,11 +205,22 @@ class Scene:
             now = time.monotonic()
             assert now - began < seconds, f"{self.open_ones()} never reached an end: {self.states()}"
             self.tick()
-            if hurry and now - pushed > 2:
+            if hurry and now - pushed > 2 and not self._is_under_way():
                 self.push(hurry)
                 pushed = now
             time.sleep(0.1)
         return (clock() - begun).total_seconds()
+
+    def _is_under_way(self) -> bool:
+        states = self.states()
+        return bool(states[S.CLAIMED] or states[S.SENDING])
+
+    def reap(self) -> None:
+        """End the leases of the dead without a sender, that would look for their messages soon after."""
+        resources = self.place.resources()
+        with writing(resources.engine, resources.clock()) as book:
+            reap(book, resources.policy.settle.first_look)
+        resources.close()
 
     def attempts(self) -> int:
         """How many attempts were written down so far."""
@@ -281,9 +299,10 @@ def scene(url: str, folder: Path, *, speed: float) -> Generator[Scene]:
         engine = open_ledger(url)
         open_tenant(engine)
         engine.dispose()
-        ahead = cast("Synchronized[float]", multiprocessing.Value("d", 0.0))
-        clock = SwiftClock(time.time(), speed, ahead)
         with _receiver(environment, folder):
+            # Not before: while the receiver starts, nobody would keep the sandbox's clock in step with it.
+            ahead = cast("Synchronized[float]", multiprocessing.Value("d", 0.0))
+            clock = SwiftClock(time.time(), speed, ahead)
             opened = Scene(Place(environment, clock), sandbox)
             try:
                 yield opened
