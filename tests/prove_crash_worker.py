@@ -179,8 +179,9 @@ class Hunt:
     def until_quiet(self) -> float:
         """Wait until all that is owed has its end; seconds since the last start of a worker."""
         restarted_at, until = datetime.now(UTC), self.restarted + 1_500
-        while not self._is_swept() and time.monotonic() < until:
-            time.sleep(5)
+        # What is overdue is planned by a sweep, which has to come after the last invoice is known.
+        while (self._pending() or not self._is_swept()) and time.monotonic() < until:
+            time.sleep(2)
         while (self.stream.open_ones() or self._pending()) and time.monotonic() < until:
             time.sleep(1)
         quiet = time.monotonic() - self.restarted
