@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED, team_recipient
 from duebell.known import Known
-from duebell.ledger.untold import NOBODY_REACHED
 from duebell.policy_file import Policy
 from duebell.policy_sections import Attention, Digest
 from duebell.policy_shapes import CUSTOMER
+from duebell.reasons import Reason
 from duebell.subjects import Subject
 from duebell.wording import Told
 
@@ -30,8 +30,7 @@ def news(one: Known, policy: Policy) -> Iterator[Told]:
 def _steps(one: Known) -> Iterator[str]:
     """All that could need somebody; whether it does is decided when it is."""
     invoice = one.read.invoice
-    for cause in sorted(NOBODY_REACHED) if one.contact is not None else ():
-        yield f"{Attention.NOT_TOLD.value}@{cause}"
+    yield f"{Attention.NOT_TOLD.value}@{Reason.NO_PHONE.value}"  # any other cause is said in the same place
     if (invoice.amount_due or 0) <= 0:
         return
     if invoice.expected_payment_on is not None:
