@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from duebell.deciding import basis_again, decide
-from duebell.errors import DuebellError, TemplateProblem, Transient
+from duebell.errors import ConfigurationError, DuebellError, TemplateProblem, Transient
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, known_of, with_reminders
 from duebell.ledger import groups, legs, receipts, scheduled, unsettled
@@ -135,7 +135,7 @@ def _read(
     try:
         if invoices:
             read_again(tenant_id, invoices, since)
-    except DuebellError:
+    except (DuebellError, ConfigurationError):
         return {}
     with reading(resources.engine) as session:
         known = known_of(session, tenant_id, invoices)

@@ -64,7 +64,7 @@ class Office:
     clock: Hand = field(default_factory=Hand)
     invoice: dict[str, Any] = field(default_factory=dict[str, Any])
     mobile: str = MOBILE
-    xero_is_away: bool = False
+    xero_is_away: Exception | None = None
 
     def __post_init__(self) -> None:
         (self.folder / "policy.toml").write_text(self.policy)
@@ -79,7 +79,7 @@ class Office:
     def read_again(self, _tenant: str, _invoices: Sequence[str], _since: datetime) -> None:
         """Xero, asked for the invoice and its contact."""
         if self.xero_is_away:
-            raise Transient("Xero could not be read")
+            raise self.xero_is_away
         keep_invoice(self.engine, invoice_body(**self.invoice), read_at=self.clock())
         keep_contact(self.engine, mobile=self.mobile, read_at=self.clock())
 
@@ -198,7 +198,7 @@ def test_f058_a_stop_while_it_is_held_takes_it_back_within_the_minute(office: Of
 
 def test_the_brake_takes_back_what_is_held_and_asks_nothing_of_xero(office: Office) -> None:
     office.tells()
-    office.xero_is_away = True
+    office.xero_is_away = Transient("Xero could not be read")
     tenants.set_brake(office.engine, stopped=True, by="test", why="", scope="all", now=office.clock())
     office.looks()
     assert [one.cancelled for one in office.twilio.copies] == [True]
@@ -207,12 +207,12 @@ def test_the_brake_takes_back_what_is_held_and_asks_nothing_of_xero(office: Offi
 
 def test_what_cannot_be_read_anew_is_taken_back_at_the_last_look(office: Office) -> None:
     office.tells()
-    office.xero_is_away = True
+    office.xero_is_away = Transient("Xero could not be read")
     office.until(NOW + 22 * MINUTE)
     assert office.row().state == S.SCHEDULED
     office.until(NOW + 23 * MINUTE)
     assert office.row().reason == "cancelled:not_read"
-    office.xero_is_away = False
+    office.xero_is_away = None
     office.tells()
     office.until(NOW + 60 * MINUTE)
     assert len(office.twilio.went_out()) == 1
@@ -221,7 +221,7 @@ def test_what_cannot_be_read_anew_is_taken_back_at_the_last_look(office: Office)
 def test_it_is_taken_back_in_time_though_every_run_comes_more_than_a_minute_late(office: Office) -> None:
     """The net starts one `settle` a minute, and one that meets another at work ends at once."""
     office.tells()
-    office.xero_is_away = True
+    office.xero_is_away = Transient("Xero could not be read")
     while office.clock() < NOW + 40 * MINUTE:
         office.passes(MINUTE)
         if settle_due(office.engine, now=office.clock()):

@@ -1,10 +1,11 @@
-"""A message whose POST was not answered may be there twice: its copies are looked for, and taken back."""
+"""What Twilio holds when things go wrong: copies that nobody asked for, and reads that cannot be made."""
 
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from duebell.errors import ConfigurationError
 from duebell.states import NotificationState
 from duebell.watching import due
 from tests.support_facts import MINUTE, NOW
@@ -48,3 +49,15 @@ def test_copies_that_twilio_could_not_be_asked_for_stay_to_be_looked_for(lost: O
     assert due(lost.engine, lost.clock()) != []
     lost.until(NOW + 30 * MINUTE)
     assert len(lost.twilio.went_out()) == 1
+
+
+def test_what_cannot_be_read_for_a_reason_of_our_own_is_taken_back_at_the_last_look(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = Office(sqlite_ledger, tmp_path)
+    office.tells()
+
+    office.xero_is_away = ConfigurationError("the clock of this machine is wrong")
+    office.until(NOW + 23 * MINUTE)
+    assert office.row().reason == "cancelled:not_read"
+    assert office.twilio.went_out() == []
