@@ -58,7 +58,8 @@ def show(console: Console, found: Backtest, price: str) -> None:
     if found.unread:
         console.print(f"{found.unread} more are left out: their customers were never read from Xero.")
     if found.unread_credit:
-        lists = " and ".join(LISTS[kind] for kind in found.unread_credit)
+        *others, last = (LISTS[kind] for kind in found.unread_credit)
+        lists = f"{', '.join(others)} and {last}" if others else last
         console.print(f"Credit in {lists} was never read from Xero, and holds nothing here.")
     console.print(_messages(found))
     console.print(_figures_table(found.tallies, price))
