@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -102,6 +103,10 @@ class Stream:
         """How much of what is owed is known to be told."""
         return sum(state in TOLD for state in self.states().values())
 
+    def _attempts(self) -> Sequence[Attempt]:
+        with reading(self.road.engine) as session:
+            return session.exec(select(Attempt)).all()
+
     def open_ones(self) -> list[str]:
         """What is owed and has not come to its end, each with its state."""
         states = self.states()
@@ -121,7 +126,7 @@ class Stream:
         """What came of all that was owed, by what the sandbox accepted and by what the ledger says."""
         accepted = self.road.sandbox.accepted_messages()
         said = Counter((one.to, kind_of(one)) for one in accepted)
-        came, states = Came(late=self._late(accepted)), self.states()
+        came, states = Came(late=late(accepted, self.sales, self._attempts())), self.states()
         for sale in self.sales:
             for kind in sale.owed:
                 count = said.pop((sale.mobile, kind), 0)
@@ -134,24 +139,24 @@ class Stream:
         ]
         return came
 
-    def _late(self, accepted: tuple[AcceptedMessage, ...]) -> list[str]:
-        """Messages that say what a read had shown to be true no more, or was too old to show."""
-        turned = {sale.mobile: (sale, sale.turned_at) for sale in self.sales if sale.turned_at}
-        with reading(self.road.engine) as session:
-            attempts = {one.sid: one for one in session.exec(select(Attempt)).all() if one.sid}
-        late = list[str]()
-        for message in accepted:
-            attempt, (sale, turned_at) = attempts.get(message.sid), turned.get(message.to, (None, None))
-            if attempt is None:
-                continue
-            if attempt.read_age_seconds > 60:
-                late.append(
-                    f"attempt {attempt.attempt_id} rests on a read {attempt.read_age_seconds:.0f} s old"
-                )
-            read_at = attempt.started_at - timedelta(seconds=attempt.read_age_seconds)
-            if sale and turned_at and kind_of(message) in TO_PAY and read_at > turned_at:
-                late.append(f"{sale.number} was {sale.turn}, which had been read, and was told")
-        return late
+
+def late(
+    accepted: Sequence[AcceptedMessage], sales: Sequence[Sale], attempts: Sequence[Attempt]
+) -> list[str]:
+    """Messages that say what a read had shown to be true no more, or was too old to show."""
+    turned = {sale.mobile: (sale, sale.turned_at) for sale in sales if sale.turned_at}
+    by_sid = {one.sid: one for one in attempts if one.sid}
+    found = list[str]()
+    for message in accepted:
+        attempt, (sale, turned_at) = by_sid.get(message.sid), turned.get(message.to, (None, None))
+        if attempt is None:
+            continue
+        if attempt.read_age_seconds > 60:
+            found.append(f"attempt {attempt.attempt_id} rests on a read {attempt.read_age_seconds:.0f} s old")
+        read_at = attempt.started_at - timedelta(seconds=attempt.read_age_seconds)
+        if sale and turned_at and kind_of(message) in TO_PAY and read_at > turned_at:
+            found.append(f"{sale.number} was {sale.turn}, which had been read, and was told")
+    return found
 
 
 @dataclass

@@ -5,18 +5,20 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deployments.children import ROOT
+from deployments.sandbox.control_types import AcceptedMessage
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
+from duebell.ledger.tables import Attempt
 from duebell.states import NotificationState
 from tests import support_crash
 from tests.prove_crash import SENDING_POINTS
 from tests.prove_crash_worker import WORKER_POINTS
-from tests.support_stream import Came, Sale, Turn
+from tests.support_stream import Came, Sale, Turn, late
 
 S = NotificationState
 
@@ -95,6 +97,37 @@ def test_a_payment_is_owed_though_its_invoice_is_paid_and_two_messages_are_wrong
     came.take(paid, PAYMENT_RECEIVED, 0, S.SKIPPED)
     came.take(paid, PAYMENT_RECEIVED, 2, S.DELIVERED)
     assert [one.partition(":")[0] for one in came.wrong()] == ["doubled", "lost"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "text", "read_after", "age", "count"),
+    [
+        (Turn.PAID, "invoice INV-1 for $1 is due on 3 May.", 1, 5, 1),
+        (Turn.VOIDED, "invoice INV-1 for $1 was due on 3 May.", 1, 5, 1),
+        (Turn.PAID, "invoice INV-1 for $1 is due on 3 May.", -1, 5, 0),
+        (Turn.PAID, "thank you, we received $1 for invoice INV-1.", 1, 5, 0),
+        (Turn.NONE, "invoice INV-1 for $1 is due on 3 May.", 1, 5, 0),
+        (Turn.NONE, "invoice INV-1 for $1 is due on 3 May.", 1, 61, 1),
+    ],
+)
+def test_what_was_told_though_a_read_had_shown_it_untrue_or_was_too_old_is_late(
+    turn: Turn, text: str, read_after: int, age: int, count: int
+) -> None:
+    told, moment = sale(turn), datetime(2026, 11, 20, tzinfo=UTC)
+    began = moment + timedelta(seconds=read_after + age)
+    message = AcceptedMessage("SM1", told.mobile, text, None, began, "sent", None, None, None, 100, None)
+    attempt = Attempt(
+        attempt_id="a1",
+        notification_id=1,
+        leg_id=1,
+        lease_token=1,
+        state="accepted",
+        started_at=began,
+        address=told.mobile,
+        sid="SM1",
+        read_age_seconds=age,
+    )
+    assert len(late([message], [told], [attempt])) == count
 
 
 def test_what_is_parked_is_no_progress_unless_twilio_itself_made_nothing_of_it() -> None:
