@@ -14,7 +14,7 @@ from duebell.reaching import Way
 from duebell.reasons import Reason
 from duebell.rules import NO_RULE, Route
 from duebell.team_verdicts import to_team
-from duebell.waits import days_of, free_again, held_until, hold_of, today_of
+from duebell.waits import days_of, free_again, held_until, today_of
 
 WEEK = 7
 
@@ -32,7 +32,6 @@ class Chase:
     route: Route = NO_RULE
     credit: Decimal = Decimal(0)
     due: Decimal = Decimal(0)
-    disputed: bool = False
     customer_reminded_at: tuple[datetime, ...] = ()
     address_reminded_at: tuple[datetime, ...] = ()
 
@@ -48,8 +47,6 @@ def on_invoice_overdue(
     verdict = to_customer(contact, rules, about)
     if isinstance(verdict, Skip):
         return verdict
-    if chase.disputed:
-        return hold_of(verdict, Reason.DISPUTED, None)
     waits = list(_waits(invoice, rules, about, chase))
     return held_until(verdict, waits, rules, about, contact.country if contact else "")
 
@@ -57,7 +54,7 @@ def on_invoice_overdue(
 def on_overdue_for_team(invoice: Invoice, team: str, way: Way, about: Circumstances, chase: Chase) -> Verdict:
     """Whether a team of the business is told of a stage at this one of its numbers or addresses.
 
-    The team hears also of what its customer is spared by a rule, a group, a promise or a dispute. With a
+    The team hears also of what its customer is spared by a rule, a group or a promise. With a
     daily digest it hears once a day: ``address_reminded_at`` are the digests that went to this address.
     """
     untrue = _why_untrue(invoice, about, chase)

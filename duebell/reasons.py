@@ -40,7 +40,6 @@ class Reason(StrEnum):
     SILENCED_BY_RULE = "silenced_by_rule"
     BELOW_TEAM_FROM = "below_team_from"
     SEEN_TO = "seen_to"
-    DISPUTED = "disputed"
     PROMISED = "promised"
     IN_CREDIT = "in_credit"
     TOO_SOON = "too_soon"
@@ -86,7 +85,6 @@ IN_WORDS: dict[Reason, str] = {
     Reason.SILENCED_BY_RULE: "a rule of the policy leaves this message unsaid",
     Reason.BELOW_TEAM_FROM: "the amount is less than the policy's team_from for its currency",
     Reason.SEEN_TO: "it needs nobody's attention any more",
-    Reason.DISPUTED: "the invoice is disputed, and waits until a person has settled that",
     Reason.PROMISED: "Xero has an expected payment date that has not passed yet",
     Reason.IN_CREDIT: "the customer has credit in Xero that is not allocated to an invoice yet",
     Reason.TOO_SOON: "the customer was reminded fewer days ago than the policy's gap_days",

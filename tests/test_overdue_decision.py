@@ -170,8 +170,7 @@ def test_a_person_who_cannot_or_must_not_be_written_to_is_not() -> None:
     assert verdict(circumstance=about(refusals={MOBILE: "opted_out"})) == Skip(Reason.OPTED_OUT)
 
 
-def test_a_dispute_waits_for_a_person_and_so_does_a_review() -> None:
-    assert verdict(disputed=True) == Hold(Reason.DISPUTED, MOBILE)
+def test_a_review_waits_for_a_person() -> None:
     review = about(sending=Sending.REVIEW)
     assert verdict(circumstance=review) == Hold(Reason.IN_REVIEW, MOBILE)
     assert verdict(circumstance=review, credit=Decimal(50)) == Hold(Reason.IN_REVIEW, MOBILE)
@@ -281,7 +280,7 @@ def test_a_team_may_hear_by_email_and_not_against_its_will() -> None:
 
 def test_a_team_hears_of_what_its_customer_is_spared() -> None:
     promised = late_by(14, expected_payment_on=TODAY + 5 * DAY)
-    spared = chase(promised, "third", disputed=True, credit=Decimal(500), route=Route(1, silence=True))
+    spared = chase(promised, "third", credit=Decimal(500), route=Route(1, silence=True))
     assert on_overdue_for_team(promised, "accounts", Way(SMS, MOBILE), about(), spared) == Send(MOBILE)
 
 
@@ -321,7 +320,6 @@ chases = st.builds(
     ),
     route=st.sampled_from([Route(), Route(1, silence=True)]),
     credit=st.decimals(0, 60, places=2),
-    disputed=st.booleans(),
     customer_reminded_at=st.lists(moments, max_size=3).map(tuple),
     address_reminded_at=st.lists(moments, max_size=4).map(tuple),
 )
@@ -349,7 +347,6 @@ def test_nobody_is_ever_reminded_of_what_is_not_owed_or_not_to_be_said(
         assert planned.step.endswith(f"@{invoice.due_on}")
         assert contact
         assert "No reminders" not in contact.groups
-        assert not planned.disputed
         assert not planned.route.silence
         assert circumstance.sending is Sending.LIVE
         place = place_of(rules, decided.address, "", "NZ", "Pacific/Auckland")

@@ -149,10 +149,12 @@ def test_f019_f096_a_locked_ledger_is_a_503_for_everybody_and_takes_the_event_wh
     # Those that wait for their turn are answered in time too.
     answers = ask_at_once(app, [("POST", XERO, raw, signed_xero(raw))] * 30)
     assert {(answer.status_code, answer.content) for answer in answers} == {(503, b"")}
+    # The last of them may still be trying, and would be kept, though nobody was told so.
+    wait_until(lambda: engine.pool.checkedout() == 0, "the last try gave up", 10)  # type: ignore[attr-defined]
     holder.execute("ROLLBACK")
     holder.close()
     assert not events_in(engine)
-    assert deliver(app, raw) == 200
+    assert deliver(make_app(parts(engine)), raw) == 200
     assert len(events_in(engine)) == 1
     engine.dispose()
 
