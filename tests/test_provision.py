@@ -234,4 +234,4 @@ def test_every_deployment_of_the_checkout_is_tagged_and_in_a_queue_that_is_made(
 def test_f104_a_run_whose_heartbeat_stops_is_crashed_by_the_automation(
     prefect_server: RunningPrefect, silent_run: UUID
 ) -> None:
-    assert prefect_server.wait_for(silent_run).state_type is StateType.CRASHED
+    assert prefect_server.wait_for(silent_run, seconds=120).state_type is StateType.CRASHED
