@@ -1,7 +1,6 @@
 """Real processes for the crash proofs: a sandbox, a receiver, senders that die; and what came of it."""
 
 import json
-import multiprocessing
 import os
 import re
 import select
@@ -14,9 +13,8 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
-from typing import cast
 
 import httpx
 from sqlalchemy import Engine, text
@@ -301,7 +299,7 @@ def scene(url: str, folder: Path, *, speed: float) -> Generator[Scene]:
         engine.dispose()
         with _receiver(environment, folder):
             # Not before: while the receiver starts, nobody would keep the sandbox's clock in step with it.
-            ahead = cast("Synchronized[float]", multiprocessing.Value("d", 0.0))
+            ahead = RawValue("d", 0.0)  # one with a lock is held for ever by a sender that dies as it reads
             clock = SwiftClock(time.time(), speed, ahead)
             opened = Scene(Place(environment, clock), sandbox)
             try:

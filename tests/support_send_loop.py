@@ -10,9 +10,9 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from ctypes import c_double
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import httpx
@@ -52,7 +52,7 @@ class SwiftClock:
 
     began: float
     speed: float
-    ahead: "Synchronized[float]"
+    ahead: c_double
     """Seconds that it was pushed ahead by hand."""
 
     def __call__(self) -> datetime:
