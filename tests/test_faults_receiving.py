@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import os
 import threading
 import uuid
 from collections import Counter
@@ -102,7 +103,7 @@ def test_f101_a_server_that_takes_no_more_connections_is_a_503_until_it_does(led
 @contextmanager
 def limited_to_one(engine: Engine) -> Generator[str]:
     """The URL of the same ledger for somebody whom the server grants a single connection."""
-    name = "duebell_test_limited"
+    name = f"duebell_test_limited_{os.getpid()}"
     gone = f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}"
     with engine.begin() as connection:
         connection.execute(text(f"CREATE ROLE {name} LOGIN CONNECTION LIMIT 1"))
