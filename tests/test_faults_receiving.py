@@ -81,6 +81,7 @@ def test_f101_without_a_connection_left_nothing_is_acknowledged_and_it_passes_by
     app = make_app(parts(engine, patience=PATIENT))
     assert deliver(app, raw) == 200
     assert len(events_in(ledger)) == 1
+    wait_until(lambda: engine.pool.checkedout() == 0, "the first thread is done too")  # type: ignore[attr-defined]
     engine.dispose()
 
 
