@@ -23,6 +23,10 @@ from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+# How Prefect's server asks itself, over no network, for what its automations do
+# (prefect/server/api/clients.py). No page on the internet can bear a name without a dot.
+ITSELF = ("prefect-in-memory", "ephemeral-prefect")
+
 # Where an operator serves Prefect's UI under another name, one of these has to hold that name anyway.
 NAMES_IN = ("PREFECT_SERVER_UI_API_URL", "PREFECT_UI_API_URL", "PREFECT_API_URL")
 
@@ -57,7 +61,7 @@ def answer_to_known_names_alone() -> None:
 def known_names() -> list[str]:
     """The names under which Prefect's server may be asked."""
     given = {urlsplit(os.environ.get(variable, "")).hostname for variable in NAMES_IN}
-    return sorted({"127.0.0.1", "localhost"} | {name for name in given if name})
+    return sorted({"127.0.0.1", "localhost", *ITSELF} | {name for name in given if name})
 
 
 if __name__ == "__main__":
