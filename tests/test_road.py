@@ -5,7 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    DeploymentFilter,
+    DeploymentFilterId,
+)
 from prefect.client.schemas.objects import StateType
 from sqlmodel import select
 
@@ -42,6 +47,24 @@ def test_an_approved_invoice_becomes_one_message_with_its_receipt(calm: Road) ->
         notification.key
         == f"{TENANT_ID}:invoice_issued:{draft.invoice_id}::contact:{notification.contact_id}"
     )
+
+
+def test_the_automation_makes_a_run_for_a_webhook_and_not_the_net_alone(calm: Road) -> None:
+    """The net hides an automation that makes nothing: all is told, some seconds later."""
+    began = datetime.now(UTC)
+    invoice = calm.issue()
+    calm.wait_for(invoice.invoice_id, "delivered")
+    with calm.prefect.client() as client:
+        drain = client.read_deployment_by_name("process-xero-events/process-xero-events")
+        of_drains = DeploymentFilter(id=DeploymentFilterId(any_=[drain.id]))
+
+        def makers() -> set[str | None]:
+            runs = client.read_flow_runs(deployment_filter=of_drains)
+            return {
+                run.created_by.type for run in runs if run.created_by and run.created and run.created > began
+            }
+
+        wait_until(lambda: "AUTOMATION" in makers(), "the automation has made a run")
 
 
 def test_the_run_is_named_and_tagged_and_leaves_a_table_without_personal_data(calm: Road) -> None:
