@@ -10,8 +10,9 @@ from sqlmodel import Session, col, select
 
 from duebell.backtest.histories import History
 from duebell.in_credit import NO_CREDIT, Balance, Owing
-from duebell.ledger.tables import ContactSnapshot, CreditReading, CreditSnapshot, EarlierVersion
-from duebell.ledger.versions import Waiting
+from duebell.ledger.credits import merges
+from duebell.ledger.tables import CreditReading, CreditSnapshot, EarlierVersion
+from duebell.ledger.versions import Waiting, waiting_of
 from duebell.model import CreditKind, InvoiceStatus
 
 ALWAYS, EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -67,7 +68,7 @@ def credits_over_time(session: Session, tenant_id: str) -> Credits:
     """What is kept of a tenant's credit. Before its first reading a credit waited since its last change in
     Xero, and what it was before that nobody knows.
     """
-    survivors = _survivors(session, tenant_id)
+    survivors = merges(session, tenant_id)
     read = session.exec(select(CreditReading.kind).where(CreditReading.tenant_id == tenant_id)).all()
     earlier = _earlier(session, tenant_id)
     rows = session.exec(select(CreditSnapshot).where(CreditSnapshot.tenant_id == tenant_id)).all()
@@ -79,8 +80,7 @@ def _waited(
     row: CreditSnapshot, earlier: Sequence[EarlierVersion], survivors: Mapping[str, str]
 ) -> Iterator[Waited]:
     versions = [(one.first_read_at, Waiting(**json.loads(one.body))) for one in earlier]
-    updated_at = row.updated_at.isoformat() if row.updated_at else ""
-    versions.append((row.first_read_at, Waiting(row.contact_id, row.currency, row.remaining, updated_at)))
+    versions.append((row.first_read_at, waiting_of(row)))
     ends = [*(since or ALWAYS for since, _ in versions[1:]), EVER]
     for place, ((since, one), until) in enumerate(zip(versions, ends, strict=True)):
         contact_id, remaining = one.contact_id or "", Decimal(one.remaining)
@@ -105,12 +105,3 @@ def _earlier(session: Session, tenant_id: str) -> dict[str, list[EarlierVersion]
     for row in session.exec(wanted.order_by(col(EarlierVersion.version))).all():
         found.setdefault(row.record_id, []).append(row)
     return found
-
-
-def _survivors(session: Session, tenant_id: str) -> dict[str, str]:
-    rows = session.exec(
-        select(ContactSnapshot.contact_id, ContactSnapshot.merged_to).where(
-            ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.merged_to).is_not(None)
-        )
-    ).all()
-    return {contact_id: merged_to for contact_id, merged_to in rows if merged_to}

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Engine, update
+from sqlalchemy import ColumnElement, Engine, update
 from sqlmodel import Session, col, select
 
 from duebell.in_credit import Balance, Owing
@@ -114,12 +114,18 @@ def balances(session: Session, tenant_id: str, contact_ids: Collection[str]) -> 
 
 def _survivors(session: Session, tenant_id: str, contact_ids: Collection[str]) -> dict[str, str]:
     """Whose each of these documents' contacts is now: its own, or that of the one it was merged into."""
-    merged = session.exec(
+    merged = merges(session, tenant_id, col(ContactSnapshot.merged_to).in_(contact_ids))
+    return merged | {one: one for one in contact_ids}
+
+
+def merges(session: Session, tenant_id: str, *which: ColumnElement[bool]) -> dict[str, str]:
+    """The contacts that were merged, all or ``which`` of them, each with the one that it was merged into."""
+    rows = session.exec(
         select(ContactSnapshot.contact_id, ContactSnapshot.merged_to).where(
-            ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.merged_to).in_(contact_ids)
+            ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.merged_to).is_not(None), *which
         )
     ).all()
-    return {one: into for one, into in merged if into} | {one: one for one in contact_ids}
+    return {one: into for one, into in rows if into}
 
 
 def _credit(session: Session, tenant_id: str, survivors: Mapping[str, str]) -> dict[str, dict[str, Decimal]]:

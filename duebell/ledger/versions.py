@@ -54,10 +54,15 @@ class Waiting:
     updated_at: str = field(default="", compare=False)
 
 
+def waiting_of(row: CreditSnapshot) -> Waiting:
+    """What the version that a credit's row holds tells."""
+    updated_at = row.updated_at.isoformat() if row.updated_at else ""
+    return Waiting(row.contact_id, row.currency, row.remaining, updated_at)
+
+
 def count_credit(session: Session, row: CreditSnapshot, now: Waiting, read_at: datetime) -> None:
     """The same for a credit, of which only what waits is kept; one that was never read has no currency."""
-    updated_at = row.updated_at.isoformat() if row.updated_at else ""
-    before = Waiting(row.contact_id, row.currency, row.remaining, updated_at)
+    before = waiting_of(row)
     if row.currency and before != now:
         _keep(session, row, row.kind, row.credit_id, json.dumps(asdict(before)), read_at)
     row.first_read_at = row.first_read_at if row.currency else read_at
