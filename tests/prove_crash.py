@@ -26,32 +26,11 @@ from typing import Any
 
 from deployments.sandbox.control_types import LifeKind
 from duebell.ledger.engine import migrate, open_ledger
-from tests.support_crash import Came, Scene, mobile, scene
+from tests.support_crash import LED_TO_BY, SENDING_POINTS, Came, Scene, mobile, scene
 from tests.support_ledger import POSTGRES, throwaway_database
 from tests.support_proofs import commit
 
 MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
-SENDING_POINTS = (
-    "before-taking-back-commits",
-    "before-claims-commit",
-    "after-claim",
-    "before-intent-commits",
-    "after-intent",
-    "before-post",
-    "after-post",
-    "after-note",
-    "before-record-commits",
-    "after-record",
-    "before-reaping-commits",
-    "before-settling-commits",
-)
-"""Every fail point of a sender, in the order in which it passes them."""
-LED_TO_BY = {
-    "before-taking-back-commits": "after-note",
-    "before-reaping-commits": "after-post",
-    "before-settling-commits": "after-post",
-}
-"""The fail points that a sender passes only after another has died, and where that one has to die."""
 PAST_THE_LEASE = 100.0
 SPEED = 10.0
 LONGEST_LIFE = 1.5

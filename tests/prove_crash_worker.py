@@ -17,22 +17,13 @@ from deployments.sandbox.credentials import TENANT_ID
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import XeroEvent
+from tests.support_crash import LED_TO_BY, SENDING_POINTS
 from tests.support_nursery import Nursery, kill, lives, nursery
 from tests.support_prefect import RunningPrefect, free_port, let_go
 from tests.support_road import Road, open_road
 from tests.support_stream import Stream
 
-WORKER_POINTS = (
-    "before-claims-commit",
-    "after-claim",
-    "before-intent-commits",
-    "after-intent",
-    "before-post",
-    "after-post",
-    "after-note",
-    "before-record-commits",
-    "after-record",
-)
+WORKER_POINTS = tuple(point for point in SENDING_POINTS if point not in LED_TO_BY)
 """Where a worker dies by itself; the other fail points lie on its way too rarely, or in the receiver."""
 AT_A_POINT = 0.3
 """The share of the kills that are at a fail point: the moments around a POST are short."""

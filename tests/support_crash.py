@@ -35,6 +35,27 @@ from duebell.telling import rules_of
 from tests.support_facts import TENANT, invoice_body, keep_contact, keep_invoice, numbered, open_tenant
 from tests.support_send_loop import Place, SwiftClock, start
 
+SENDING_POINTS = (
+    "before-taking-back-commits",
+    "before-claims-commit",
+    "after-claim",
+    "before-intent-commits",
+    "after-intent",
+    "before-post",
+    "after-post",
+    "after-note",
+    "before-record-commits",
+    "after-record",
+    "before-reaping-commits",
+    "before-settling-commits",
+)
+"""Every fail point of a sender, in the order in which it passes them."""
+LED_TO_BY = {
+    "before-taking-back-commits": "after-note",
+    "before-reaping-commits": "after-post",
+    "before-settling-commits": "after-post",
+}
+"""The fail points that a sender passes only after another has died, and where that one has to die."""
 S = NotificationState
 ENDED = {
     S.ACCEPTED,

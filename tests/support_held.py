@@ -19,6 +19,7 @@ from tests.support_facts import ACCOUNT, MINUTE, NOW, claim, plan, sid
 from tests.support_truth import attempt_of
 
 SERVICE = "MG" + "0" * 32
+SERVICE_SET = {"TWILIO_MESSAGING_SERVICE_SID": SERVICE, "TWILIO_FROM": ""}
 SEND_AT = NOW + 25 * MINUTE
 HOLDING = """
 [invoice_issued]

@@ -45,7 +45,7 @@ from tests.support_facts import (
     open_tenant,
     resources_over,
 )
-from tests.support_held import SERVICE
+from tests.support_held import SERVICE_SET
 from tests.support_played_twilio import FATES, Disorder, Fate, PlayedTwilio
 from tests.support_simulated_books import Truth, contact_in_xero, invoice_in_xero
 
@@ -60,7 +60,6 @@ closes = "00:00"
 messages_an_hour = 100000
 """
 HOLDING = POLICY.replace("[invoice_issued]", '[invoice_issued]\nsending = "hold"')
-SERVICE_SET = {"TWILIO_MESSAGING_SERVICE_SID": SERVICE, "TWILIO_FROM": ""}
 TOGETHER = 10
 """Invoices that one webhook brings, and one run tells of."""
 

@@ -16,8 +16,8 @@ from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.ledger.tables import Attempt
 from duebell.states import NotificationState
 from tests import support_crash
-from tests.prove_crash import SENDING_POINTS
 from tests.prove_crash_worker import WORKER_POINTS
+from tests.support_crash import SENDING_POINTS
 from tests.support_stream import Came, Sale, Turn, late
 
 S = NotificationState

@@ -9,7 +9,7 @@ from duebell.errors import ConfigurationError
 from duebell.states import NotificationState
 from duebell.watching import due
 from tests.support_facts import MINUTE, NOW
-from tests.test_watching import Office
+from tests.support_watching import Office
 
 S = NotificationState
 
