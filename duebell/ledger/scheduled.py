@@ -55,10 +55,7 @@ def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
     other = aliased(Attempt)
     doubts = exists(
         select(other.attempt_id).where(
-            col(other.notification_id) == col(Attempt.notification_id),
-            col(other.absent_at).is_not(None)
-            | (col(other.settle_tries) > 0)
-            | (col(other.settled_by) == BY_LIST),
+            col(other.notification_id) == col(Attempt.notification_id), _was_unanswered(other)
         )
     )
     wanted = (
@@ -83,6 +80,15 @@ def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
     ]
 
 
+def _was_unanswered(attempt: type[Attempt]) -> ColumnElement[bool]:
+    """Whether the POST of an attempt was not answered, so that Twilio may hold a copy of it."""
+    return (
+        col(attempt.absent_at).is_not(None)
+        | (col(attempt.settle_tries) > 0)
+        | (col(attempt.settled_by) == BY_LIST)
+    )
+
+
 def look_again_at(book: Writing, one: Held) -> None:
     """It may still go out: decide on it again when it is time."""
     row = book.session.get_one(Attempt, one.attempt_id, with_for_update=True, populate_existing=True)
@@ -100,7 +106,8 @@ def next_look(session: Session, row: Attempt, now: datetime) -> datetime:
     if row.send_at is None:
         raise ValueError(f"attempt {row.attempt_id} is not one that Twilio holds")
     usual = scheduling.next_look(row.send_at, now)
-    if row.absent_at is not None or row.settle_tries > 0 or row.settled_by == BY_LIST:
+    doubted = select(Attempt.attempt_id).where(Attempt.attempt_id == row.attempt_id, _was_unanswered(Attempt))
+    if session.exec(doubted).first() is not None:
         usual = min(usual, now + scheduling.LOOKS_APART)
     lost = select(func.max(Attempt.send_at)).where(
         Attempt.notification_id == row.notification_id,
