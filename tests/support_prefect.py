@@ -165,6 +165,7 @@ class RunningPrefect:
 
 
 SERVER = pytest.StashKey[RunningPrefect]()
+ITS_THREADS = {f"{service.__name__}Thread" for service in (EventsWorker, APILogWorker)}
 
 
 @pytest.fixture(scope="session")
@@ -189,6 +190,14 @@ def end(server: PrefectServer) -> None:
     """Stop it, after Prefect's own threads of this process have let go of their connections to it."""
     let_go()
     server.stop()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_of_prefect_left_behind() -> Generator[None]:
+    """What a file's tests had Prefect's clients start in this process ends with that file."""
+    yield
+    if any(thread.name in ITS_THREADS for thread in threading.enumerate()):
+        let_go()
 
 
 def let_go() -> None:
