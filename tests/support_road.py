@@ -120,6 +120,10 @@ class Road:
         """What the sandbox accepted about an invoice: the oracle."""
         return [one for one in self.sandbox.accepted_messages() if invoice.number in one.body.split()]
 
+    def told_by(self, organisation: str) -> list[AcceptedMessage]:
+        """What the sandbox accepted in the name of an organisation that is one test's own."""
+        return [one for one in self.sandbox.accepted_messages() if organisation in one.body]
+
     def attempts(self, invoice_id: str) -> list[Attempt]:
         """Every call to Twilio about an invoice."""
         ids = [row.notification_id for row in self.notifications(invoice_id)]

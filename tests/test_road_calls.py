@@ -13,7 +13,7 @@ from deployments.sandbox.conditions import SandboxSettings
 from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, InvoiceSnapshot, Notification, Tenant, XeroEvent
-from tests.prove_calls import TRUE_LIMITS, approve_at_once, asked, measure, new_tenant, states
+from tests.prove_calls import TRUE_LIMITS, approve_at_once, asked, measure, name_of, new_tenant, states
 from tests.support_prefect import FINAL, wait_until
 from tests.support_road import Road
 
@@ -125,7 +125,7 @@ def test_f027_a_day_that_ends_in_the_middle_of_a_batch_parks_it_whole_and_it_goe
 
     a_new_day(strict, tenant_id)
     wait_until(lambda: states(strict, tenant_id)["delivered"] == 30, "all are told", 150)
-    told = [one.body.split() for one in strict.sandbox.accepted_messages() if tenant_id[:4] in one.body]
+    told = [one.body.split() for one in strict.told_by(name_of(tenant_id))]
     assert Counter(word.rstrip(":") for words in told for word in words if "BURST-" in word) == Counter(
         {f"BURST-{number:04}": 1 for number in range(30)}
     )

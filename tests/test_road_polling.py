@@ -5,7 +5,12 @@ from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterName,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from sqlalchemy import update
 from sqlmodel import col, select
@@ -80,9 +85,9 @@ def age(road: Road, invoice_id: str, by: timedelta) -> None:
 
 
 def alarms(road: Road) -> list[FlowRun]:
+    named = FlowRunFilter(name=FlowRunFilterName(any_=[f"webhooks look broken {TENANT_ID}"]))
     with road.prefect.client() as client:
-        runs = client.read_flow_runs(limit=200)
-    return [run for run in runs if run.name == f"webhooks look broken {TENANT_ID}" and run.state_type]
+        return [run for run in client.read_flow_runs(flow_run_filter=named) if run.state_type]
 
 
 def test_broken_webhooks_make_one_run_that_stands_out_and_tells_the_mend(deaf: Road) -> None:
