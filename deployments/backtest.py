@@ -45,7 +45,7 @@ def backtest(
         ]
     console = make_console()
     if as_json:
-        console.print_json(json.dumps([_figures(one) for one in found]))
+        console.print_json(json.dumps([_figures(one) for one in found]), ensure_ascii=True)
         return
     for one in found:
         show(console, one, f"{price:.4g}")

@@ -38,7 +38,7 @@ app.command()(backtest_command.backtest)
 
 def say(text: str | Text) -> None:
     """One sentence, as it is."""
-    make_console().print(text, markup=False)
+    make_console().print(text)
 
 
 def by_whom() -> str:

@@ -12,6 +12,7 @@ from duebell.ledger.tables import Tenant
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
 from duebell.settings import Grant, load
+from duebell.visible import visible
 
 NOT_YET = "no organisation is connected yet: run `duebell connect` in another terminal"
 
@@ -74,9 +75,9 @@ def main() -> int:
     try:
         with closing(open_resources(load(uses=[Use.XERO]))) as resources:
             lines = at_start(resources)
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
     except (ConfigurationError, DuebellError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{visible(str(error))}\n")
         return 1
     return 0
 

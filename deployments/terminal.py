@@ -1,22 +1,45 @@
 """How the commands speak: whole sentences, mistakes in red, and lines that carry their time.
 
-Whatever comes from outside (names, paths, errors) is printed as it is: rich would take ``[…]`` in it for its
-own markup.
+Whatever comes from outside (names, paths, errors) is printed as what it is: rich would take ``[…]`` in it for
+its own markup, and a terminal would obey what escape sequences tell it.
 """
 
 import sys
+from collections.abc import Iterable
+from itertools import accumulate
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
-from rich.text import Text
+from rich.text import Span, Text
+
+from duebell.visible import shown_each
 
 TIME_WIDTH = 8
 
 
 def make_console() -> Console:
     """The console of a command. Into a file or a pipe no line is broken, so that it can be searched."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return PlainConsole(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+
+
+class PlainConsole(Console):
+    """Shows every character that would act on the terminal as its escape, wherever it is printed."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is printed passes here piece by piece, the cells of a table too."""
+        if isinstance(renderable, str):
+            renderable = self.render_str(renderable)
+        return super().render(_shown(renderable) if isinstance(renderable, Text) else renderable, options)
+
+
+def _shown(text: Text) -> Text:
+    pieces = shown_each(text.plain)
+    ends = [0, *accumulate(map(len, pieces))]
+    shown = text.blank_copy("".join(pieces))
+    shown.spans = [Span(ends[one.start], ends[one.end], one.style) for one in text.spans]
+    return shown
 
 
 def note(console: Console, text: str) -> None:

@@ -196,3 +196,12 @@ def test_what_was_not_read_yet_and_what_nobody_knows_are_said_so(office: Office,
         keep_invoice(office.engine, invoice_body(numbered(number), InvoiceNumber="INV-X"), read_at=now)
     with pytest.raises(Permanent, match="several invoices are known as INV-X"):
         explaining.explain(office.resources, "INV-X")
+
+
+def test_what_a_number_would_do_to_the_terminal_is_shown_instead(office: Office, tmp_path: Path) -> None:
+    office.keeps(1, **due(DUE), InvoiceNumber="\x1b[2J\x1b]8;;https://evil.example\x1b\\[red]7\u202e")
+    shown = run(office, tmp_path, "explain", numbered(1))
+    assert shown.exit_code == 0, shown.output
+    heading = "\\x1b[2J\\x1b]8;;https://evil.example\\x1b\\[red]7\\u202e of Kauri Test Limited"
+    assert shown.output.splitlines()[0] == heading
+    assert "\x1b" not in shown.output
