@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import logging
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from duebell.errors import ConfigurationError
 from duebell.quarantine import compare
 from duebell.resources import Resources, open_resources, using
 from duebell.settings import load
+from duebell.visible import visible
 
 __all__ = ["WarmWorker", "main", "serve_until_signalled"]
 
@@ -48,6 +50,14 @@ async def serve_until_signalled(worker: WarmWorker, drain_seconds: float) -> boo
             finished = await worker.serve(stop, drain_seconds)
             group.cancel_scope.cancel()
     return finished
+
+
+class PlainRecord(logging.LogRecord):
+    """A record in which nothing acts on the terminal, or on whoever reads Prefect's logs."""
+
+    def getMessage(self) -> str:  # noqa: N802 -- the name of what it stands in for
+        """The message, with what others wrote shown as what it is."""
+        return visible(super().getMessage())
 
 
 @contextmanager
@@ -82,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not get_current_settings().api.url:
         sys.stderr.write("PREFECT_API_URL is not set: it says where Prefect's server is\n")
         return 1
+    logging.setLogRecordFactory(PlainRecord)
     try:
         with only_one(options.name), opened() as resources:
             worker = WarmWorker(

@@ -14,6 +14,7 @@ from duebell.phone import redact
 from duebell.policy import IN_WORDS, Reason
 from duebell.states import TOLD, NotificationState
 from duebell.twilio.codes import action_for
+from duebell.visible import in_markdown
 from duebell.xero.links import invoice_link
 
 S = NotificationState
@@ -21,7 +22,10 @@ S = NotificationState
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One notification as the UI may show it: the address is redacted, names and amounts are left out."""
+    """One notification as the UI may show it: the address is redacted, names and amounts are left out.
+
+    The UI reads a cell as Markdown, so what Xero calls an invoice is written as it is to be read there.
+    """
 
     invoice: str
     recipient: str
@@ -66,13 +70,13 @@ def lines_for(engine: Engine, tenant_id: str, kind: str, invoice_ids: Sequence[s
 def _silent_line(invoice_id: str, numbers: dict[str, str], short_code: str) -> Line:
     reason = "" if invoice_id in numbers else "Xero knows no such invoice"
     link = invoice_link(short_code, invoice_id)
-    return Line(numbers.get(invoice_id, invoice_id), "", "", "nothing owed", reason, link)
+    return Line(in_markdown(numbers.get(invoice_id, invoice_id)), "", "", "nothing owed", reason, link)
 
 
 def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_code: str) -> Line:
     return Line(
-        numbers.get(row.invoice_id, row.invoice_id),
-        redact(leg.address) if leg else "",
+        in_markdown(numbers.get(row.invoice_id, row.invoice_id)),
+        in_markdown(redact(leg.address)) if leg else "",
         leg.channel if leg else "",
         row.state,
         in_words(row.reason),

@@ -8,6 +8,7 @@ from duebell.calls import utc
 from duebell.ledger import channel_stops
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake
+from duebell.visible import in_markdown
 
 NAMES = {"sms": "SMS", "email": "Email"}
 
@@ -31,8 +32,9 @@ def told_of(engine: Engine, scope: str) -> StopTold:
         message = f"{name_of(scope)} goes out again."
         return StopTold("Open again", message, f"# {message}\n", sound=True)
     message = f"{name_of(scope)} is stopped since {utc(row.changed_at)}: {row.why}. {_tried_again(row)}"
+    why = in_markdown(row.why)
     page = (
-        f"# {name_of(scope)} is stopped\n\n{row.why}, since {utc(row.changed_at)}. {waiting} messages wait; "
+        f"# {name_of(scope)} is stopped\n\n{why}, since {utc(row.changed_at)}. {waiting} messages wait; "
         f"none of them is lost.\n\n## What to do\n\n{MEND} {_tried_again(row)}\n"
     )
     return StopTold("Channel stopped", message, page, sound=False)

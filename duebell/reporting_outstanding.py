@@ -12,6 +12,7 @@ from duebell.ledger.outstanding import Outstanding, outstanding, strange_receipt
 from duebell.ledger.tables import Tenant
 from duebell.reporting import in_words
 from duebell.states import NotificationState
+from duebell.visible import in_markdown
 from duebell.xero.links import invoice_link
 
 
@@ -47,7 +48,7 @@ def _code(tenant: Tenant | None) -> str:
 
 def _row(one: Outstanding, short_code: str) -> dict[str, str]:
     return {
-        "invoice": one.invoice,
+        "invoice": in_markdown(one.invoice),
         "kind": one.kind,
         "state": one.state,
         "since": utc(one.since),

@@ -17,6 +17,7 @@ from duebell.reporting import in_words
 from duebell.resending import Resend
 from duebell.resources import resources
 from duebell.telling import rules_of
+from duebell.visible import in_markdown
 from tasks._prefect import RETRYING, access_to, own_run_id
 
 
@@ -74,10 +75,11 @@ def plan_resend(
         run_id=own_run_id(),
     )
     said = in_words(planned.reason) or planned.state
+    asked = f"Asked for by {in_markdown(by)}: {in_markdown(why)}"
     create_markdown_artifact(
         key="resend",
-        markdown=f"{planned.key} is **{planned.state}**: {said}. Asked for by {by}: {why}",
-        description=f"{kind} of {planned.number} is {planned.state}",
+        markdown=f"{planned.key} is **{planned.state}**: {said}. {asked}",
+        description=f"{kind} of {in_markdown(planned.number)} is {planned.state}",
     )
     return planned
 

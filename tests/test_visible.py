@@ -1,6 +1,7 @@
 """What others wrote acts on nothing: not on a terminal, not in a log, not in a page of Prefect's UI."""
 
 import io
+import logging
 import unicodedata
 from collections.abc import Callable
 
@@ -13,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from deployments.terminal import PlainConsole, complain, note, timed
+from deployments.worker import PlainRecord
 from duebell.bidi import isolated
-from duebell.visible import visible
+from duebell.visible import in_markdown, visible
 
 LINK = "\x1b]8;;https://evil.example\x1b\\Aro Cafe\x1b]8;;\x1b\\"
 NAMES = [
@@ -118,3 +120,27 @@ def test_a_line_with_its_time_passes_the_same_way() -> None:
     timed(PlainConsole(file=pipe, width=200), 1.0, Text(LINK))
     assert unfolded(visible(LINK)) in unfolded(pipe.getvalue())
     assert "\x1b" not in pipe.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("number", "cell"),
+    [
+        ("INV-0042", "INV-0042"),
+        ("INV_1/2026.3", "INV_1/2026.3"),
+        ("[paid](https://evil.example)", "\\[paid\\](https\\://evil.example)"),
+        ("<img src=x onerror=y>", "\\<img src=x onerror=y\\>"),
+        ("**bold** _it_ `code`", "\\*\\*bold\\*\\* \\_it\\_ \\`code\\`"),
+        ("a | b\n\n# head", "a \\| b # head"),
+        ("# head", "\\# head"),
+        ("1. one", "1\\. one"),
+        ("www.evil.example", "www\\.evil.example"),
+        ("\x1b[2J", "\\\\x1b\\[2J"),
+    ],
+)
+def test_a_cell_of_the_ui_shows_a_number_as_it_stands(number: str, cell: str) -> None:
+    assert in_markdown(number) == cell
+
+
+def test_a_line_of_the_worker_s_log_shows_what_would_act() -> None:
+    record = PlainRecord("duebell", logging.INFO, __file__, 1, "%s\nis left out", ("x\x1b[2J",), None)
+    assert record.getMessage() == "x\\x1b[2J\nis left out"
