@@ -24,7 +24,8 @@ from duebell.states import TOLD
 from tests.support_calls import burst
 from tests.support_prefect import RunningPrefect, free_port, let_go, wait_until
 from tests.support_proofs import commit
-from tests.support_road import Road, go_live, open_road, run_once
+from tests.support_provisioned import run_once
+from tests.support_road import Road, go_live, open_road
 
 TRUE_LIMITS = {"minute_limit": 60, "day_limit": 1_000, "concurrent_limit": 5}
 MOST_CALLS = 30

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import anyio
@@ -36,8 +36,10 @@ from prefect.settings import (
 
 from deployments.prefect_server import PrefectServer, end_group
 from deployments.worker_warm import WarmWorker
+from tests.support_provisioned import copy_provisioned
 
 ROOT = Path(__file__).resolve().parents[1]
+Kind = TypeVar("Kind", bound=PrefectServer)
 FINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED}
 
 
@@ -77,6 +79,8 @@ class RunningPrefect:
     """A server that runs for the length of the test session."""
 
     server: PrefectServer
+    provisioned: bool = False
+    """Whether it has the work pool, the deployments and the automation already."""
 
     @property
     def api_url(self) -> str:
@@ -172,18 +176,36 @@ ITS_THREADS = {f"{service.__name__}Thread" for service in (EventsWorker, APILogW
 def prefect_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> RunningPrefect:
-    """The one real server of the session, on a free port, with a home of its own; starts in about 10 s.
+    """The one real server of the session, provisioned, on a free port, with a home of its own.
 
     Kept in pytest's own stash: each module that imports a session fixture would otherwise get one of its own.
     """
     config = request.config
     if SERVER not in config.stash:
-        server = PrefectServer(tmp_path_factory.mktemp("prefect"), free_port())
+        home, port = tmp_path_factory.mktemp("prefect"), free_port()
+        copy_provisioned(tmp_path_factory, home, port)
+        server = PrefectServer(home, port)
         config.add_cleanup(lambda: end(server))
         server.start()
         server.wait_ready()
-        config.stash[SERVER] = RunningPrefect(server)
+        config.stash[SERVER] = RunningPrefect(server, provisioned=True)
     return config.stash[SERVER]
+
+
+@contextmanager
+def own_server(
+    factory: pytest.TempPathFactory, name: str, kind: type[Kind]
+) -> Generator[tuple[Kind, RunningPrefect]]:
+    """A provisioned server that no other test uses; ended at the end."""
+    home, port = factory.mktemp(name), free_port()
+    copy_provisioned(factory, home, port)
+    server = kind(home, port)
+    server.start()
+    try:
+        server.wait_ready()
+        yield server, RunningPrefect(server, provisioned=True)
+    finally:
+        end(server)
 
 
 def end(server: PrefectServer) -> None:

@@ -1,7 +1,5 @@
 """The whole road for tests: all of it real, but for the providers, whom the sandbox plays."""
 
-import os
-import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +27,7 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Notification, Tenant, XeroEvent
 from duebell.settings import Settings, load
 from tests.support_prefect import RunningPrefect, free_port, wait_until
+from tests.support_provisioned import run_once
 
 CAFE = "Aro Street Cafe"
 
@@ -226,19 +225,6 @@ def environment_for(home: Path, listen: str, url: str, prefect: RunningPrefect) 
     }
 
 
-def run_once(road_environment: dict[str, str], name: str) -> None:
-    """Run one of our modules to its end."""
-    done = subprocess.run(
-        module(name),
-        cwd=ROOT,
-        env={**os.environ, **road_environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def go_live(engine: Engine, tenant_id: str = credentials.TENANT_ID) -> None:
     """Let a tenant of the road send."""
     tenants.go_live(engine, tenant_id, "person:test", release_held=False, now=datetime.now(UTC))
@@ -260,7 +246,8 @@ def open_road(prefect: RunningPrefect, home: Path, **changes: str) -> Generator[
     with running_sandbox(sandbox_settings) as sandbox:
         environment = {**environment_for(home, listen, sandbox.base_url, prefect), **changes}
         settings = load(environment, env_file=None)
-        run_once(environment, "deployments.provision")
+        if not prefect.provisioned:
+            run_once(environment, "deployments.provision")
         run_once(environment, "deployments.connect")
         engine = open_ledger(settings.database_url.get_secret_value())
         go_live(engine)

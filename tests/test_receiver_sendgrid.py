@@ -259,10 +259,10 @@ def test_a_batch_that_takes_too_long_gets_further_each_time_it_comes(
     sqlite_ledger: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     def dawdle(_: Connection) -> None:
-        time.sleep(0.4)
+        time.sleep(0.8)
 
     listen(sqlite_ledger, "begin", dawdle)
-    app = make_app(parts(sqlite_ledger, patience=Patience(answer_seconds=1.0), SENDGRID_WEBHOOK_KEYS=PUBLIC))
+    app = make_app(parts(sqlite_ledger, patience=Patience(answer_seconds=3.0), SENDGRID_WEBHOOK_KEYS=PUBLIC))
     raw = batch(*(event(sg_message_id=f"m{one}", sg_event_id=str(one)) for one in range(120)))
     kept, statuses = [0], [0]
     while statuses[-1] != 200:

@@ -16,7 +16,8 @@ from duebell.ledger import inbox, tenants
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.tables import Attempt, ContactSnapshot, InvoiceSnapshot, Tenant
 from tests.support_prefect import wait_until
-from tests.support_road import Road, run_once
+from tests.support_provisioned import run_once
+from tests.support_road import Road
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from deployments.prefect_server import PrefectServer
-from tests.support_prefect import FINAL, RunningPrefect, end, free_port, wait_until
+from tests.support_prefect import FINAL, own_server, wait_until
 from tests.support_road import Road, open_road
 
 LONG = os.environ.get("DUEBELL_TEST_LONG") == "1"
@@ -42,14 +42,11 @@ def _over(runs: Iterable[FlowRun]) -> bool:
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Generator[Road]:
     """A server and a road of their own: other tests leave runs of dead workers on the shared one."""
-    server = PrefectServer(tmp_path_factory.mktemp("idle"), free_port())
-    server.start()
-    try:
-        server.wait_ready()
-        with open_road(RunningPrefect(server), tmp_path_factory.mktemp("idle-road")) as road:
-            yield road
-    finally:
-        end(server)
+    with (
+        own_server(tmp_path_factory, "idle", PrefectServer) as (_, prefect),
+        open_road(prefect, tmp_path_factory.mktemp("idle-road")) as road,
+    ):
+        yield road
 
 
 def _ids(runs: Iterable[FlowRun]) -> set[UUID]:

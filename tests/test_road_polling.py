@@ -21,7 +21,8 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant, XeroEvent
 from duebell.webhook_health import SAID, Why
 from tests.support_prefect import wait_until
-from tests.support_road import Road, run_once
+from tests.support_provisioned import run_once
+from tests.support_road import Road
 
 pytestmark = pytest.mark.timeout(300)
 

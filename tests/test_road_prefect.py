@@ -16,8 +16,9 @@ from deployments.prefect_server import PrefectServer
 from deployments.sandbox.control_types import InvoiceSummary
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
-from tests.support_prefect import FINAL, RunningPrefect, end, free_port, wait_until
-from tests.support_road import Road, open_road, run_once
+from tests.support_prefect import FINAL, own_server, wait_until
+from tests.support_provisioned import run_once
+from tests.support_road import Road, open_road
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -93,14 +94,11 @@ class Ground:
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ground]:
     """The road over a server that no other test uses."""
-    server = MortalServer(tmp_path_factory.mktemp("mortal"), free_port())
-    server.start()
-    try:
-        server.wait_ready()
-        with open_road(RunningPrefect(server), tmp_path_factory.mktemp("ground")) as road:
-            yield Ground(server, road)
-    finally:
-        end(server)
+    with (
+        own_server(tmp_path_factory, "mortal", MortalServer) as (server, prefect),
+        open_road(prefect, tmp_path_factory.mktemp("ground")) as road,
+    ):
+        yield Ground(server, road)
 
 
 def test_f102_a_send_under_way_and_events_that_come_survive_the_death_of_prefect(

@@ -16,7 +16,8 @@ from duebell.ledger.engine import open_ledger
 from duebell.ledger.invariants import broken
 from duebell.settings import load
 from tests.support_prefect import RunningPrefect, end, free_port, wait_until
-from tests.support_road import Road, environment_for, go_live, run_once
+from tests.support_provisioned import run_once
+from tests.support_road import Road, environment_for, go_live
 
 pytestmark = pytest.mark.timeout(300)
 

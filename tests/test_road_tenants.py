@@ -11,7 +11,8 @@ from deployments.sandbox.control_types import InvoiceSummary
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, InvoiceSnapshot, Leg, Notification
 from tests.support_prefect import wait_until
-from tests.support_road import Road, go_live, run_once
+from tests.support_provisioned import run_once
+from tests.support_road import Road, go_live
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -149,7 +149,7 @@ def test_a_gathered_burst_is_cut_into_batches_and_shuffled_the_same_way_each_tim
 def test_deliveries_that_take_their_time_overtake_each_other(
     sandbox: SandboxControl, listener: Listener
 ) -> None:
-    sandbox.settings(webhook_delay_seconds=0.3, webhook_disorder=Disorder(seed=3))
+    sandbox.settings(webhook_delay_seconds=2.0, webhook_disorder=Disorder(seed=3))
     ids = issue(sandbox, 8)
     assert sandbox.settle()
     arrived = [one for delivery in heard_ids(listener) for one in delivery]
