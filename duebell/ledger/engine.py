@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlmodel import Session
 
 from duebell.errors import ConfigurationError
@@ -59,8 +60,28 @@ def _open_postgresql(url: str, busy_seconds: float, stands_still: float) -> Engi
         url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5}, hide_parameters=True
     )
     event.listen(engine, "begin", limit)
+    event.listen(engine, "handle_error", _without_values)
     event.listen(engine, "handle_error", _as_busy, retval=True)
     return engine
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """Take out of an error's text what was to be written: PostgreSQL quotes the key or the whole row.
+
+    In place, because the error is told as the cause of SQLAlchemy's own, and both end in Prefect's database.
+    """
+    error, told = context.original_exception, context.sqlalchemy_exception
+    if not isinstance(error, psycopg.Error) or error.sqlstate is None:
+        return
+    quotes_a_value = error.sqlstate.startswith(DATA_EXCEPTION)
+    said = "" if quotes_a_value else error.diag.message_primary
+    error.args = (said or f"SQLSTATE {error.sqlstate}",)
+    if isinstance(told, DBAPIError):
+        told.args = (f"({type(error).__module__}.{type(error).__name__}) {error}", *told.args[1:])
+
+
+DATA_EXCEPTION = "22"
+"""The class of errors that begin with a value (postgresql.org/docs/current/errcodes-appendix.html)."""
 
 
 def _as_busy(context: ExceptionContext) -> OperationalError | None:
