@@ -10,7 +10,16 @@ from prefect.cache_policies import NO_CACHE
 
 from duebell import allocations, contacts_in_step, draining, reporting
 from duebell.draining import RunToStart
-from duebell.ledger import dispatch, inbox, notifications, pruning, snapshots, tenants
+from duebell.ledger import (
+    dispatch,
+    handing_over,
+    inbox,
+    left_behind,
+    notifications,
+    pruning,
+    snapshots,
+    tenants,
+)
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.notifications import Claim
@@ -34,8 +43,9 @@ MOST_EVENTS, LONGEST = 1_000, timedelta(minutes=5)
 @task(cache_policy=NO_CACHE)
 def begin_drain(tenant_id: str) -> DrainLease | None:
     """Take the tenant's drain lease; nothing where another run is draining."""
-    owner = own_run_id() or "by hand"
-    return tenants.take_drain(resources().engine, tenant_id, owner, now=resources().clock())
+    owner, engine, now = own_run_id() or "by hand", resources().engine, resources().clock()
+    left_behind.free(engine, tenant_id, now=now)
+    return tenants.take_drain(engine, tenant_id, owner, now=now)
 
 
 @task(cache_policy=NO_CACHE)
@@ -55,8 +65,12 @@ def claim_events(lease: DrainLease) -> list[ClaimedEvent]:
 
 @task(cache_policy=NO_CACHE)
 def record_changes(tenant_id: str, events: list[ClaimedEvent], read: Reading) -> list[RunToStart]:
-    """Compare, plan and close the events in one transaction; returns the runs that are to follow."""
+    """Compare, plan and close the events in one transaction; returns the runs that are to follow.
+
+    Events that another drain has taken since are that one's: this drain was too slow for its lease.
+    """
     with writing(resources().engine, resources().clock()) as book:
+        events = handing_over.still_held(book, events)
         runs = draining.record_changes(
             book, tenant_id, events, read, rules_of(resources()), flow_run_id=own_run_id()
         )

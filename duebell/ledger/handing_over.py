@@ -1,9 +1,10 @@
 """Events that a run of their own has to finish: they stay open until it has, and losing it loses nothing."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import update
-from sqlmodel import col
+from sqlmodel import col, select
 
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.tables import XeroEvent
@@ -24,6 +25,17 @@ def hand_over(book: Writing, event: ClaimedEvent, why: str) -> None:
         )
         .values(outcome=why, retry_at=book.now + HANDED_OVER)
     )
+
+
+def still_held(book: Writing, events: Sequence[ClaimedEvent]) -> list[ClaimedEvent]:
+    """Those of a drain's events that no other has claimed meanwhile: of the others it has nothing to say."""
+    rows = book.session.exec(
+        select(XeroEvent.event_id, XeroEvent.claim_token).where(
+            col(XeroEvent.event_id).in_([event.event_id for event in events]), XeroEvent.state == "pending"
+        )
+    ).all()
+    tokens = dict(rows)
+    return [event for event in events if tokens.get(event.event_id) == event.claim_token]
 
 
 def finish_read(

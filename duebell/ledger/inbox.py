@@ -10,12 +10,12 @@ from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.ledger.engine import reading
+from duebell.ledger.left_behind import is_left_behind
 from duebell.ledger.tables import RejectedDelivery, Tenant, XeroEvent
 from duebell.ledger.tenants import is_open, may_be_drained
 from duebell.ledger.writing import Writing, insert_missing, writing
 
-ALLOCATED = frozenset({"CREDITNOTE", "PREPAYMENT", "OVERPAYMENT"})
-"""Xero's categories of what is allocated to invoices."""
+ALLOCATED = frozenset({"CREDITNOTE", "PREPAYMENT", "OVERPAYMENT"})  # to invoices, as Xero names them
 
 HANDLED_CATEGORIES = frozenset({"INVOICE", "CONTACT"}) | ALLOCATED
 CLAIM_LEASE = timedelta(minutes=2)
@@ -224,7 +224,7 @@ def backlog(engine: Engine, *, now: datetime, waited: timedelta) -> tuple[Backlo
             .join(Tenant, col(Tenant.tenant_id) == col(XeroEvent.tenant_id))
             .where(
                 XeroEvent.state == "pending",
-                col(XeroEvent.retry_at) <= now,
+                (col(XeroEvent.retry_at) <= now) | is_left_behind(now),
                 col(XeroEvent.received_at) <= now - waited,
                 *may_be_drained(now),
                 col(Tenant.drain_until).is_(None) | (col(Tenant.drain_until) < now),
