@@ -6,13 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.text import Text
-from sqlalchemy import Engine
-from sqlalchemy.engine import make_url
 
 from deployments.terminal import complain, make_console
 from duebell.clock import system_clock
 from duebell.errors import ConfigurationError, DuebellError
-from duebell.ledger.engine import migrate, open_ledger
+from duebell.ledger.engine import ledger_that_is_there
 from duebell.lint.checking import Checked, check
 from duebell.lint.findings import Grade, LintFinding
 from duebell.policy_file import content_of, read_policy
@@ -59,7 +57,7 @@ def main(console: Console, settings: Settings, file: Path | None) -> int:
         complain(console, wrong)
         console.print("The rest is looked at once this is mended.")
         return TO_MEND
-    engine = _ledger(settings)
+    engine = ledger_that_is_there(settings.database_url.get_secret_value())
     try:
         text = content.decode("utf-8-sig")
         checked = check(text, path.name, found, settings.templates, engine, system_clock())
@@ -68,17 +66,6 @@ def main(console: Console, settings: Settings, file: Path | None) -> int:
             engine.dispose()
     _show(console, checked, has_ledger=engine is not None)
     return TO_MEND if checked.graded(Grade.MEND) else SOUND
-
-
-def _ledger(settings: Settings) -> Engine | None:
-    """The ledger; none where it is a file that is not there yet. What is only looked at is not made."""
-    url = settings.database_url.get_secret_value()
-    file = make_url(url).database
-    if make_url(url).get_backend_name() == "sqlite" and not (file and Path(file).is_file()):
-        return None
-    engine = open_ledger(url)
-    migrate(engine)
-    return engine
 
 
 def _show(console: Console, checked: Checked, *, has_ledger: bool) -> None:

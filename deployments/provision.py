@@ -28,6 +28,9 @@ from prefect.workers.process import ProcessWorker
 from deployments.prefect_server import tied_to_parent
 from deployments.worker_warm import WarmWorker
 from duebell.errors import ConfigurationError
+from duebell.ledger import tenants
+from duebell.ledger.engine import ledger_that_is_there
+from duebell.settings import Settings, load
 
 WORK_POOL = "duebell"
 TAG = "duebell"  # on every deployment in prefect.yaml, so on every run, so on every event of a run
@@ -74,6 +77,21 @@ def ensure_tenant_limits(tenant_id: str) -> None:
                     client.upsert_global_concurrency_limit_by_name(name, limit, decay)
     except httpx.HTTPError as error:
         raise _unreachable(error) from error
+
+
+def ensure_known_limits(settings: Settings) -> None:
+    """Make the limits of every organisation that is connected already: Prefect's database may be a new one.
+
+    Raises ConfigurationError.
+    """
+    engine = ledger_that_is_there(settings.database_url.get_secret_value())
+    if engine is None:
+        return
+    try:
+        for tenant in tenants.connected(engine):
+            ensure_tenant_limits(tenant.tenant_id)
+    finally:
+        engine.dispose()
 
 
 def crash_automation(silence: timedelta = SILENCE) -> AutomationCore:
@@ -206,6 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         provision(Path.cwd(), stock=options.stock)
+        ensure_known_limits(load())
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1

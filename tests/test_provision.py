@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 import yaml
 from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
 from deployments.prefect_server import PrefectServer
@@ -28,6 +29,9 @@ from deployments.provision import (
     rate_limit_name,
 )
 from duebell.errors import ConfigurationError
+from duebell.ledger.engine import migrate, open_ledger
+from duebell.ledger.tenants import disconnect
+from tests.support_facts import open_tenant
 from tests.support_prefect import (
     ROOT,
     RunningPrefect,
@@ -182,6 +186,27 @@ def test_a_tenant_s_limits_are_made_once_and_set_right_again(prefect_server: Run
     assert (rate.id, rate.limit, rate.slot_decay_per_second) == (first.id, RATE_LIMIT, RATE_DECAY)
     assert (flight.limit, flight.slot_decay_per_second) == (FLIGHT_LIMIT, 0.0)
     assert RATE_LIMIT + 60 * RATE_DECAY <= 60
+
+
+def test_provisioning_alone_gives_a_new_server_the_limits_of_what_was_connected_before(
+    prefect_server: RunningPrefect, checkout: Path
+) -> None:
+    home = Path(prefect_server.environment["DUEBELL_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    engine = open_ledger(f"sqlite:///{home / 'duebell.db'}")
+    migrate(engine)
+    known, closed = str(uuid.uuid4()), str(uuid.uuid4())
+    open_tenant(engine, known)
+    open_tenant(engine, closed)
+    disconnect(engine, closed, "403", now=datetime.now(UTC))
+    engine.dispose()
+    provision(prefect_server, checkout)
+    with prefect_server.client() as client:
+        rate = client.read_global_concurrency_limit_by_name(rate_limit_name(known))
+        flight = client.read_global_concurrency_limit_by_name(flight_limit_name(known))
+        with pytest.raises(ObjectNotFound):
+            client.read_global_concurrency_limit_by_name(rate_limit_name(closed))
+    assert (rate.limit, flight.limit) == (RATE_LIMIT, FLIGHT_LIMIT)
 
 
 def test_an_event_starts_the_flow_with_the_tenant_of_its_payload(

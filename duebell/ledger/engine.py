@@ -43,6 +43,19 @@ def open_ledger(url: str, *, busy_seconds: float = 30.0, stands_still: float = S
     return engine
 
 
+def ledger_that_is_there(url: str) -> Engine | None:
+    """The ledger at ``url`` with the newest schema; none where it is a file that is not there yet.
+
+    For who only looks: what is only looked at is not made. Raises what :func:`migrate` raises.
+    """
+    file = make_url(url).database
+    if make_url(url).get_backend_name() == "sqlite" and not (file and Path(file).is_file()):
+        return None
+    engine = open_ledger(url)
+    migrate(engine)
+    return engine
+
+
 def _open_postgresql(url: str, busy_seconds: float, stands_still: float) -> Engine:
     # A process that is stopped, or whose machine is gone, would keep its locks, and with them everybody else,
     # for as long as its connection seems to live: by default for hours
