@@ -12,7 +12,7 @@ from deployments import backtest as backtest_command
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
 from deployments import explain as explain_command
-from deployments import policy_command, reminders_held
+from deployments import policy_command, preference_command, reminders_held
 from deployments import preview as preview_command
 from deployments import up as up_command
 from deployments.live import show_before_live
@@ -32,6 +32,7 @@ from duebell.testing_message import send_test as send_test_message
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(policy_command.app, name="policy")
+app.add_typer(preference_command.app, name="preference")
 app.command()(explain_command.explain)
 app.command()(backtest_command.backtest)
 

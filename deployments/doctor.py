@@ -13,6 +13,7 @@ from deployments import (
     doctor_calls,
     doctor_consent,
     doctor_holding,
+    doctor_mirror,
     doctor_replies,
     doctor_sending,
     doctor_words,
@@ -107,6 +108,7 @@ def look(resources: Resources) -> list[Finding]:
         ("webhooks", _webhooks),
         ("changes", doctor_xero_feed.look),
         ("replies", doctor_replies.look),
+        ("preferences", doctor_mirror.look),
     ]
     findings: list[Finding] = []
     for what, look_at in looks:

@@ -18,7 +18,7 @@ def look(resources: Resources) -> list[Finding]:
         Finding(
             "replies",
             f"{redact(one.address)} seems to ask for no more messages ({utc(one.at)}): read {one.sid} in "
-            "Twilio's log, and put the contact into a group of the policy's no_messages_groups",
+            "Twilio's log, and settle it with `duebell preference stop` or `duebell preference allow`",
             sound=False,
         )
         for one in found

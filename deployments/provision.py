@@ -41,6 +41,10 @@ QUEUES = {"default": 1, "sweeps": 10}  # 1 is the highest priority; sweeps wait 
 RATE_LIMIT, RATE_DECAY = 10, 0.833
 FLIGHT_LIMIT = 5
 
+# Twilio's Consent API takes 100 requests a minute (twilio.com/docs/messaging/features/consent-api).
+CONSENT_LIMIT = "twilio-consents"
+CONSENTS_AT_ONCE, CONSENTS_DECAY = 20, 1.25
+
 CRASH_AUTOMATION = "duebell: a run without heartbeat has crashed"
 # Three of Prefect's heartbeats (one in 180 s) and some: a slow event must not crash a healthy run.
 SILENCE = timedelta(seconds=600)
@@ -164,6 +168,7 @@ async def _make_objects(stock: bool) -> None:  # noqa: FBT001 -- anyio.run passe
         for name, priority in QUEUES.items():
             await _queue(client, name, priority)
         await _automation(client, crash_automation())
+        await client.upsert_global_concurrency_limit_by_name(CONSENT_LIMIT, CONSENTS_AT_ONCE, CONSENTS_DECAY)
 
 
 async def _work_pool(client: PrefectClient, worker: type[ProcessWorker] | type[WarmWorker]) -> None:

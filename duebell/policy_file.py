@@ -35,6 +35,9 @@ ACCOUNTS = "accounts"
 FOR_ALL = frozenset({"hold", "polling", "settle", "tenant"})
 """Sections that are done for all organisations at once, and cannot differ for one."""
 
+KEYS_FOR_ALL = (("preferences", "mirror_to_twilio"),)
+"""Single keys of which the same is true."""
+
 
 class Policy(Section):
     """The whole policy. A section or line that is left out has the value that it is shipped with."""
@@ -62,6 +65,11 @@ class Policy(Section):
     def hears_of_news(self) -> bool:
         """Whether a team hears of anything that is told as it happens."""
         return any(kind.teams for kind in self.news.values())
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether what people want is told on."""
+        return self.preferences.mirror_to_twilio
 
     def for_tenant(self, tenant_id: str) -> "Policy":
         """The policy as it is for one organisation, with what the file says of it alone."""
@@ -98,6 +106,9 @@ def _laid_over(common: object, own: object) -> object:
     for key, value in cast("dict[str, Any]", own).items():
         merged[key] = _laid_over(merged[key], value) if key in merged else value
     return merged
+
+
+ONE_FOR_ALL = "cannot differ for one organisation. Remove it"
 
 
 def load_policy(path: Path) -> Policy:
@@ -149,8 +160,10 @@ def _for_all_alone(written: Mapping[str, Any]) -> Iterator[Slip]:
     """What an organisation's lines cannot say, because it is done for all of them at once."""
     for tenant_id, own in _table(written.get("tenant")).items():
         for section in FOR_ALL & set(_table(own)):
-            place = ("tenant", tenant_id, section)
-            yield Slip(place, "cannot differ for one organisation. Remove it")
+            yield Slip(("tenant", tenant_id, section), ONE_FOR_ALL)
+        for section, key in KEYS_FOR_ALL:
+            if key in _table(_table(own).get(section)):
+                yield Slip(("tenant", tenant_id, section, key), ONE_FOR_ALL)
 
 
 def _table(value: object) -> dict[str, Any]:

@@ -168,9 +168,13 @@ class TeamPolicy(WindowPolicy):
 
 
 class PreferencesPolicy(Section):
-    """What customers want. ``no_messages_groups``: contact groups of those who want no message at all."""
+    """What customers want. ``no_messages_groups``: contact groups of those who want no message at all.
+
+    ``mirror_to_twilio``: Twilio is told too, for every sender of ours.
+    """
 
     no_messages_groups: tuple[Text, ...] = ()
+    mirror_to_twilio: StrictBool = False
 
 
 class LimitsPolicy(Section):

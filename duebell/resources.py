@@ -28,6 +28,7 @@ from duebell.setting_needs import Use
 from duebell.settings import EmailProvider, Settings, load
 from duebell.template_keeper import TemplateKeeper
 from duebell.twilio.client import TwilioClient
+from duebell.twilio.consents import TwilioConsents
 from duebell.twilio.transport import twilio_http_client
 from duebell.vault import Vault, load_or_create_keys
 from duebell.xero.identity import XeroIdentity
@@ -83,6 +84,18 @@ class Resources:
             settings.twilio_api_key if with_key else settings.twilio_account_sid,
             settings.twilio_api_secret if with_key else settings.twilio_auth_token,
             settings.twilio_api_url,
+        )
+
+    def consents(self) -> TwilioConsents:
+        """Twilio's Consent API, with the API key where one is set and the auth token otherwise."""
+        settings = self.settings
+        settings.require(Use.SMS)
+        with_key = bool(settings.twilio_api_key)
+        return TwilioConsents(
+            self.twilio_http,
+            settings.twilio_api_key if with_key else settings.twilio_account_sid,
+            settings.twilio_api_secret if with_key else settings.twilio_auth_token,
+            settings.twilio_accounts_url,
         )
 
     def email(self) -> EmailClient:

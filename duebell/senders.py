@@ -2,7 +2,7 @@
 
 from duebell.policy_file import Policy
 from duebell.policy_shapes import OWN_SENDER
-from duebell.reaching import EMAIL
+from duebell.reaching import EMAIL, SMS
 from duebell.rules import Route
 from duebell.sender_shapes import SenderKind, kind_of, takes_no_names
 from duebell.settings import Settings
@@ -25,3 +25,19 @@ def sender_of(settings: Settings, channel: str, sender: str = OWN_SENDER) -> str
     if channel == EMAIL:
         return sender or settings.email_from
     return sender or settings.twilio_messaging_service_sid or settings.twilio_from
+
+
+def mirrored_senders(policy: Policy, settings: Settings) -> frozenset[str]:
+    """Every sender of SMS that this policy may take and that Twilio keeps consents for: no names.
+
+    Nobody can answer a name, not even with STOP.
+    """
+    named = {policy.sending.sender, *(rule.then.sender or OWN_SENDER for rule in policy.rules)}
+    every = {sender_of(settings, SMS, one) for one in named}
+    return frozenset(one for one in every if kind_of(one) in {SenderKind.NUMBER, SenderKind.SERVICE})
+
+
+def all_mirrored_senders(policy: Policy, settings: Settings) -> frozenset[str]:
+    """Those of every organisation together."""
+    every = [policy, *policy.tenants.values()]
+    return frozenset[str]().union(*(mirrored_senders(one, settings) for one in every))

@@ -72,6 +72,11 @@ def pace_of(tenant_id: str) -> Pace:
     return pace
 
 
+def pace_of_consents() -> None:
+    """Wait for a turn at Twilio's Consent API, which takes 100 requests a minute."""
+    rate_limit("twilio-consents", strict=True)
+
+
 def access_to(tenant_id: str, purpose: Purpose) -> XeroAccess:
     """The way into a tenant, for the run that asks, and for what its calls are counted as."""
     return XeroAccess(resources(), tenant_id, pace_of(tenant_id), own_run_id() or "by hand", purpose)

@@ -3,12 +3,13 @@
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import contacts_in_step
+from duebell import consents_told, contacts_in_step
+from duebell.consents_told import Told
 from duebell.contacts_in_step import InStep
 from duebell.ledger.writing import writing
 from duebell.resources import resources
 from duebell.telling import rules_of
-from tasks._prefect import own_run_id
+from tasks._prefect import RETRYING, own_run_id, pace_of_consents
 
 
 @task(cache_policy=NO_CACHE)
@@ -20,3 +21,20 @@ def bring_in_step(tenant_id: str, contact_ids: list[str]) -> InStep:
         )
     get_run_logger().info("%d contacts, %d notifications decided anew", len(contact_ids), step.decided)
     return step
+
+
+@task(cache_policy=NO_CACHE)
+def consents_to_tell(*, everything: bool) -> list[list[int]]:
+    """What Twilio is to be told now, by the ids of its lines, in batches of one post."""
+    batches = consents_told.lay_out(resources(), everything=everything)
+    get_run_logger().info("%d consents are to be told", sum(map(len, batches)))
+    return batches
+
+
+@task(**RETRYING, cache_policy=NO_CACHE)
+def tell_consents(line_ids: list[int]) -> Told:
+    """Post one batch. What Twilio does not take is told again by a later run, each time later."""
+    pace_of_consents()
+    told = consents_told.post(resources(), line_ids, flow_run_id=own_run_id())
+    get_run_logger().info("%s", told.name)
+    return told

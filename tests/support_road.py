@@ -217,6 +217,7 @@ def environment_for(home: Path, listen: str, url: str, prefect: RunningPrefect) 
         "TWILIO_AUTH_TOKEN": credentials.TWILIO_AUTH_TOKEN,
         "TWILIO_FROM": credentials.TWILIO_FROM,
         "TWILIO_API_URL": url,
+        "TWILIO_ACCOUNTS_URL": url,
         "TWILIO_COMMS_URL": url,
         "EMAIL_FROM": f"Kauri Books <{credentials.EMAIL_FROM}>",
         "SENDGRID_API_KEY": credentials.SENDGRID_API_KEY,

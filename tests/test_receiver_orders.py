@@ -47,6 +47,13 @@ def test_unknown_outcomes_are_one_settle_a_minute() -> None:
     assert orders_for(Seen(settle_due=True), NOW) == (settle,)
 
 
+def test_what_people_want_is_one_run_a_minute_that_tells_it_on() -> None:
+    mirror = RunOrder(
+        "mirror-preferences/mirror-preferences", "mirror:2026-11-20T01:16", {"everything": False}
+    )
+    assert orders_for(Seen(mirror_due=True), NOW) == (mirror,)
+
+
 def test_a_second_dispatch_of_the_same_group_is_another_run() -> None:
     keys = {orders_for(Seen(due=(replace(DUE, dispatches=n),)), NOW)[0].idempotency_key for n in range(5)}
     assert len(keys) == 5

@@ -1,6 +1,7 @@
 """The safety net: about every second it looks for work that nobody is doing and has a run made for it."""
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -9,6 +10,7 @@ from deployments.receiver.orders import RunOrder, Seen, orders_for
 from deployments.receiver.parts import Patience
 from deployments.receiver.prefect_rest import OnChange, PrefectAway, PrefectRefused, PrefectRest
 from duebell.clock import Clock
+from duebell.ledger import consent_lines
 from duebell.ledger.attempts import reap
 from duebell.ledger.channel_stops import stops
 from duebell.ledger.dispatch import due, put_off
@@ -48,11 +50,19 @@ class Pause:
 class Net:
     """One net; several, over several receivers, make no run twice because the keys are the same."""
 
-    def __init__(self, engine: Engine, prefect: PrefectRest, clock: Clock, patience: Patience) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        prefect: PrefectRest,
+        clock: Clock,
+        patience: Patience,
+        mirrors: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._engine = engine
         self._prefect = prefect
         self._clock = clock
         self._patience = patience
+        self._mirrors = mirrors
         self._well = OnChange("the safety net cannot look at the ledger")
         self._pause = Pause()
         self._pauses: dict[str, Pause] = {}
@@ -91,6 +101,7 @@ class Net:
             due(self._engine, now=now),
             settle_due(self._engine, now=now),
             tuple((stop.scope, stop.changed_at) for stop in stops(self._engine)),
+            mirror_due=consent_lines.is_due(self._engine, now) and self._mirrors(),
         )
 
     def _have_made(self, seen: Seen, now: datetime) -> None:

@@ -9,6 +9,7 @@ from duebell.ledger.inbox import Backlog
 
 DRAIN = "process-xero-events/process-xero-events"
 SETTLE = "settle/settle"
+MIRROR = "mirror-preferences/mirror-preferences"
 CHANNEL_STOPPED = "channel-stopped/channel-stopped"
 
 
@@ -21,6 +22,7 @@ class Seen:
     settle_due: bool = False
     stops: tuple[tuple[str, datetime], ...] = ()
     """The channels that are stopped, each with the time since when."""
+    mirror_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class RunOrder:
 
 
 def orders_for(seen: Seen, now: datetime) -> tuple[RunOrder, ...]:
-    """A drain for each backlog, a run for each due group, a settle, an alarm for each stopped channel.
+    """A drain for each backlog, a run for each due group, a settle, an alarm for each stopped channel, and
+    one run that tells on what people want.
 
     Nothing seen, nothing ordered.
 
@@ -47,7 +50,8 @@ def orders_for(seen: Seen, now: datetime) -> tuple[RunOrder, ...]:
     # Which messages lack their receipts is asked once an hour, by the schedule of the deployment.
     settle = RunOrder(SETTLE, f"settle:{minute}", {"asks_for_receipts": False})
     settles = [settle] if seen.settle_due else []
-    return (*drains, *map(_notify, seen.due), *settles, *map(_explain, seen.stops))
+    mirrors = [RunOrder(MIRROR, f"mirror:{minute}", {"everything": False})] if seen.mirror_due else []
+    return (*drains, *map(_notify, seen.due), *settles, *mirrors, *map(_explain, seen.stops))
 
 
 def _drain(backlog: Backlog, minute: str) -> RunOrder:

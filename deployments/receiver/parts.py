@@ -1,5 +1,6 @@
 """What a receiver is made of; passed in, so that two can stand in one process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -36,3 +37,5 @@ class ReceiverParts:
     clock: Clock
     prefect: PrefectPlace
     patience: Patience = field(default_factory=Patience)
+    mirrors: Callable[[], bool] = lambda: False
+    """Whether what people want is told on by the policy as it stands now."""

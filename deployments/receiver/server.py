@@ -16,7 +16,7 @@ from deployments.receiver.prefect_rest import prefect_place
 from duebell.clock import system_clock
 from duebell.errors import ConfigurationError
 from duebell.ledger.engine import migrate, open_ledger
-from duebell.policy_file import load_policy
+from duebell.policy_keeper import PolicyKeeper
 from duebell.setting_needs import Use
 from duebell.settings import load
 
@@ -73,7 +73,8 @@ def main() -> int:
         migrator = open_ledger(url)  # a migration may take longer than an answer
         migrate(migrator)
         migrator.dispose()
-        first_look = load_policy(settings.policy).settle.first_look
+        policies = PolicyKeeper()
+        first_look = policies.look(settings.policy).policy.settle.first_look
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -86,6 +87,7 @@ def main() -> int:
         system_clock,
         prefect_place(settings),
         Patience(first_look=first_look),
+        lambda: policies.look(settings.policy).policy.mirrors,
     )
     uvicorn.Server(uvicorn_config(receiver)).run()
     return 0

@@ -19,6 +19,7 @@ from deployments.sandbox.faults import CONTROL, FaultyDoor
 from deployments.sandbox.inbound import not_modelled
 from deployments.sandbox.parts import new_parts
 from deployments.sandbox.twilio_api import TwilioApi
+from deployments.sandbox.twilio_consents import ConsentApi
 from deployments.sandbox.xero_api import XeroApi
 from deployments.sandbox.xero_connections import XeroConnections
 from deployments.sandbox.xero_login import XeroLogin
@@ -55,7 +56,8 @@ class Sandbox:
         login = XeroLogin(parts.conditions, parts.auth, parts.tenants)
         email = TwilioEmailApi(parts.conditions, parts.mails, parts.mail_lives)
         sendgrid = SendGridApi(parts.conditions, parts.mails, parts.mail_lives)
-        apis = (xero, connections, login, twilio, email, sendgrid)
+        consents = ConsentApi(parts.conditions, parts.messages)
+        apis = (xero, connections, login, twilio, consents, email, sendgrid)
         providers = Starlette(
             routes=[route for api in apis for route in api.routes()],
             exception_handlers={HTTPException: _unknown},

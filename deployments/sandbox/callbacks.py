@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -17,7 +17,7 @@ import httpx
 from deployments.sandbox.conditions import Conditions, UnderWay
 from deployments.sandbox.control_types import CallbackPost, Life
 from deployments.sandbox.credentials import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN
-from deployments.sandbox.twilio_messages import API_VERSION, Message
+from deployments.sandbox.twilio_messages import API_VERSION, Blocks, Message
 
 _DEFAULT_CODES = {"undelivered": 30003, "failed": 30001}
 
@@ -102,11 +102,11 @@ class Callbacks:
     under_way: UnderWay = field(default_factory=UnderWay)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
-    def start(self, message: Message, opted_out: Collection[str], *, blocked: bool) -> None:
+    def start(self, message: Message, blocks: Blocks, *, blocked: bool) -> None:
         """Begin a message's life in the background; who opts out before its time is found at its time."""
         if message.send_at is None:
             self.under_way.enter()
-        task = asyncio.get_running_loop().create_task(self._live(message, opted_out, blocked=blocked))
+        task = asyncio.get_running_loop().create_task(self._live(message, blocks, blocked=blocked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -119,12 +119,12 @@ class Callbacks:
         """The life laid down last for such a number, else the ordinary one."""
         return next((life for life in reversed(self.lives) if fnmatchcase(to, life.to)), Life("delivered"))
 
-    async def _live(self, message: Message, opted_out: Collection[str], *, blocked: bool) -> None:
+    async def _live(self, message: Message, blocks: Blocks, *, blocked: bool) -> None:
         if message.send_at is not None:
             await self.conditions.until(message.send_at)
             if message.status != "scheduled":
                 return
-            blocked = blocked or message.to in opted_out
+            blocked = blocked or blocks(message.to, message.service or message.sender or "")
             self.under_way.enter()
         try:
             await self._walk(message, self.life_of(message.to), blocked=blocked)

@@ -21,7 +21,9 @@ class SandboxSettings:
     ``queue_seconds``: how long, by the sandbox's clock, a message stands in Twilio's queue before it is sent.
     ``schedule_lead_seconds``: a scheduled message has to come so long before its time;
     ``cancel_until_seconds``: so long before it no cancellation is taken any more; ``ignores_schedules``: it
-    is sent at once all the same. ``invoices_ring_contacts``: each event of an invoice comes with one of its
+    is sent at once all the same. ``consents_status``: what Twilio's Consent API answers, where another than
+    201; ``consent_errors``: the word with which it refuses the consents of these numbers.
+    ``invoices_ring_contacts``: each event of an invoice comes with one of its
     contact.
     """
 
@@ -51,6 +53,8 @@ class SandboxSettings:
     ignores_schedules: bool = False
     list_lag_seconds: float = 0.0
     loopback_callbacks: bool = True
+    consents_status: int = 201
+    consent_errors: dict[str, str] = field(default_factory=dict[str, str])
     extra_callback_fields: dict[str, str] = field(default_factory=dict[str, str])
 
 

@@ -16,6 +16,7 @@ from deployments.sandbox.control_types import (
     Event,
     Fault,
     FaultKind,
+    HeldConsent,
     Life,
     LifeKind,
     Probe,
@@ -142,9 +143,17 @@ class SandboxControl(MailControl, Accountant, Cashier, AddressBook):
         """Lay down what becomes of messages to numbers that match the glob ``to``, see ``Life``."""
         self._do("script_life", life=asdict(Life(kind, to, error_code)))
 
-    def opt_out(self, number: str, *, opted_out: bool = True) -> None:
-        """The number answers STOP, or START."""
-        self._do("opt_out", number=number, opted_out=opted_out)
+    def opt_out(self, number: str, *, opted_out: bool = True, sender: str = "") -> None:
+        """The number answers STOP, or START, to one sender or to all of them."""
+        self._do("opt_out", number=number, opted_out=opted_out, sender=sender)
+
+    def consents(self) -> tuple[HeldConsent, ...]:
+        """What the account holds of each number and sender: the only oracle of what was mirrored."""
+        return self._ask("consents", tuple[HeldConsent, ...])
+
+    def consent_log(self) -> tuple[HeldConsent, ...]:
+        """Every consent that was taken from an API call, in order."""
+        return self._ask("consent_log", tuple[HeldConsent, ...])
 
     def send_callback(self, sid: str, status: str, error_code: int | None = None) -> None:
         """Post a callback of any status now, without moving the message."""

@@ -17,6 +17,7 @@ from deployments.sandbox.control_types import (
     Disorder,
     Event,
     Fault,
+    HeldConsent,
     Life,
     Probe,
     SeenRequest,
@@ -55,12 +56,19 @@ class ProviderVerbs:
             "enable_webhook": self.enable_webhook,
             "probe": self.probe,
             "deliveries": self.deliveries,
+            "settle": self.settle,
+            **self._of_twilio(),
+        }
+
+    def _of_twilio(self) -> dict[str, Callable[..., object]]:
+        return {
             "accepted_messages": self.accepted_messages,
             "callback_posts": self.callback_posts,
             "script_life": self.script_life,
             "opt_out": self.opt_out,
+            "consents": self.consents,
+            "consent_log": self.consent_log,
             "send_callback": self.send_callback,
-            "settle": self.settle,
         }
 
     def settings(self, changes: dict[str, Any]) -> SandboxSettings:
@@ -160,9 +168,17 @@ class ProviderVerbs:
         """Lay down what becomes of messages to such numbers; the last that matches counts."""
         self.parts.callbacks.lives.append(life)
 
-    def opt_out(self, number: str, *, opted_out: bool = True) -> None:
-        """The number answers STOP (or START)."""
-        (self.parts.messages.opted_out.add if opted_out else self.parts.messages.opted_out.discard)(number)
+    def opt_out(self, number: str, *, opted_out: bool = True, sender: str = "") -> None:
+        """The number answers STOP (or START), to one sender or to all of them."""
+        self.parts.messages.hear(number, sender, opted_out=opted_out)
+
+    def consents(self) -> list[HeldConsent]:
+        """What is held of each number and sender."""
+        return list(self.parts.messages.consents.values())
+
+    def consent_log(self) -> list[HeldConsent]:
+        """Every consent that was taken, in order."""
+        return self.parts.messages.consent_log
 
     async def send_callback(self, sid: str, status: str, error_code: int | None = None) -> None:
         """Post a callback of any status now, without moving the message."""

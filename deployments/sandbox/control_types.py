@@ -192,6 +192,20 @@ class Fault:
     process: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class HeldConsent:
+    """What the account holds of a number's consent to one sender; ``source`` is as it was told.
+
+    ``word``: the person said STOP or START to this very sender.
+    """
+
+    contact_id: str
+    sender_id: str
+    status: str
+    source: str
+    date_of_consent: str = ""
+
+
 LifeKind = Literal["delivered", "undelivered", "failed", "sent", "stuck", "mute", "unordered", "repeated"]
 
 

@@ -78,7 +78,7 @@ class TwilioApi:
         settings = self.conditions.settings
         wanted = checked(
             pairs,
-            self.book.opted_out,
+            self.book.blocks,
             self.conditions.now(),
             loopback_callbacks=settings.loopback_callbacks,
             lead=timedelta(seconds=settings.schedule_lead_seconds),
@@ -87,7 +87,7 @@ class TwilioApi:
             wanted = replace(wanted, send_at=None)
         message = self._accept(wanted)
         answer = JSONResponse(message.wire(), status_code=201)
-        self.callbacks.start(message, self.book.opted_out, blocked=wanted.blocked)
+        self.callbacks.start(message, self.book.blocks, blocked=wanted.blocked)
         return answer
 
     def _accept(self, wanted: NewMessage) -> Message:

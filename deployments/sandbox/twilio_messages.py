@@ -2,12 +2,12 @@
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from deployments.sandbox.control_types import AcceptedMessage
+from deployments.sandbox.control_types import AcceptedMessage, HeldConsent
 from deployments.sandbox.credentials import TWILIO_ACCOUNT_SID, TWILIO_FROM
 
 API_VERSION = "2010-04-01"
@@ -146,12 +146,36 @@ def _moment(value: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+Blocks = Callable[[str, str], bool]
+"""Whether a number opted out of a sender."""
+
+
 @dataclass
 class MessageBook:
-    """Every message of the account, oldest first inside and newest first in lists, and who opted out."""
+    """Every message of the account, oldest first inside and newest first in lists, and who opted out.
+
+    ``opted_out`` are numbers that said STOP to every sender; a consent for one sender goes before it.
+    ``consent_log`` is every consent that was taken, in order.
+    """
 
     messages: dict[str, Message] = field(default_factory=dict[str, Message])
     opted_out: set[str] = field(default_factory=set[str])
+    consents: dict[tuple[str, str], HeldConsent] = field(default_factory=dict[tuple[str, str], HeldConsent])
+    consent_log: list[HeldConsent] = field(default_factory=list[HeldConsent])
+
+    def blocks(self, to: str, sender: str) -> bool:
+        """Whether a number opted out of this sender, a Messaging Service or a number."""
+        held = self.consents.get((to, sender))
+        return held.status == "opt-out" if held else to in self.opted_out
+
+    def hear(self, number: str, sender: str, *, opted_out: bool) -> None:
+        """The number says STOP or START, to one sender or, without one, to all of them."""
+        if sender:
+            status = "opt-out" if opted_out else "opt-in"
+            self.consents[number, sender] = HeldConsent(number, sender, status, "word")
+            return
+        (self.opted_out.add if opted_out else self.opted_out.discard)(number)
+        self.consents = {key: held for key, held in self.consents.items() if key[0] != number}
 
     def add(self, message: Message) -> None:
         """Accept a message."""

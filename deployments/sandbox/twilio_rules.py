@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import phonenumbers
 
 from deployments.sandbox.credentials import MESSAGING_SERVICE_SID, TWILIO_FROM
+from deployments.sandbox.twilio_messages import Blocks
 
 MAX_BODY = 1600
 MAX_CALLBACK_URL = 4000
@@ -67,7 +68,7 @@ class NewMessage:
 
 def checked(
     pairs: Sequence[tuple[str, str]],
-    opted_out: set[str],
+    blocks: Blocks,
     now: datetime,
     *,
     loopback_callbacks: bool,
@@ -86,7 +87,7 @@ def checked(
     validity = _validity(form)
     _options(form)
     send_at = _send_at(form, service, now, lead)
-    blocked = to in opted_out or MAGIC_TO.get(to) == 21610
+    blocked = blocks(to, service or sender or "") or MAGIC_TO.get(to) == 21610
     if blocked and service is None:
         raise RefusedError(21610)
     callback = form.get("StatusCallback")

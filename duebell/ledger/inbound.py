@@ -9,10 +9,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
 from duebell.audit import Entry
+from duebell.ledger import wishes
 from duebell.ledger.engine import reading
-from duebell.ledger.preferences import OPTED_OUT, lift_opt_out, refuse_address
+from duebell.ledger.preferences import OPTED_OUT, is_opted_out, lift_opt_out, refuse_address
 from duebell.ledger.tables import InboundText
 from duebell.ledger.writing import Writing
+from duebell.mirroring import Consent, Source
+from duebell.mirroring import Wish as Word
 from duebell.twilio.inbound import InboundMessage, Wish
 
 SMS = "sms"
@@ -38,11 +41,18 @@ def keep_inbound(book: Writing, message: InboundMessage, address: str) -> bool:
     evidence = f"inbound:{message.wish.value} {message.sid}"
     if message.wish is Wish.STOP:
         refuse_address(book, address, SMS, OPTED_OUT, evidence)
-    elif message.wish is Wish.START:
-        lift_opt_out(book, address, SMS, evidence)
+        wishes.said(book, address, _said(book, message, Consent.OPT_OUT, evidence))
+    elif message.wish is Wish.START and (
+        lift_opt_out(book, address, SMS, evidence) or not is_opted_out(book.session, address, SMS)
+    ):
+        wishes.said(book, address, _said(book, message, Consent.OPT_IN, evidence))
     details = {"wish": message.wish.value}
     book.audit(Entry(ACTOR, "inbound message", "message", message.sid, details=details))
     return True
+
+
+def _said(book: Writing, message: InboundMessage, status: Consent, evidence: str) -> Word:
+    return Word(status, Source.WORD, book.now, evidence, message.heard_by)
 
 
 def _insert(book: Writing, message: InboundMessage, address: str) -> bool:

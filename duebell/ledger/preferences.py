@@ -11,8 +11,11 @@ from duebell.ledger.writing import Writing, insert_missing
 
 OPTED_OUT, INVALID = "opted_out", "invalid"
 
-BY_WORD = ("inbound:", "twilio:21610")
-"""How the evidence begins of what its owner stopped by a word: seen by us, or by Twilio alone."""
+ASKED = "asked:"
+"""How the evidence begins of what a person of the business settled: its owner asked for it in free words."""
+
+BY_WORD = ("inbound:", "twilio:21610", ASKED)
+"""How the evidence begins of what its owner stopped: by a word that we or Twilio saw, or in free words."""
 
 
 def is_refused(address: str, channel: str) -> ColumnElement[bool]:
@@ -36,6 +39,31 @@ def refusals(session: Session, addresses: Sequence[str], channel: str = "sms") -
         )
     ).all()
     return dict(rows)
+
+
+def is_opted_out(session: Session, address: str, channel: str) -> bool:
+    """Whether the owner of an address wants no messages there."""
+    row = session.get(Preference, (address, channel))
+    return row is not None and row.state == OPTED_OUT
+
+
+def allow(book: Writing, address: str, channel: str, evidence: str) -> str:
+    """Let an address be written to again, whatever stood against it: a person of the business knows better.
+
+    Returns what stood against it, empty where nothing did.
+    """
+    row = book.session.get(Preference, (address, channel), with_for_update=True)
+    if row is None or not row.state:
+        return ""
+    was = row.state
+    row.state, row.evidence, row.changed_at = "", evidence, book.now
+    return was
+
+
+def of_address(session: Session, address: str) -> Sequence[Preference]:
+    """All that is known for or against writing to an address, by channel."""
+    wanted = select(Preference).where(Preference.address == address).order_by(col(Preference.channel))
+    return session.exec(wanted).all()
 
 
 def refuse_address(book: Writing, address: str, channel: str, state: str, evidence: str) -> None:

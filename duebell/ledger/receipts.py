@@ -10,12 +10,13 @@ from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.email.rulings import ruling_of
-from duebell.ledger import repeats
+from duebell.ledger import consent_lines, repeats, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
 from duebell.ledger.preferences import INVALID, OPTED_OUT, refuse_address
 from duebell.ledger.tables import Attempt, Leg, Receipt
 from duebell.ledger.writing import Writing, writing
+from duebell.mirroring import OWN, Consent, Source, Wish
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.codes import Ruling, Stops, action_for
 from duebell.twilio.statuses import message_status, rank
@@ -165,9 +166,22 @@ def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_cal
 
 def _refuse(book: Writing, attempt_id: str, channel: str, ruling: Ruling, said: str) -> None:
     attempt = book.session.get_one(Attempt, attempt_id)
-    if ruling.marks_opted_out or ruling.marks_invalid:
+    evidence = f"{said} attempt:{attempt_id}"
+    if ruling.marks_opted_out and channel == "sms":
+        _stopped(book, attempt, evidence, is_a_word=said == "twilio:21610")
+    elif ruling.marks_opted_out or ruling.marks_invalid:
         refused = OPTED_OUT if ruling.marks_opted_out else INVALID
-        refuse_address(book, attempt.address, channel, refused, f"{said} attempt:{attempt_id}")
+        refuse_address(book, attempt.address, channel, refused, evidence)
+
+
+def _stopped(book: Writing, attempt: Attempt, evidence: str, *, is_a_word: bool) -> None:
+    """Twilio knows of a STOP that we may not have seen, unless it is one that was taken back since."""
+    sender = book.session.get_one(Leg, attempt.leg_id).sender
+    if is_a_word and consent_lines.is_behind(book.session, attempt.address, sender or None, book.now):
+        return
+    refuse_address(book, attempt.address, "sms", OPTED_OUT, evidence)
+    heard_by = frozenset({sender or OWN})
+    wishes.said(book, attempt.address, Wish(Consent.OPT_OUT, Source.REFUSAL, book.now, evidence, heard_by))
 
 
 def bind_earlier(book: Writing, attempt_id: str, sid: str) -> None:

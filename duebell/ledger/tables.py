@@ -456,6 +456,57 @@ class Preference(Row, table=True):
     changed_at: datetime = moment()
 
 
+class ConsentWish(Row, table=True):
+    """What the owner of a number wants, as last learned: what Twilio's consents are made from."""
+
+    address: str = Field(primary_key=True)
+    status: str
+    source: str
+    evidence: str = ""
+    wished_at: datetime = moment()
+    version: int = 1
+    said_to: str = long_text()
+    """The senders that heard it from the person, separated by blanks."""
+    tenants: str = long_text()
+    """The organisations whose senders it is about, separated by blanks; empty for all."""
+    look_at: datetime | None = maybe_moment(index=True)
+    """When it is laid out for our senders; empty once that is done."""
+
+
+class ConsentLine(Row, table=True):
+    """The outbox of consents: one number and one sender, what Twilio is to hold there, and its answer."""
+
+    __table_args__ = (UniqueConstraint("address", "sender", name="uq_consent_line"),)
+
+    line_id: int | None = Field(default=None, primary_key=True)
+    address: str
+    sender: str
+    status: str
+    source: str
+    wished_at: datetime = moment()
+    version: int
+    stands: str
+    posted_status: str = ""
+    """What the last post said; empty while there was none."""
+    posted_at: datetime | None = maybe_moment()
+    answered_at: datetime | None = maybe_moment()
+    """When the last post was answered; empty while it was not."""
+    correlation_id: str = ""
+    tries: int = 0
+    next_at: datetime | None = maybe_moment(index=True)
+    lease_until: datetime | None = maybe_moment()
+    answer: str = long_text()
+
+
+class ContactWish(Row, table=True):
+    """A contact whose group in Xero asks for no SMS. ``since``: its last change when that was first seen."""
+
+    tenant_id: str = Field(primary_key=True)
+    contact_id: str = Field(primary_key=True)
+    address: str
+    since: datetime = moment()
+
+
 class InboundText(Row, table=True):
     """A message that a person wrote back; ``wish`` is what it asks for."""
 

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from duebell.audit import Entry
 from duebell.errors import ConfigurationError
-from duebell.ledger import hold_switch, scheduled
+from duebell.ledger import mirror_switch, scheduled
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake, Notification, Tenant
 from duebell.ledger.writing import Writing, writing
@@ -245,4 +245,6 @@ def brakes(engine: Engine) -> Sequence[Brake]:
     """Every brake that a person takes off: not a channel's own stop, nor the switch of scheduling."""
     by_person = col(Brake.stopped).is_(True) & col(Brake.retry_at).is_(None)
     with reading(engine) as session:
-        return session.exec(select(Brake).where(by_person, Brake.scope != hold_switch.SCOPE)).all()
+        return session.exec(
+            select(Brake).where(by_person, col(Brake.scope).not_in(mirror_switch.NOT_SENDING))
+        ).all()

@@ -46,7 +46,10 @@ REVOKING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """A message that somebody sent to one of our numbers. ``sender`` is who wrote it."""
+    """A message that somebody sent to one of our numbers. ``sender`` is who wrote it.
+
+    ``service`` is the Messaging Service that the number belongs to, empty where it belongs to none.
+    """
 
     sid: str
     account_sid: str
@@ -54,6 +57,12 @@ class InboundMessage:
     recipient: str = field(repr=False)
     body: str = field(repr=False)
     wish: Wish
+    service: str = ""
+
+    @property
+    def heard_by(self) -> frozenset[str]:
+        """The senders of ours that it was said to: Twilio heeds a word for the whole of a Service."""
+        return frozenset(filter(None, (self.recipient, self.service)))
 
 
 def read_inbound(form: Iterable[tuple[str, str]]) -> InboundMessage:
@@ -69,6 +78,7 @@ def read_inbound(form: Iterable[tuple[str, str]]) -> InboundMessage:
         fields.get("To", ""),
         body,
         wish_of(body, fields.get("OptOutType", "")),
+        fields.get("MessagingServiceSid", ""),
     )
 
 

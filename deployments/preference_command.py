@@ -1,0 +1,80 @@
+"""``duebell preference``: what stands against an address, and what a person settles about it."""
+
+import getpass
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from deployments.opening import opened
+from deployments.terminal import make_console
+from duebell import preferring
+from duebell.calls import utc
+from duebell.ledger import mirror_switch
+from duebell.ledger.engine import reading
+from duebell.reaching import EMAIL, SMS
+from duebell.resources import Resources
+
+app = typer.Typer(no_args_is_help=True, help="Settle what people asked for in their own words.")
+
+Address = Annotated[str, typer.Argument(help="a number with + and its country code, or an email address")]
+Channel = Annotated[str, typer.Option("--channel", help="sms or email; without it, as the address looks")]
+Why = Annotated[str, typer.Option("--why", help="who asked, when and how: for the audit trail")]
+
+
+def _channel(address: str, said: str) -> str:
+    return said.strip().lower() or (EMAIL if "@" in address else SMS)
+
+
+def _by() -> str:
+    return f"person:{getpass.getuser()}"
+
+
+@app.command()
+def show(address: Address, channel: Channel = "") -> None:
+    """Say what stands against writing to an address, since when and why, and what Twilio was told."""
+    with opened() as resources:
+        found = preferring.show(resources, address, _channel(address, channel))
+        console = make_console()
+        if not any(one.state for one in found.known):
+            console.print("Nothing stands against writing to it.")
+        for one in found.known:
+            stands = one.state.replace("_", " ") or "allowed"
+            console.print(Text(f"{one.channel}: {stands} since {utc(one.since)} ({one.evidence})"))
+        for one in found.at_twilio:
+            answer = f" ({one.answer})" if one.answer else ""
+            console.print(Text(f"Twilio, sender {one.sender}: {one.status} is {one.stands}{answer}"))
+
+
+@app.command()
+def stop(address: Address, why: Why, channel: Channel = "") -> None:
+    """Write nothing to an address any more, because its owner asked for it in other words than STOP."""
+    with opened() as resources:
+        decided = preferring.stop(resources, address, _channel(address, channel), by=_by(), why=why)
+        _say(f"Nothing goes there any more. {_waited(decided)} {_mirrored(resources)}")
+
+
+@app.command()
+def allow(address: Address, why: Why, channel: Channel = "") -> None:
+    """Write to an address again, because its owner asked for it: --why holds the evidence."""
+    with opened() as resources:
+        decided = preferring.allow(resources, address, _channel(address, channel), by=_by(), why=why)
+        _say(f"It may be written to again. {_waited(decided)} {_mirrored(resources)}")
+
+
+def _say(text: str) -> None:
+    make_console().print(text.strip(), markup=False)
+
+
+def _waited(decided: int) -> str:
+    return f"{decided} that waited {'was' if decided == 1 else 'were'} decided anew." if decided else ""
+
+
+def _mirrored(resources: Resources) -> str:
+    if not resources.policy.preferences.mirror_to_twilio:
+        return "Twilio is not told (mirror_to_twilio in the policy)."
+    with reading(resources.engine) as session:
+        off = mirror_switch.why_off(session)
+    return (
+        f"Twilio cannot be told: {off}." if off else "Twilio is told within seconds while `duebell up` runs."
+    )

@@ -1,0 +1,145 @@
+"""Telling Twilio what people want: laid out for our senders, posted in batches, settled by the answers."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from duebell.audit import Entry
+from duebell.errors import Permanent, RateLimited, Transient
+from duebell.ledger import consent_lines, mirror_switch, wishes
+from duebell.ledger.consent_lines import Answer, Owed
+from duebell.ledger.engine import reading
+from duebell.ledger.mirror_switch import ACTOR
+from duebell.ledger.writing import Writing, writing
+from duebell.mirroring import ASK_ANEW, Consent, Outcome, Source, Wish
+from duebell.resources import Resources
+from duebell.senders import all_mirrored_senders, mirrored_senders
+from duebell.twilio.consents import MOST_ITEMS, ConsentItem, NoConsentApi
+
+AT_ONCE = 200
+"""How many numbers are laid out in one transaction: others wait for it."""
+
+MOST_OF_A_RUN = 2_000
+
+SOURCES: dict[tuple[Source, Consent], str] = {
+    # Twilio's words for where a consent was given (twilio.com/docs/messaging/features/consent-api).
+    (Source.WORD, Consent.OPT_OUT): "opt-out-message",
+    (Source.WORD, Consent.OPT_IN): "opt-in-message",
+    (Source.COMMAND, Consent.OPT_OUT): "offline",
+    (Source.COMMAND, Consent.OPT_IN): "offline",
+    (Source.REFUSAL, Consent.OPT_OUT): "others",
+    (Source.XERO, Consent.OPT_OUT): "others",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a post: how many consents Twilio took, refused, and left to be told again."""
+
+    taken: int = 0
+    refused: int = 0
+    waiting: int = 0
+
+    def __add__(self, other: "Told") -> "Told":
+        return Told(self.taken + other.taken, self.refused + other.refused, self.waiting + other.waiting)
+
+    @property
+    def name(self) -> str:
+        """What the run is called at its end."""
+        parts = [(self.taken, "told"), (self.refused, "refused"), (self.waiting, "waiting")]
+        return ", ".join(f"{count} {what}" for count, what in parts if count) or "Nothing to tell"
+
+
+def lay_out(resources: Resources, *, everything: bool) -> list[list[int]]:
+    """Lay out what people want for our senders; returns the lines that are to be posted now, by batches.
+
+    ``everything``: also what was laid out before, for senders that are new since. Nothing where the policy
+    mirrors nothing.
+    """
+    if not resources.policy.preferences.mirror_to_twilio:
+        return []
+    senders = all_mirrored_senders(resources.policy, resources.settings)
+    after = ""
+    while addresses := _next(resources, after, everything=everything):
+        with writing(resources.engine, resources.clock()) as book:
+            consent_lines.lay_out(book, addresses, lambda wish: _senders_of(resources, wish), _own(resources))
+        after = addresses[-1]
+    with writing(resources.engine, resources.clock()) as book:
+        consent_lines.shelve(book, senders)
+    with reading(resources.engine) as session:
+        due = consent_lines.due(session, resources.clock(), senders, MOST_OF_A_RUN)
+    return [due[start : start + MOST_ITEMS] for start in range(0, len(due), MOST_ITEMS)]
+
+
+def _next(resources: Resources, after: str, *, everything: bool) -> list[str]:
+    with reading(resources.engine) as session:
+        now = resources.clock()
+        return wishes.to_lay_out(session, now, after=after, everything=everything, most=AT_ONCE)
+
+
+def _senders_of(resources: Resources, wish: Wish) -> frozenset[str]:
+    """A word is for all of our senders, and a field of Xero for those of its organisation."""
+    policy, settings = resources.policy, resources.settings
+    if not wish.tenants:
+        return all_mirrored_senders(policy, settings)
+    return frozenset[str]().union(
+        *(mirrored_senders(policy.for_tenant(one), settings) for one in wish.tenants)
+    )
+
+
+def _own(resources: Resources) -> str:
+    return resources.settings.twilio_messaging_service_sid or resources.settings.twilio_from
+
+
+def post(resources: Resources, line_ids: Sequence[int], *, flow_run_id: str | None) -> Told:
+    """Post these lines, once, as far as they are still due. It may be repeated: a consent is an upsert.
+
+    Never raises for what Twilio answers: what it did not take is told again, each time later. Without a
+    Consent API nothing is lost, and it is said once.
+    """
+    with writing(resources.engine, resources.clock()) as book:
+        owed = consent_lines.claim(book, line_ids, lambda: uuid.uuid4().hex)
+    if not owed:
+        return Told()
+    answers, no_api = _asked(resources, owed)
+    with writing(resources.engine, resources.clock()) as book:
+        counted = consent_lines.settle(book, owed, answers)
+        answers_us = bool(counted.keys() & {Outcome.TAKEN, Outcome.REFUSED})
+        if (no_api or answers_us) and mirror_switch.found(book, no_api):
+            consent_lines.put_off(book, ASK_ANEW if no_api else timedelta())
+        return _noted(book, counted, flow_run_id)
+
+
+def _asked(resources: Resources, owed: Sequence[Owed]) -> tuple[dict[str, Answer], str]:
+    """What came of each, by correlation id, and why the account has no Consent API, where it has none."""
+    try:
+        told = resources.consents().upsert([_item(one) for one in owed])
+    except NoConsentApi as none:
+        return dict.fromkeys(_ids(owed), Answer(Outcome.NOT_OFFERED, str(none))), str(none)
+    except RateLimited as limited:
+        return dict.fromkeys(_ids(owed), Answer(Outcome.UNANSWERED, str(limited))), ""
+    except Transient as lost:
+        return dict.fromkeys(_ids(owed), Answer(Outcome.UNANSWERED, str(lost))), ""
+    except Permanent as refused:
+        return dict.fromkeys(_ids(owed), Answer(Outcome.REFUSED, str(refused))), ""
+    return {key: Answer(one.outcome, one.said) for key, one in told.items()}, ""
+
+
+def _ids(owed: Sequence[Owed]) -> list[str]:
+    return [one.correlation_id for one in owed]
+
+
+def _item(one: Owed) -> ConsentItem:
+    source = SOURCES[one.source, one.status]
+    return ConsentItem(one.correlation_id, one.address, one.sender, one.status.value, source, one.at)
+
+
+def _noted(book: Writing, counted: Mapping[Outcome, int], flow_run_id: str | None) -> Told:
+    taken, refused = counted.get(Outcome.TAKEN, 0), counted.get(Outcome.REFUSED, 0)
+    told = Told(taken, refused, sum(counted.values()) - taken - refused)
+    details = {outcome.value: count for outcome, count in counted.items()}
+    book.audit(
+        Entry(ACTOR, "consents posted", "provider", "twilio", flow_run_id=flow_run_id, details=details)
+    )
+    return told

@@ -1,0 +1,151 @@
+"""What a person of the business settles: somebody asked, in free words, to be left alone or told again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from duebell.audit import Entry
+from duebell.contacts_in_step import bring_in_step
+from duebell.email.addresses import mailbox
+from duebell.errors import ConfigurationError
+from duebell.ledger import consent_lines, preferences, wishes
+from duebell.ledger.engine import reading
+from duebell.ledger.preferences import ASKED, OPTED_OUT
+from duebell.ledger.tables import Leg, Notification
+from duebell.ledger.writing import Writing, writing
+from duebell.mirroring import Consent, Source, Wish
+from duebell.phone import parse_e164, redact
+from duebell.reaching import EMAIL, SMS
+from duebell.resources import Resources
+from duebell.states import WAITING
+from duebell.telling import rules_of
+
+WHY_AT_MOST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What stands for or against one address on one channel; an empty state is nothing against it."""
+
+    channel: str
+    state: str
+    evidence: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AtTwilio:
+    """What Twilio was told, or heard itself, of a number and one sender of ours."""
+
+    sender: str
+    status: str
+    stands: str
+    answer: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that is known of an address."""
+
+    known: tuple[Known, ...]
+    at_twilio: tuple[AtTwilio, ...]
+
+
+def address_on(address: str, channel: str) -> str:
+    """The address as the ledger keeps it. Raises ``ConfigurationError`` where it is none on this channel."""
+    if channel == SMS:
+        return parse_e164(address)
+    if channel != EMAIL:
+        raise ConfigurationError(f"{channel!r} is no channel: write {SMS} or {EMAIL}")
+    if mailbox(address) is None:
+        raise ConfigurationError("that is no email address; for a number write --channel sms")
+    return address.strip()
+
+
+def show(resources: Resources, address: str, channel: str) -> Standing:
+    """What is known of an address, on every channel; nothing is changed."""
+    found = address_on(address, channel)
+    with reading(resources.engine) as session:
+        rows, lines = preferences.of_address(session, found), consent_lines.of_address(session, found)
+    return Standing(
+        tuple(Known(row.channel, row.state, row.evidence, row.changed_at) for row in rows),
+        tuple(AtTwilio(one.sender, one.status, one.stands, one.answer) for one in lines),
+    )
+
+
+def stop(resources: Resources, address: str, channel: str, *, by: str, why: str) -> int:
+    """Write nothing to this address any more; returns how much that waited is decided anew.
+
+    Its owner asked for it, so that their own START lifts it again. Raises ``ConfigurationError``.
+    """
+    found, reason = address_on(address, channel), _reason(why)
+    evidence = f"{ASKED} {by}: {reason}"
+    with writing(resources.engine, resources.clock()) as book:
+        preferences.refuse_address(book, found, channel, OPTED_OUT, evidence)
+        return _settled(resources, book, (found, channel), Consent.OPT_OUT, evidence, by, reason)
+
+
+def allow(resources: Resources, address: str, channel: str, *, by: str, why: str) -> int:
+    """Write to this address again, whatever stood against it; the person's own evidence is in ``why``.
+
+    Returns how much that waited is decided anew. Raises ``ConfigurationError``, also where nothing stands
+    against it.
+    """
+    found, reason = address_on(address, channel), _reason(why)
+    evidence = f"allowed: {by}: {reason}"
+    with writing(resources.engine, resources.clock()) as book:
+        was = preferences.allow(book, found, channel, evidence)
+        wish = wishes.known(book.session, [found]).get(found) if channel == SMS else None
+        if not was and (wish is None or wish.status is Consent.OPT_IN):
+            raise ConfigurationError("nothing stands against this address: `duebell preference show` tells")
+        return _settled(resources, book, (found, channel), Consent.OPT_IN, evidence, by, reason)
+
+
+def _settled(
+    resources: Resources,
+    book: Writing,
+    where: tuple[str, str],
+    status: Consent,
+    evidence: str,
+    by: str,
+    reason: str,
+) -> int:
+    address, channel = where
+    if channel == SMS:
+        wishes.said(book, address, Wish(status, Source.COMMAND, book.now, evidence))
+    details = {"channel": channel, "why": reason}
+    shown = redact(address) if channel == SMS else "an email address"
+    book.audit(Entry(by, f"preference {status.value}", "address", shown, details=details))
+    rules, decided = rules_of(resources), 0
+    for tenant_id, contact_ids in _waiting(book.session, address, channel).items():
+        decided += bring_in_step(book, tenant_id, contact_ids, rules, flow_run_id=None).decided
+    return decided
+
+
+def _reason(why: str) -> str:
+    reason = " ".join(why.split())[:WHY_AT_MOST]
+    if not reason:
+        raise ConfigurationError('say why, for the audit trail: --why "asked by telephone on Monday"')
+    return reason
+
+
+def _waiting(session: Session, address: str, channel: str) -> dict[str, Sequence[str]]:
+    """The contacts for whom something waits to be told at this address, by organisation."""
+    rows = session.exec(
+        select(Notification.tenant_id, Notification.contact_id)
+        .join(Leg, col(Leg.notification_id) == col(Notification.notification_id))
+        .where(
+            Leg.address == address,
+            Leg.channel == channel,
+            col(Notification.state).in_([state.value for state in WAITING]),
+            col(Notification.contact_id).is_not(None),
+        )
+        .distinct()
+    ).all()
+    found: dict[str, list[str]] = {}
+    for tenant_id, contact_id in rows:
+        if contact_id:
+            found.setdefault(tenant_id, []).append(contact_id)
+    return {tenant_id: sorted(ids) for tenant_id, ids in found.items()}
