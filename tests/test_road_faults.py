@@ -14,7 +14,7 @@ from deployments.sandbox.control_types import InvoiceSummary
 from deployments.sandbox.credentials import TENANT_ID
 from duebell.ledger import inbox, tenants
 from duebell.ledger.inbox import NewEvent
-from duebell.ledger.tables import Attempt, ContactSnapshot, InvoiceSnapshot, Tenant
+from duebell.ledger.tables import Attempt, ContactSnapshot, InvoiceSnapshot, Notification, Tenant
 from tests.support_prefect import wait_until
 from tests.support_provisioned import run_once
 from tests.support_road import Road
@@ -187,14 +187,59 @@ def test_f051_an_invoice_that_is_paid_between_plan_and_send_is_not_announced(cal
 
 def _planned_behind_the_brake(road: Road) -> InvoiceSummary:
     """An invoice whose run has ended and told nobody, as all was stopped; nothing is stopped any more."""
+    return _several_planned_behind_the_brake(road, 1)[0]
+
+
+def _several_planned_behind_the_brake(road: Road, count: int) -> list[InvoiceSummary]:
     now = datetime.now(UTC)
     tenants.set_brake(road.engine, stopped=True, by="person:test", why="", scope="all", now=now)
     try:
-        invoice = road.issue()
-        road.prefect.wait_for(road.run_of(invoice).id)
+        invoices = [road.issue() for _ in range(count)]
+        for invoice in invoices:
+            road.prefect.wait_for(road.run_of(invoice).id)
     finally:
         tenants.set_brake(road.engine, stopped=False, by="person:test", why="", scope="all", now=now)
-    return invoice
+    return invoices
+
+
+def test_a_run_that_failed_half_way_tells_the_rest_when_it_is_retried_and_nobody_after_that(
+    calm: Road,
+) -> None:
+    invoices = _several_planned_behind_the_brake(calm, 5)
+    ids = [one.invoice_id for one in invoices]
+    _for_this_run_alone(calm, ids)
+    calm.restart("worker", DUEBELL_FAILPOINT="after-claim=raise@2")  # so one send fails with an exception
+    refused = '{"code": 20429, "status": 429}'
+    calm.sandbox.fail_next("status", method="POST", path=MESSAGES, skip=1, status=429, body=refused)
+    try:
+        run = calm.by_hand("invoice-issued", tenant_id=TENANT_ID, invoice_ids=ids)
+        assert calm.prefect.wait_for(run, seconds=90).state_type is StateType.FAILED
+        assert sorted(len(calm.messages(one)) for one in invoices) == [0, 0, 1, 1, 1]
+        assert sorted(calm.state(one) for one in ids if not calm.attempts(one)) == ["claimed"]
+
+        _for_this_run_alone(calm, ids)
+        for count in (2, 3):  # of a failed run, and of a completed one
+            calm.prefect.retry(run)
+            wait_until(lambda wanted=count: calm.prefect.read_run(run).run_count == wanted, "it is retried")
+            ended = calm.prefect.wait_for(run, seconds=60)
+            assert (ended.state_type, ended.state_name) == (StateType.COMPLETED, "Told")
+            assert [len(calm.messages(one)) for one in invoices] == [1] * 5
+        attempts = [attempt for one in ids for attempt in calm.attempts(one)]
+        assert {one.flow_run_id for one in attempts} == {str(run)}
+        assert sorted(one.state for one in attempts) == ["accepted"] * 5 + ["not_processed"]
+    finally:
+        calm.restart("worker")
+
+
+def _for_this_run_alone(road: Road, ids: list[str]) -> None:
+    """Let what waits be due now, and not be handed to another run meanwhile."""
+    now = datetime.now(UTC)
+    with road.engine.begin() as connection:
+        connection.execute(
+            update(Notification)
+            .where(col(Notification.subject_id).in_(ids), col(Notification.state) == "planned")
+            .values(not_before=now - timedelta(seconds=1), dispatch_at=now + timedelta(hours=1))
+        )
 
 
 def _age_the_snapshots(road: Road) -> None:
