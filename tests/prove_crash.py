@@ -5,9 +5,9 @@
     make prove-crash ARGS="--messages 2000 --only hostile"
     make prove-crash ARGS="--only worker --worker-kills 100"      about half an hour a database
 
-``points`` kills and stops a sender at every fail point, ``random`` anywhere, ``hostile`` lets Twilio drop,
-fail, refuse and hang, ``receipts`` loses, doubles and shuffles what it tells, ``worker`` kills the real
-worker over a real Prefect. What was sent is what the sandbox accepted.
+``points`` kills, stops and fails a sender at every fail point, ``random`` kills anywhere, ``hostile`` lets
+Twilio drop, fail, refuse and hang, ``receipts`` loses, doubles and shuffles what it tells, ``worker`` kills
+the real worker over a real Prefect. What was sent is what the sandbox accepted.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from tests.support_proofs import commit
 MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
 PAST_THE_LEASE = 100.0
 SPEED = 10.0
+RAISED_IN_SHORT = ("before-claims-commit", "after-post")
 LONGEST_LIFE = 1.5
 """Seconds that a sender lives on average at most: where little gets done, another may be stopped."""
 A_ROUND = 20
@@ -99,6 +100,20 @@ def at_every_point(opened: Scene, how: str, points: Sequence[str] = SENDING_POIN
         for one in (healthy, *([pid] if how == "stop" else [])):
             opened.kill(one)
     return finish(opened, f"{how} at {len(points)} points", floor=0)
+
+
+def raised_at_every_point(opened: Scene, points: Sequence[str] = SENDING_POINTS) -> bool:
+    """Let each point raise once, as a mistake in the code would, and the same sender go on alone."""
+    for point in points:
+        prepare(opened, point)
+        pid = opened.start(f"{point}=raise@1")
+        if not opened.failed_by(pid, 300):
+            say(f"WRONG nothing was raised at {point}: {dict(opened.states())} {opened.errors()}")
+            return False
+        opened.push(PAST_THE_LEASE)
+        opened.until_quiet(600, hurry=40)
+        opened.kill(pid)
+    return finish(opened, f"raise at {len(points)} points", floor=0)
 
 
 @dataclass
@@ -234,8 +249,18 @@ def scenarios(wanted: argparse.Namespace, workers: int) -> dict[str, list[Scenar
     chance = random.Random(wanted.seed)  # noqa: S311 - it guards nothing
     kills, stops = ("after-intent", "after-post"), ("after-intent",)
     return {
-        "short": [lambda one: at_every_point(one, "kill", kills) and at_every_point(one, "stop", stops)],
-        "points": [lambda one: at_every_point(one, "kill"), lambda one: at_every_point(one, "stop")],
+        "short": [
+            lambda one: (
+                at_every_point(one, "kill", kills)
+                and at_every_point(one, "stop", stops)
+                and raised_at_every_point(one, RAISED_IN_SHORT)
+            )
+        ],
+        "points": [
+            lambda one: at_every_point(one, "kill"),
+            lambda one: at_every_point(one, "stop"),
+            raised_at_every_point,
+        ],
         "random": [lambda one: at_random(one, wanted.kills, workers, chance)],
         "hostile": [lambda one: hostile(one, wanted.messages, workers, chance)],
         "receipts": [lambda one: receipts(one, wanted.messages, workers)],

@@ -197,6 +197,14 @@ class Scene:
             self.tick()
         return False
 
+    def failed_by(self, pid: int, seconds: float) -> bool:
+        """Whether its fail point raised in this sender within so many seconds; it lives on."""
+        raised, until = Path(self.place.environment["DUEBELL_HOME"], f"sender-{pid}.raised"), time.monotonic()
+        while not raised.exists() and time.monotonic() < until + seconds:
+            time.sleep(0.02)
+            self.tick()
+        return raised.exists()
+
     def close(self) -> None:
         """End every sender."""
         for pid in list(self.senders):

@@ -8,8 +8,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from ctypes import c_double
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -127,10 +127,21 @@ def send_for_ever(resources: Resources, owner: str) -> None:
     while True:
         rounds += 1
         done = 0
-        with suppress(OperationalError):
+        with suppress(OperationalError), _failing_as_a_run_does(resources):
             done = _round(resources, f"{owner}.{rounds}")
         if not done:
             time.sleep(0.05)
+
+
+@contextmanager
+def _failing_as_a_run_does(resources: Resources) -> Generator[None]:
+    """What a fail point raises ends what was at work, as it ends a run, and not the sender."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("the fail point"):
+            raise
+        (resources.settings.home / f"sender-{os.getpid()}.raised").touch()
 
 
 def _round(resources: Resources, owner: str) -> int:
@@ -148,7 +159,7 @@ def _round(resources: Resources, owner: str) -> int:
     looks: list[Callable[[], object]] = [lambda it=one: settling.settle(resources, it) for one in waiting]
     looks += [lambda it=one: settling.confirm(resources, it) for one in silent]
     for look in looks:
-        with suppress(Transient):
+        with suppress(Transient), _failing_as_a_run_does(resources):
             look()
     return done + len(looks)
 
@@ -163,7 +174,7 @@ def _tell(resources: Resources, invoice_ids: Sequence[str], owner: str) -> int:
         look_at(resources.engine, ids, resources.clock())
 
     for claim in claims:
-        with suppress(Transient):
+        with suppress(Transient), _failing_as_a_run_does(resources):
             tell(resources, claim, read_again, flow_run_id=owner)
     return len(claims)
 

@@ -6,12 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from deployments.children import ROOT
 from deployments.sandbox.control_types import AcceptedMessage
+from duebell import failpoints
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.ledger.tables import Attempt
 from duebell.states import NotificationState
@@ -50,12 +52,25 @@ def test_a_sender_dies_at_every_fail_point_that_it_passes() -> None:
     assert [point for point, test in ELSEWHERE.items() if point not in (ROOT / test).read_text()] == []
 
 
+def test_a_fail_point_raises_at_the_pass_that_was_asked_for_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(failpoints, "_passes", count(1))
+    monkeypatch.setenv(failpoints.VARIABLE, "here=raise@2")
+    failpoints.fail_point("here")
+    failpoints.fail_point("there")
+    with pytest.raises(RuntimeError, match="the fail point here"):
+        failpoints.fail_point("here")
+    failpoints.fail_point("here")
+
+
 def test_senders_that_die_around_a_post_tell_nobody_twice_and_lose_nobody() -> None:
     command = [sys.executable, "-m", "tests.prove_crash", "--database", "sqlite", "--only", "short"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "kill at 2 points" in done.stdout
     assert "stop at 1 points" in done.stdout
+    assert "raise at 2 points" in done.stdout
 
 
 def sale(turn: Turn) -> Sale:
