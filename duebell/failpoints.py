@@ -1,4 +1,4 @@
-"""Named places at which a process can be made to die, stop or fail, so that tests can show what that costs."""
+"""Named places at which a process can be made to die, stop or fail, so that tests show what that costs."""
 
 import os
 import signal
