@@ -118,6 +118,21 @@ WAITING = frozenset({S.PLANNED, S.HELD})
 """States from which a notification can be claimed once its time has come."""
 
 
+ONLY_ON_PAPER: frozenset[tuple[NotificationState, NotificationState]] = frozenset(
+    # Twilio calls nobody back about a message that it begins to hold, and its list is asked about unknown
+    # ones alone. A receipt with that word would be proof all the same.
+    {(one, S.SCHEDULED) for one in (S.PLANNED, S.HELD, S.CLAIMED, S.SKIPPED, S.GIVEN_UP, S.PARKED)}
+    # Taken back while nobody knows of another attempt: none is begun beside one whose outcome is open. Were
+    # there one, it would have to be waited for. (A ledger that was set back leaves a parked one behind.)
+    | {(S.ACCEPTED, S.UNKNOWN), (S.SCHEDULED, S.UNKNOWN), (S.SCHEDULED, S.PARKED)}
+    # A run decides anew on what is held before it claims it, and what may go is planned then.
+    | {(S.HELD, S.CLAIMED)}
+)
+"""Steps of the table to which no way is known. They stay, because to refuse one would be to refuse proof, or
+to leave somebody waiting; whoever finds a way takes it out of here.
+"""
+
+
 def may_follow(current: NotificationState, following: NotificationState) -> bool:
     """Whether the step is in the table."""
     return following in TRANSITIONS[current]

@@ -20,17 +20,31 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from itertools import islice
 from pathlib import Path
 
-from tests.support_played_twilio import HELD_FATES
+from tests.support_played_twilio import AFTER_ALL, HELD_AFTER_ALL, HELD_FATES, SORELY_WRONG, Disorder
 from tests.support_proofs import commit, ledgers
 from tests.support_simulation import Life, Plot
 from tests.support_verdict import FINAL_FLOOR, Verdict, judge, unseen
 
 A_LIFE = 400
+LATER = "14:19"
+"""Some minutes after a life begins: what comes before waits for the hours in which people are written to."""
+WILD = Disorder(queues=0.5, fails=0.15, corrected=0.4, expires=0.06, undelivered=0.15)
+WILDER = Disorder(queues=0.9, fails=0.3, corrected=0.2, undelivered=0.5)
 
 
-def plot_of(seed: int, messages: int, *, holds: bool) -> Plot:
-    """What is to happen in the life of a seed."""
-    return Plot(seed, messages, holds=True, fates=HELD_FATES) if holds else Plot(seed, messages)
+def plot_of(seed: int, messages: int, *, sending: str, wide: bool = False) -> Plot:
+    """What is to happen in the life of a seed.
+
+    In a ``wide`` one people do what they rarely do; in every other of these, Twilio mostly answers wrong.
+    """
+    holds = sending == "hold"
+    if not wide:
+        return Plot(seed, messages, holds=True, fates=HELD_FATES) if holds else Plot(seed, messages)
+    if holds:
+        return Plot(seed, messages, fates=HELD_AFTER_ALL, disorder=WILD, holds=True, office=True, opens=LATER)
+    if seed % 2:
+        return Plot(seed, messages, fates=AFTER_ALL, disorder=WILD, office=True, opens=LATER)
+    return Plot(seed, messages, fates=SORELY_WRONG, disorder=WILDER, changes=0.0, reads_fail=0.6)
 
 
 def live(plot: Plot, database: str) -> Verdict:
@@ -101,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     count = 1 if wanted.seed is not None else -(-wanted.messages // wanted.life)
     first = wanted.seed if wanted.seed is not None else wanted.first
     plots = (
-        plot_of(seed, wanted.life, holds=wanted.sending == "hold") for seed in range(first, first + count)
+        plot_of(seed, wanted.life, sending=wanted.sending, wide=wanted.wide)
+        for seed in range(first, first + count)
     )
     what = f"seeds {first} to {first + count - 1}, {wanted.sending}, {wanted.database}, commit {commit()}"
     print(what, flush=True)  # noqa: T201 - its purpose
@@ -125,6 +140,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no life after so many")
     parser.add_argument("--sending", choices=["strict", "hold"], default="strict")
+    parser.add_argument("--wide", action="store_true", help="with all that people and Twilio rarely do, too")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     return parser.parse_args(arguments)
 

@@ -7,7 +7,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode
 
@@ -32,6 +32,12 @@ class Fate:
     answer_after: tuple[float, float] = (0.1, 1.5)
     copies: int = 1
     """How often it arrives, where something on the way repeats it."""
+    told_within: tuple[float, float] | None = None
+    """That every receipt comes, and after how long, where the answer to the POST says the contrary."""
+    follows: str = ""
+    """What people do as soon as it arrives: the customer says ``STOP``, or a person puts the ``brake`` on."""
+    listed_after: float = 0.0
+    """How long Twilio's list hides it at least, in seconds."""
 
 
 FATES = (
@@ -52,10 +58,36 @@ HELD_FATES = (
     Fate("taken twice, the answer lost", 0.01, taken=True, after=(1, 300), answer_after=(10, 11), copies=2),
 )
 """Of messages that Twilio holds: only there may one be under way for long, or twice."""
+SEEN_LATE = (80.0, 300.0)
+"""After how long a sender that stood still sees an answer: others hold it for dead by then."""
+SORELY_WRONG = (
+    Fate("429, taken after all", 0.2, taken=True, told_within=(0.05, 12)),
+    Fate("429, taken after all, and STOP", 0.25, taken=True, told_within=(8, 200), follows="STOP"),
+    Fate("429, taken after all, and a brake", 0.15, taken=True, told_within=(8, 140), follows="brake"),
+    Fate("21211, taken after all", 0.15, taken=True, told_within=(0.05, 300)),
+    Fate("20003, taken after all", 0.05, taken=True, told_within=(0.05, 300)),
+    Fate(
+        "taken, the answer lost, told late",
+        0.2,
+        taken=True,
+        answer_after=(10, 11),
+        told_within=(1_000, 5_000),
+        listed_after=6_000,
+    ),
+)
+"""Answers that a receipt proves wrong: where that comes too late, the message is not to be sent anew."""
+AFTER_ALL = (
+    *FATES,
+    *(replace(one, share=one.share / 4) for one in SORELY_WRONG),
+    Fate("429, seen late", 0.02, answer_after=SEEN_LATE),
+    Fate("20003, seen late", 0.02, answer_after=SEEN_LATE),
+    Fate("21211, seen late", 0.02, answer_after=SEEN_LATE),
+)
+HELD_AFTER_ALL = (*HELD_FATES, Fate("20003", 0.01))
 LEAD = timedelta(minutes=5)
 """How long before its time to send Twilio still takes a message that it is to hold."""
 WELL = Fate("taken", 1.0, taken=True)
-AMBIGUOUS = {one.name for one in FATES if one.taken} | {"lost on the way", "500, not taken", WELL.name}
+AMBIGUOUS = {one.name for one in AFTER_ALL if one.taken} | {"lost on the way", "500, not taken", WELL.name}
 """After these a message may exist: no other POST may follow for the same piece of news."""
 
 
@@ -72,6 +104,20 @@ class Disorder:
     reads_fail: float = 0.05
     cancels_fail: float = 0.1
     undelivered: float = 0.05
+    queues: float = 0.0
+    """The share of which Twilio also tells that they are in its queue."""
+    fails: float = 0.0
+    corrected: float = 0.0
+    """The share of those that failed, or came back, which arrived all the same, as is told later."""
+    expires: float = 0.0
+    """The share that Twilio gives up in its own queue, so that they reach nobody."""
+
+
+ORDERLY = Disorder()
+
+
+EXPIRED = 30036
+"""Twilio's code for what was in its queue for longer than it was valid."""
 
 
 @dataclass
@@ -92,7 +138,12 @@ class Taken:
     @property
     def went_out(self) -> bool:
         """Whether somebody is told, or will be whatever we do now."""
-        return self.status not in {"scheduled", "canceled"}
+        return self.status != "scheduled" and not self.reached_nobody
+
+    @property
+    def reached_nobody(self) -> bool:
+        """Whether Twilio gave its word that it took it back, or gave it up in its queue."""
+        return self.status == "canceled" or self.code == EXPIRED
 
     @property
     def went_at(self) -> datetime:
@@ -107,13 +158,15 @@ class Posted:
     fate: str
     send_at: datetime | None
     taken: list[Taken] = field(default_factory=list[Taken])
+    is_written_off: bool = False
+    """Whether a person has seen that nothing came of it."""
 
     def may_come_out(self, now: datetime) -> bool:
         """Whether somebody may yet be told by it, for all that its sender can know."""
-        if self.fate not in AMBIGUOUS:
+        if self.is_written_off or self.fate not in AMBIGUOUS:
             return False
         if self.send_at is None or now < self.send_at - LEAD:
-            return not self.taken or any(one.status != "canceled" for one in self.taken)
+            return not self.taken or not all(one.reached_nobody for one in self.taken)
         return any(one.went_out for one in self.taken)
 
 
@@ -125,13 +178,29 @@ class PlayedTwilio:
     chance: random.Random
     tell: Callable[[str, bytes, str], None]
     fates: tuple[Fate, ...] = FATES
-    disorder: Disorder = field(default_factory=Disorder)
+    disorder: Disorder = ORDERLY
+    follow: Callable[[str, str], None] = lambda _, __: None
+    """Has people do what follows on a message, whose address it is given."""
     messages: list[Taken] = field(default_factory=list[Taken])
     posts: dict[str, list[Posted]] = field(default_factory=lambda: defaultdict(list[Posted]))
     """The POSTs about each invoice, by its number."""
     of_attempt: Counter[str] = field(default_factory=Counter[str])
     seen: Counter[str] = field(default_factory=Counter[str])
     wrongs: list[str] = field(default_factory=list[str])
+    under_way: int = 0
+    """Callbacks that are still to come."""
+
+    def is_in_the_log(self, number: str) -> bool:
+        """Whether a person finds a message about an invoice; where not, no POST so far counts any more."""
+        if any(one.number == number for one in self.messages):
+            return True
+        for posted in self.posts[number]:
+            posted.is_written_off = True
+        return False
+
+    def expired(self, number: str) -> bool:
+        """Whether a message about an invoice was given up in Twilio's queue."""
+        return any(one.number == number and one.code == EXPIRED for one in self.messages)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of the account's."""
@@ -147,7 +216,7 @@ class PlayedTwilio:
         self.posts[number].append(posted)
         self.seen[fate.name] += 1
         for _ in range(fate.copies if fate.taken else 0):  # on its way by now, whatever becomes of its sender
-            self.clockwork.at(self.chance.uniform(*fate.after), lambda: self._take(form, posted))
+            self.clockwork.at(self.chance.uniform(*fate.after), lambda: self._take(form, posted, fate))
         self.clockwork.step(self.chance.uniform(*fate.answer_after) + fate.after[1] * (fate is WELL))
         return self._answer(fate, posted.taken, request)
 
@@ -181,7 +250,7 @@ class PlayedTwilio:
             fates = ", ".join(one.fate for one in before)
             self.wrongs.append(f"{number} was posted again after {fates}")
 
-    def _take(self, form: dict[str, str], posted: Posted) -> None:
+    def _take(self, form: dict[str, str], posted: Posted, fate: Fate) -> None:
         now, disorder, send_at = self.clockwork.now, self.disorder, posted.send_at
         if send_at is not None and send_at <= now + LEAD:
             self.seen["came too late to be held"] += 1
@@ -196,45 +265,69 @@ class PlayedTwilio:
             form["To"],
             form["Body"],
             now,
-            now + timedelta(seconds=lag),
+            now + timedelta(seconds=max(lag, fate.listed_after)),
             send_at,
             "queued" if send_at is None else "scheduled",
         )
         posted.taken.append(message)
         self.messages.append(message)
         url = form["StatusCallback"].partition("#")[0]
+        if fate.follows:
+            self.follow(fate.follows, message.to)
         if send_at is None:
-            self._live(message, url)
+            self._live(message, url, fate)
         else:
-            self.clockwork.at((send_at - now).total_seconds(), lambda: self._begin(message, url))
+            self.clockwork.at((send_at - now).total_seconds(), lambda: self._begin(message, url, fate))
 
-    def _begin(self, message: Taken, url: str) -> None:
+    def _begin(self, message: Taken, url: str, fate: Fate) -> None:
         """The time of a message that was held has come."""
         if message.status == "scheduled":
             message.status = "queued"
-            self._live(message, url)
+            self._live(message, url, fate)
 
-    def _live(self, message: Taken, url: str) -> None:
+    def _live(self, message: Taken, url: str, fate: Fate) -> None:
         """Its statuses, one after the other, and what is told of them, in whatever order that arrives."""
-        ends = (
-            ("undelivered", 30005)
-            if self.chance.random() < self.disorder.undelivered
-            else ("delivered", None)
-        )
-        moment = 0.0
-        for status, code in (("sent", None), ends):
-            moment += self.chance.expovariate(1 / 3)
+        moment, told_within, ended = 0.0, fate.told_within, False
+        for status, code in self._course(fate):
+            moment += self.chance.expovariate(1 / 3) if told_within is None else self.chance.uniform(0, 0.5)
+            if code == EXPIRED:
+                moment += self.chance.uniform(60, 3_000)
             self.clockwork.at(moment, lambda to=status, why=code: self._move(message, to, why))
-            if self.chance.random() < self.disorder.receipts_lost:
+            is_sure = told_within is not None or ended  # nobody asks for what was said to be final
+            ended = ended or status in {"failed", "undelivered"}
+            if not is_sure and self.chance.random() < self.disorder.receipts_lost:
                 continue
             for _ in range(2 if self.chance.random() < self.disorder.receipts_twice else 1):
-                late = moment + self.chance.uniform(0.05, self.disorder.receipts_late)
+                lateness = told_within or (0.05, self.disorder.receipts_late)
+                late = moment + self.chance.uniform(*lateness)
+                self.under_way += 1
                 self.clockwork.at(late, lambda to=status, why=code: self._ring(message, url, to, why))
+
+    def _course(self, fate: Fate) -> list[tuple[str, int | None]]:
+        """The statuses of a message from now on, each with its code."""
+        course: list[tuple[str, int | None]] = [("queued", None)] if self._is_so(self.disorder.queues) else []
+        if fate.told_within is None and self._is_so(self.disorder.expires):
+            return [*course, ("failed", EXPIRED)]
+        if self._is_so(self.disorder.fails):
+            course += [("sent", None)] if self._is_so(0.5) else []
+            course += [("failed", 30008)]
+            course += [("undelivered", 30005)] if self._is_so(self.disorder.corrected) else []
+        else:
+            comes_back = self.chance.random() < self.disorder.undelivered
+            course += [("sent", None), ("undelivered", 30005) if comes_back else ("delivered", None)]
+        if course[-1][0] != "delivered" and self._is_so(self.disorder.corrected):
+            course += [("delivered", None)]
+        return course
+
+    def _is_so(self, share: float) -> bool:
+        """Draw, where there is anything to be drawn."""
+        return share > 0 and self.chance.random() < share
 
     def _move(self, message: Taken, status: str, code: int | None) -> None:
         message.status, message.code = status, code
 
     def _ring(self, message: Taken, url: str, status: str, code: int | None) -> None:
+        self.under_way -= 1
         fields = {"MessageSid": message.sid, "MessageStatus": status, "AccountSid": ACCOUNT, "To": message.to}
         fields["ErrorCode"] = str(code or "")
         signature = twilio_signature(ENVIRONMENT["TWILIO_AUTH_TOKEN"], url, fields)

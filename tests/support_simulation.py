@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -25,8 +25,9 @@ from deployments.receiver.prefect_rest import PrefectPlace, PrefectRest
 from deployments.receiver.twilio_status import receipt_of
 from duebell import settling, watching
 from duebell.errors import Transient
+from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import attempts, dispatch, notifications, preferences, scheduled, snapshots, unsettled
+from duebell.ledger import attempts, dispatch, notifications, scheduled, snapshots, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.turns import TURNS, Turns
@@ -34,6 +35,7 @@ from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.telling import rules_of, tell
 from duebell.twilio.callbacks import STATUS_PATH, read_status_callback
+from duebell.twilio.inbound import Wish
 from duebell.twilio.signature import callback_is_genuine, form_pairs, public_url
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
 from tests.support_clockwork import Clockwork, Nerves
@@ -48,6 +50,7 @@ from tests.support_facts import (
 from tests.support_held import SERVICE_SET
 from tests.support_played_twilio import FATES, Disorder, Fate, PlayedTwilio
 from tests.support_simulated_books import Truth, contact_in_xero, invoice_in_xero
+from tests.support_simulated_office import Office
 
 Seen = TypeVar("Seen")
 
@@ -82,6 +85,9 @@ class Plot:
     runs_twice: float = 0.05
     holds: bool = False
     """Whether Twilio holds the messages until their time."""
+    office: bool = False
+    """Whether people stop, review, cancel, ask again and resend."""
+    opens: str = "00:00"
 
     @property
     def last_send(self) -> float:
@@ -114,6 +120,8 @@ class Job:
     owner: str
     invoice_ids: tuple[str, ...] = ()
     confirms: bool = False
+    by_person: bool = False
+    is_cancelled: bool = False
 
 
 class Life:
@@ -124,9 +132,12 @@ class Life:
         self.chance = random.Random(plot.seed)  # noqa: S311 - it guards nothing
         random.seed(plot.seed)  # the code's own jitter
         self.clockwork = Clockwork(NOW, self.chance, plot.nerves)
-        self.twilio = PlayedTwilio(self.clockwork, self.chance, self._ring, plot.fates, plot.disorder)
+        self.office = Office(self)
+        self.twilio = PlayedTwilio(
+            self.clockwork, self.chance, self._ring, plot.fates, plot.disorder, self._follow
+        )
         policy, sender = (HOLDING, SERVICE_SET) if plot.holds else (POLICY, {})
-        (folder / "policy.toml").write_text(policy)
+        (folder / "policy.toml").write_text(policy.replace('opens = "00:00"', f'opens = "{plot.opens}"'))
         variables = {"DUEBELL_POLICY": str(folder / "policy.toml")} | sender
         self.resources = resources_over(
             engine, self.clockwork, xero=nobody_answers, twilio=self.twilio, **variables
@@ -155,6 +166,8 @@ class Life:
             self.clockwork.at(at, lambda some=ids: self._arrive(some))
             for number in ids:
                 self._something_happens(self.truths[number], at)
+        if self.plot.office:
+            self.office.opens()
         for number in range(self.plot.workers):
             self.clockwork.act(f"worker {number}", self._work, reborn=self.chance.uniform(2, 60))
         # Who holds messages has to be awake when they go out: the receiver dies, and is started again.
@@ -172,7 +185,7 @@ class Life:
         return UUID(int=self.chance.getrandbits(128), version=4)
 
     def _is_quiet(self) -> bool:
-        if self.clockwork.seconds < self.plot.last_send or self.jobs:
+        if self.clockwork.seconds < self.plot.last_send or self.jobs or self.twilio.under_way:
             return False
         with self.engine.connect() as connection:
             found = connection.exec_driver_sql(OPEN)
@@ -186,17 +199,25 @@ class Life:
         self.clockwork.at(after, lambda: self._happens(truth, what))
 
     def _happens(self, truth: Truth, what: str) -> None:
-        now = self.clockwork.now
         if what == "STOP":
-            for one in self.truths:
-                one.stopped = now if one.to == truth.to else one.stopped
-            with writing(self.engine, now) as book:
-                preferences.refuse_address(book, truth.to, "sms", preferences.OPTED_OUT, "STOP")
+            self._say_stop(truth.to)
             return
+        now = self.clockwork.now
         status, amount = ("AUTHORISED", "230") if what == "edited" else (what, "115")
         truth.states.append((now, status, amount))
         if self.plot.holds and self.chance.random() >= self.plot.nudges_lost:
             self.clockwork.at(self.chance.uniform(1, 30), lambda: self._hear_of(truth.number))
+
+    def _follow(self, what: str, to: str) -> None:
+        if what == "STOP":
+            self._say_stop(to)
+        else:
+            self.office.stops_for_a_while(150)
+
+    def _say_stop(self, to: str) -> None:
+        self.office.writes(to, Wish.STOP)
+        if self.plot.office and self.chance.random() < 0.5:
+            self.office.regrets(to)
 
     def _hear_of(self, number: int) -> None:
         """A webhook about an invoice that changed is drained: what Twilio holds of it is looked at soon."""
@@ -224,7 +245,14 @@ class Life:
 
     def _hand_out(self, job: Job) -> None:
         twice = self.chance.random() < self.plot.runs_twice
+        is_early = self.clockwork.seconds < self.plot.last_send
+        if self.plot.office and is_early and self.chance.random() < 0.03:
+            job = replace(job, is_cancelled=True)
         self.jobs += [job, job] if twice else [job]
+
+    def run_by_hand(self, invoice_ids: tuple[str, ...]) -> None:
+        """A person runs the flow for these."""
+        self.jobs.append(Job(f"by hand {self.clockwork.seconds:.0f}", invoice_ids, by_person=True))
 
     def _keep(self, numbers: Sequence[int], *, with_contacts: bool = False) -> None:
         now = self.clockwork.now
@@ -257,6 +285,8 @@ class Life:
     def _tell(self, job: Job) -> None:
         with writing(self.engine, self.clockwork()) as book:
             rules = rules_of(self.resources)
+            if job.by_person:
+                dispatch.run_again(book, TENANT, INVOICE_ISSUED, job.invoice_ids, job.owner)
             rows = plan_kind(
                 book, TENANT, INVOICE_ISSUED, job.invoice_ids, rules, actor="test", flow_run_id=job.owner
             )
@@ -264,7 +294,10 @@ class Life:
         for claim in claims:
             for wait in (2, 4, 8, 16, None):
                 try:
-                    tell(self.resources, claim, self.read_again, flow_run_id=job.owner)
+                    if job.is_cancelled:
+                        hold_cancelled(self.resources, claim)
+                    else:
+                        tell(self.resources, claim, self.read_again, flow_run_id=job.owner)
                     break
                 except Transient:
                     if wait is not None:

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Notification
-from duebell.states import TRANSITIONS, NotificationState, may_follow
+from duebell.states import NEXT_LEG_FROM, TRANSITIONS, NotificationState, may_follow
 from tests.support_facts import numbered
 from tests.support_played_twilio import Taken
 from tests.support_simulated_books import Truth, number_of
@@ -21,6 +21,10 @@ FRESH = timedelta(seconds=60)
 TOLD = {S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}
 REFUSED = {"21211", "21610"}
 FINAL_FLOOR = 0.95
+THE_LATEST_THAT_SPEAKS = select(Notification).order_by(
+    col(Notification.reason) != "told_after_all", col(Notification.generation)
+)
+"""Of a message and its re-sends that which says how the person stands, last."""
 TAKEN_BACK = timedelta(minutes=4)
 """What ended so long before a held message goes out is seen by the last looks, each on a fresh read."""
 
@@ -72,7 +76,7 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
     for message in filter(lambda one: one.went_out, life.twilio.messages):
         by_number[message.number].append(message)
     with reading(life.engine) as session:
-        rows = {row.subject_id: row for row in session.exec(select(Notification)).all()}
+        rows = {row.subject_id: row for row in session.exec(THE_LATEST_THAT_SPEAKS).all()}
         attempts = {one.attempt_id: one for one in session.exec(select(Attempt)).all()}
     found = Verdict(
         lives=1,
@@ -101,7 +105,8 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
 
 
 def _legal(before: str, after: str) -> bool:
-    return may_follow(S(before), S(after))
+    is_next_leg = S(before) in NEXT_LEG_FROM and S(after) is S.PLANNED
+    return may_follow(S(before), S(after)) or is_next_leg
 
 
 def unseen(steps: Iterable[tuple[str, str]]) -> list[str]:
@@ -140,12 +145,13 @@ def _why_lost(life: Life, truth: Truth, state: NotificationState | None, *, sent
     if state is S.PARKED:
         return ""
     if state in TOLD:
-        return "" if sent else "called told, and Twilio has nothing"
+        is_known = sent or (state is S.FAILED and life.twilio.expired(number_of(truth)))
+        return "" if is_known else "called told, and Twilio has nothing"
     if sent:
         return f"called {state.value}, and Twilio has it"
     if state is S.SKIPPED and truth.ended is None and not _was_refused(life, truth):
         return "skipped, and was still true"
-    if state is S.GIVEN_UP and not REFUSED & _fates(life, number_of(truth)):
+    if state is S.GIVEN_UP and not _refused(life, number_of(truth)):
         return "given up, and was never refused"
     return "" if state in {S.SKIPPED, S.GIVEN_UP} else f"still {state.value}"
 
@@ -153,11 +159,11 @@ def _why_lost(life: Life, truth: Truth, state: NotificationState | None, *, sent
 def _was_refused(life: Life, truth: Truth) -> bool:
     """Whether Twilio refused the customer's number, for this or for another invoice of theirs."""
     theirs = [number_of(one) for one in life.truths if one.to == truth.to]
-    return any(REFUSED & _fates(life, number) for number in theirs)
+    return any(_refused(life, number) for number in theirs)
 
 
-def _fates(life: Life, number: str) -> set[str]:
-    return {one.fate for one in life.twilio.posts[number]}
+def _refused(life: Life, number: str) -> bool:
+    return bool(REFUSED & {one.fate.partition(",")[0] for one in life.twilio.posts[number]})
 
 
 def _untrue(truth: Truth, message: Taken, attempt: Attempt | None) -> Iterator[str]:

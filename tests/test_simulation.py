@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from duebell.states import ONLY_ON_PAPER
+from tests.prove_simulation import plot_of
 from tests.support_ledger import copied, emptied
 from tests.support_played_twilio import HELD_FATES, WELL, Disorder, Fate, Taken
 from tests.support_simulation import Life, Plot
 from tests.support_truth import hurried
-from tests.support_verdict import Verdict, judge
+from tests.support_verdict import Verdict, judge, unseen
 
 
 def played(plot: Plot, migrated: Path, folder: Path) -> tuple[Life, Verdict]:
@@ -74,3 +76,29 @@ def test_the_judge_sees_what_must_not_be(migrated: Path, tmp_path: Path, wrong: 
     }
     life.twilio.messages = changed[wrong]
     assert not judge(life, in_time=True).sound
+
+
+BY_THE_JOURNAL = {
+    *(f"{one} to unknown" for one in ("planned", "held", "claimed", "given_up", "skipped")),
+    "accepted to parked",
+}
+"""Steps of a ledger that was set back, which no simulated one is: tests/test_journal.py makes them."""
+
+SELDOM = set[str]()
+"""Steps that longer lives make, and these short ones do not."""
+
+
+def test_every_step_of_the_table_is_made_by_some_life_or_has_its_reason_not_to_be(
+    migrated: Path, tmp_path: Path
+) -> None:
+    lives = [("strict", 1, 40), ("strict", 2, 60), ("strict", 4, 60), ("hold", 1, 30)]
+    total = Verdict()
+    for sending, seed, messages in lives:
+        plot = plot_of(seed, messages, sending=sending, wide=True)
+        _, verdict = played(plot, migrated, tmp_path / f"{sending} {seed}")
+        total.add(verdict)
+    on_paper = {f"{one} to {other}" for one, other in ONLY_ON_PAPER}
+    assert total.wrongs == []
+    assert (total.doubled, total.lost) == (0, 0)
+    assert set(unseen(total.steps)) - on_paper - BY_THE_JOURNAL <= SELDOM
+    assert not {f"{one} to {other}" for one, other in total.steps} & on_paper
