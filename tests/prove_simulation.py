@@ -3,6 +3,7 @@
     make prove-simulation
     make prove-simulation ARGS="--messages 100000 --jobs 2"
     make prove-simulation ARGS="--seed 17"        one life again, for example one that failed
+    make prove-simulation ARGS="--wide"           people act, too, and Twilio says what a receipt proves wrong
 
 Each life is a ledger of its own with some hundred messages, several senders and everything that goes wrong,
 all drawn by one seed. What was sent is what the played Twilio accepted.
