@@ -36,6 +36,7 @@ from deployments.worker_runs import (
     open_runs,
     state_of,
 )
+from deployments.worker_waiting import Beyond
 from duebell.errors import ConfigurationError
 
 SWEEP_SECONDS = 15.0
@@ -79,18 +80,15 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, WarmResult]):
         self.cancellations = cancellations or Cancellations()
         self._around_run = around_run
         self._flows = FlowCache(root or Path.cwd())
-        self._poll_seconds = poll_seconds
-        self._subscribe = subscribe
+        self._poll_seconds, self._subscribe = poll_seconds, subscribe
         self._threads = anyio.CapacityLimiter(limit)
-        self._places = Places(limit)
+        self._places, self._beyond = Places(limit), Beyond()
         self._incarnation = f"{name}:{uuid4().hex[:8]}"
         self._born = datetime.now(UTC)
         self._active: dict[UUID, datetime] = {}  # with the time of the state in which each was claimed
         self._again: set[UUID] = set()
-        self._stopping = False
-        self._hurry = False
-        self._wake = anyio.Event()
-        self._synchronised = anyio.Event()
+        self._stopping = self._hurry = False
+        self._wake, self._synchronised = anyio.Event(), anyio.Event()
 
     async def serve(self, stop: anyio.Event, drain_seconds: float = 20.0) -> bool:
         """Run flows until ``stop`` is set, then let those that are running finish for ``drain_seconds``.
@@ -204,9 +202,10 @@ class WarmWorker(BaseWorker[WarmConfiguration, BaseVariables, WarmResult]):
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
     ) -> list[FlowRun]:
+        waiting = await self._beyond.added(self.client, self._work_pool_name, flow_run_response)
         # A run that was retried at once still has its old thread, which lingers for its last heartbeat.
-        self._again |= {entry.flow_run.id for entry in flow_run_response} & self._active.keys()
-        free = [entry for entry in flow_run_response if entry.flow_run.id not in self._active]
+        self._again |= {entry.flow_run.id for entry in waiting} & self._active.keys()
+        free = [entry for entry in waiting if entry.flow_run.id not in self._active]
         at_work = {*self._active, *self._submitting_flow_run_ids}
         return await super()._submit_scheduled_flow_runs(self._places.shared(free, at_work))
 

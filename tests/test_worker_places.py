@@ -4,12 +4,15 @@ from collections import Counter
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import anyio
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 
 from deployments.worker_runs import KEPT_FREE, Places
+from deployments.worker_waiting import all_waiting
 from deployments.worker_warm import WarmWorker
 from tests.support_prefect import RunningPrefect, wait_until, worker_in_thread
 from tests.support_prefect_toys import toys_in
@@ -113,3 +116,25 @@ def test_a_slow_tenants_burst_delays_no_other(prefect_server: RunningPrefect, tm
         (root / "open").touch()
         for run in [*slow, quick]:
             assert prefect_server.wait_for(run, seconds=60).state_name == "Completed"
+
+
+def test_behind_a_full_page_of_one_tenant_the_others_runs_are_found(
+    prefect_server: RunningPrefect, tmp_path: Path
+) -> None:
+    root = toys_in(tmp_path)
+    (root / "flows" / "tenants.py").write_text(FLOWS)
+    pool = f"pages-{uuid4().hex[:6]}"
+
+    async def asked(page: int) -> list[WorkerFlowRunResponse]:
+        async with get_client() as client:
+            return await all_waiting(client, pool, page)
+
+    with worker_in_thread(prefect_server, lambda: WarmWorker(pool, name=pool, root=root)):
+        deployment = prefect_server.deploy(root, "flows/tenants.py:waits", pool)
+    runs = [prefect_server.start_run(deployment, tenant_id="slow", folder=str(root)) for _ in range(7)]
+    runs.append(prefect_server.start_run(deployment, tenant_id="quick", folder=str(root)))
+    with prefect_server.settings():
+        found = {page: anyio.run(asked, page) for page in (2, 3, 8, 200)}
+    assert {
+        page: [entry.flow_run.id for entry in entries] for page, entries in found.items()
+    } == dict.fromkeys(found, runs)
