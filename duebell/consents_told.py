@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from duebell import wishes_in_xero
 from duebell.audit import Entry
 from duebell.errors import Permanent, RateLimited, Transient
 from duebell.ledger import consent_lines, mirror_switch, wishes
@@ -59,6 +60,8 @@ def lay_out(resources: Resources, *, everything: bool) -> list[list[int]]:
     """
     if not resources.policy.preferences.mirror_to_twilio:
         return []
+    if everything:
+        wishes_in_xero.note_all(resources)
     senders = all_mirrored_senders(resources.policy, resources.settings)
     after = ""
     while addresses := _next(resources, after, everything=everything):

@@ -8,7 +8,7 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from duebell import allocations, contacts_in_step, draining, reporting
+from duebell import allocations, contacts_in_step, draining, reporting, wishes_in_xero
 from duebell.draining import RunToStart
 from duebell.ledger import (
     dispatch,
@@ -74,6 +74,8 @@ def record_changes(tenant_id: str, events: list[ClaimedEvent], read: Reading) ->
         runs = draining.record_changes(
             book, tenant_id, events, read, rules_of(resources()), flow_run_id=own_run_id()
         )
+        contacts = [event.resource_id for event in events if event.category == "CONTACT"]
+        wishes_in_xero.note(book, tenant_id, contacts, resources().policy)
         runs += contacts_in_step.hand_over(book, tenant_id, events, read)
         allocations.close(book, events)
     for record_id, why in read.bad:

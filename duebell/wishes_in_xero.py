@@ -1,0 +1,86 @@
+"""What Xero says that customers want: who is in a group of those who want no message is opted out, once.
+
+That somebody is taken out of such a group again opts nobody in: only the person's own evidence does.
+"""
+
+from collections.abc import Sequence
+
+from sqlmodel import col, select
+
+from duebell.ledger import snapshots, wishes
+from duebell.ledger.engine import reading
+from duebell.ledger.snapshots import ReadContact
+from duebell.ledger.tables import ContactSnapshot, ContactWish, Tenant
+from duebell.ledger.writing import Writing, writing
+from duebell.mirroring import Consent, Source, Wish
+from duebell.phone import PhoneFound, best_mobile
+from duebell.policy_file import Policy
+from duebell.policy_shapes import is_listed
+from duebell.resources import Resources
+
+AT_ONCE = 200
+
+
+def note(book: Writing, tenant_id: str, contact_ids: Sequence[str], policy: Policy) -> None:
+    """Remember who of these contacts, as last read, asks for no messages, and since when.
+
+    Nothing where the policy mirrors nothing. A group that a contact was found in before says nothing new,
+    whatever else is edited.
+    """
+    if not policy.preferences.mirror_to_twilio or not contact_ids:
+        return
+    tenant = book.session.get_one(Tenant, tenant_id)
+    groups = policy.for_tenant(tenant_id).preferences.no_messages_groups
+    rows = book.session.exec(
+        select(ContactWish).where(
+            ContactWish.tenant_id == tenant_id, col(ContactWish.contact_id).in_(contact_ids)
+        )
+    ).all()
+    noted = {row.contact_id: row for row in rows}
+    found = snapshots.read_contacts(book.session, tenant_id, contact_ids)
+    for contact_id, read in sorted(found.items()):
+        number = _number_that_asks(read, groups, tenant.country)
+        row = noted.get(contact_id)
+        if row is not None and row.address != number:
+            book.session.delete(row)
+            book.session.flush()
+            row = None
+        if number and row is None:
+            since = read.contact.updated_at or read.read_at
+            row = ContactWish(tenant_id=tenant_id, contact_id=contact_id, address=number, since=since)
+            book.session.add(row)
+        if row is not None:
+            wishes.said(book, row.address, _wish(row))
+
+
+def _wish(row: ContactWish) -> Wish:
+    evidence, tenants = f"xero:contact {row.contact_id}", frozenset({row.tenant_id})
+    return Wish(Consent.OPT_OUT, Source.XERO, row.since, evidence, tenants=tenants)
+
+
+def note_all(resources: Resources) -> None:
+    """The same for every contact of every organisation: what the policy names may be new."""
+    with reading(resources.engine) as session:
+        tenants = session.exec(select(Tenant.tenant_id).where(Tenant.state == "connected")).all()
+    for tenant_id in tenants:
+        after = ""
+        while ids := _next(resources, tenant_id, after):
+            with writing(resources.engine, resources.clock()) as book:
+                note(book, tenant_id, ids, resources.policy)
+            after = ids[-1]
+
+
+def _next(resources: Resources, tenant_id: str, after: str) -> list[str]:
+    wanted = select(ContactSnapshot.contact_id).where(
+        ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.contact_id) > after
+    )
+    with reading(resources.engine) as session:
+        return list(session.exec(wanted.order_by(col(ContactSnapshot.contact_id)).limit(AT_ONCE)).all())
+
+
+def _number_that_asks(read: ReadContact, groups: tuple[str, ...], country: str) -> str:
+    """The contact's number, where it is in one of these groups; else nothing."""
+    if not any(is_listed(group, groups) for group in read.contact.groups):
+        return ""
+    found = best_mobile(read.contact.phones, read.contact.country, country)
+    return found.e164 if isinstance(found, PhoneFound) else ""
