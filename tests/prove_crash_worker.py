@@ -1,6 +1,11 @@
-"""Kills the real worker, over a real Prefect and the whole road, while the books change all the time."""
+"""Kills the real worker, over a real Prefect and the whole road, while the books change all the time.
 
+Now and then the receiver is killed in the midst of it, too.
+"""
+
+import os
 import random
+import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -31,6 +36,8 @@ PATIENCE = 20.0
 """Seconds in which a worker has to begin its work, from its start on; then it is killed idle."""
 A_ROUND = 10
 """Kills after which the reminders are looked at, and the length of the workers' lives."""
+A_RECEIVER = 4
+"""Kills of a worker after which the receiver is killed once."""
 FLOOR = 0.95
 
 Say = Callable[[str], None]
@@ -104,6 +111,7 @@ class Hunt:
     told: int = 0
     at_points: int = 0
     at_work: int = 0
+    receivers: int = 0
     began: float = 0.0
     restarted: float = 0.0
     left: list[str] = field(default_factory=list[str])
@@ -119,6 +127,8 @@ class Hunt:
             self.stream.step()
             if number % A_ROUND == 1:
                 self.road.by_hand("overdue-sweep", tenant_ids=[TENANT_ID])
+            if number % A_RECEIVER == A_RECEIVER - 1:
+                self._kill_the_receiver()
             one = self.chance.choice(self.workers)
             self._end(one)
             self._start(one, self._next_point())
@@ -126,6 +136,16 @@ class Hunt:
             kill(one.pid)
             self._start(one, "")
         self.restarted = time.monotonic()
+
+    def _kill_the_receiver(self) -> None:
+        """Kill it while webhooks and receipts come in; what Xero could not deliver, it replays."""
+        child = self.road.children["receiver"]
+        assert child.pid is not None, "the receiver ended by itself, see its log"
+        time.sleep(self.chance.uniform(0, 1))
+        os.kill(child.pid, signal.SIGKILL)
+        self.road.restart("receiver")
+        self.road.sandbox.replay()
+        self.receivers += 1
 
     def _fit(self, number: int) -> None:
         """Have the workers live longer where they got little done in the last round, else shorter."""
@@ -196,7 +216,8 @@ class Hunt:
         came, minutes = self.stream.came(), (time.monotonic() - self.began) / 60
         where = f"{self.at_points} at a fail point, {self.at_work} at work"
         times = f"quiet {quiet:.0f} s after the last restart, {minutes:.0f} min in all"
-        say(f"{kills} kills of {len(self.workers)} worker(s) ({where}): {came}; {times}")
+        kinds = f"{kills} kills of {len(self.workers)} worker(s) ({where}), {self.receivers} of the receiver"
+        say(f"{kinds}: {came}; {times}")
         wrong = [*came.wrong(), *self._left_behind(), *broken(self.road.engine)]
         if came.progress < FLOOR:
             wrong.append(f"only {came.progress:.1%} were told, and {FLOOR:.0%} are the least")
