@@ -62,7 +62,7 @@ class Ground:
     def one_message_each(self, *invoices: InvoiceSummary) -> None:
         """Wait until each is told, and see that it was told once."""
         for invoice in invoices:
-            self.road.wait_for(invoice.invoice_id, "delivered", seconds=120)
+            self.road.wait_for(invoice.invoice_id, "delivered", seconds=240)
         assert [len(self.road.messages(invoice)) for invoice in invoices] == [1 for _ in invoices]
 
     def lapse_claims(self) -> None:
@@ -126,6 +126,7 @@ def test_f102_a_send_under_way_and_events_that_come_survive_the_death_of_prefect
     assert ground.pids() == before
 
 
+@pytest.mark.timeout(600)
 def test_a_drain_under_way_when_prefect_dies_loses_nothing_and_doubles_nothing(ground: Ground) -> None:
     road, before = ground.road, ground.pids()
     road.sandbox.fail_next("delay", method="GET", path=INVOICES, seconds=2.0)
@@ -136,7 +137,8 @@ def test_a_drain_under_way_when_prefect_dies_loses_nothing_and_doubles_nothing(g
     ground.server.die()
     ground.server.rise()
 
-    road.prefect.wait_for(drain, *FINAL, seconds=120)
+    # On SQLite a Prefect that was killed may hold its own writers up for a minute at a time when it is back.
+    road.prefect.wait_for(drain, *FINAL, seconds=400)
     ground.lapse_claims()
     ground.one_message_each(invoice)
     assert ground.pids() == before
