@@ -18,7 +18,7 @@ from deployments.provision import ensure_tenant_limits
 from duebell.access import unpaced
 from duebell.connecting import PaceOf
 from duebell.settings import Settings
-from duebell.xero.client import Pace
+from duebell.xero.asking import Pace
 from tasks._prefect import pace_of
 
 

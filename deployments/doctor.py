@@ -12,6 +12,7 @@ from sqlmodel import func, select
 from deployments import (
     doctor_calls,
     doctor_consent,
+    doctor_groups,
     doctor_holding,
     doctor_mirror,
     doctor_replies,
@@ -109,6 +110,7 @@ def look(resources: Resources) -> list[Finding]:
         ("changes", doctor_xero_feed.look),
         ("replies", doctor_replies.look),
         ("preferences", doctor_mirror.look),
+        ("contact groups", doctor_groups.look),
     ]
     findings: list[Finding] = []
     for what, look_at in looks:

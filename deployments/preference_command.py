@@ -12,6 +12,7 @@ from duebell import preferring
 from duebell.calls import utc
 from duebell.ledger import mirror_switch
 from duebell.ledger.engine import reading
+from duebell.preferring import InXero
 from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
 
@@ -32,7 +33,7 @@ def _by() -> str:
 
 @app.command()
 def show(address: Address, channel: Channel = "") -> None:
-    """Say what stands against writing to an address, since when and why, and what Twilio was told."""
+    """Say what stands against an address, since when and why, and what Twilio and Xero were told."""
     with opened() as resources:
         found = preferring.show(resources, address, _channel(address, channel))
         console = make_console()
@@ -44,6 +45,8 @@ def show(address: Address, channel: Channel = "") -> None:
         for one in found.at_twilio:
             answer = f" ({one.answer})" if one.answer else ""
             console.print(Text(f"Twilio, sender {one.sender}: {one.status} is {one.stands}{answer}"))
+        for one in found.in_xero:
+            console.print(Text(_in_xero(one)))
 
 
 @app.command()
@@ -62,6 +65,14 @@ def allow(address: Address, why: Why, channel: Channel = "") -> None:
         _say(f"It may be written to again. {_waited(decided)} {_mirrored(resources)}")
 
 
+def _in_xero(one: InXero) -> str:
+    answer = f" ({one.answer})" if one.answer else ""
+    whose = "by Duebell" if one.ours else "nothing of it is by Duebell"
+    wanted = "is to be a member" if one.wanted else "is to be a member no more, if Duebell made it one"
+    done = {"owed": "Xero is still to be told", "refused": "Xero refuses it", "done": f"done, {whose}"}
+    return f"Xero, group {one.group}, contact {one.contact_id}: {wanted}; {done[one.stands]}{answer}"
+
+
 def _say(text: str) -> None:
     make_console().print(text.strip(), markup=False)
 
@@ -71,6 +82,11 @@ def _waited(decided: int) -> str:
 
 
 def _mirrored(resources: Resources) -> str:
+    shown = " Xero shows it soon too." if resources.policy.writes_back else ""
+    return f"{_told_to_twilio(resources)}{shown}"
+
+
+def _told_to_twilio(resources: Resources) -> str:
     if not resources.policy.preferences.mirror_to_twilio:
         return "Twilio is not told (mirror_to_twilio in the policy)."
     with reading(resources.engine) as session:

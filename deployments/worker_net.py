@@ -24,9 +24,9 @@ def under(resources: Resources) -> Generator[None]:
     """Spread the net while this is entered."""
     patience = Patience(net_seconds=NET_SECONDS, first_look=resources.policy.settle.first_look)
     prefect, stop = PrefectRest(prefect_place(resources.settings)), threading.Event()
-    thread = Net(
-        resources.engine, prefect, resources.clock, patience, lambda: resources.policy.mirrors
-    ).start(stop)
+    thread = Net(resources.engine, prefect, resources.clock, patience, lambda: resources.policy.tells).start(
+        stop
+    )
     try:
         yield
     finally:

@@ -31,10 +31,12 @@ from duebell.calls import (
 from duebell.errors import RateLimited, TenantDisconnected, TokenExpired
 from duebell.ledger import calls, tenants
 from duebell.resources import Resources
+from duebell.scopes import custom_tokens
 from duebell.tokens import Tokens
 from duebell.xero.answers import CallMade
-from duebell.xero.client import Pace, XeroClient
-from duebell.xero.identity import SCOPES, TokenAnswer
+from duebell.xero.asking import Pace
+from duebell.xero.client import XeroClient
+from duebell.xero.identity import TokenAnswer
 
 Sleep = Callable[[float], None]
 """Waits so many seconds."""
@@ -123,7 +125,7 @@ class XeroAccess:
     def _new_tokens(self, spent: Tokens) -> TokenAnswer:
         identity = self.resources.identity()
         if spent.refresh is None:
-            return identity.client_credentials(SCOPES)
+            return custom_tokens(identity, self.resources.policy)
         return identity.refresh(spent.refresh)
 
     def _access_token(self) -> SecretStr:

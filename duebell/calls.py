@@ -26,6 +26,7 @@ class Purpose(StrEnum):
     ORGANISATION = "organisation"
     DOCTOR = "doctor"
     LINKS = "links"
+    PREFERENCES = "preferences"
 
 
 LEADS_TO_A_MESSAGE = frozenset({Purpose.EVENTS, Purpose.LOOK_AGAIN, Purpose.RESEND})

@@ -16,8 +16,9 @@ from duebell.ledger.inbox import NewEvent
 from duebell.model import Connection
 from duebell.reading import XeroReader
 from duebell.resources import Resources
-from duebell.xero.client import Pace, XeroClient
-from duebell.xero.identity import SCOPES
+from duebell.scopes import custom_tokens
+from duebell.xero.asking import Pace
+from duebell.xero.client import XeroClient
 
 GRANT = "client_credentials"
 OWNER = "connect"
@@ -44,7 +45,7 @@ def connect_custom(resources: Resources, pace_of: PaceOf, no_pace: Pace) -> tupl
     ``ConfigurationError`` where Xero refuses the credentials or they open no organisation.
     """
     token_set_id = f"{GRANT}:{resources.settings.xero_client_id}"
-    answer = resources.identity().client_credentials(SCOPES)
+    answer = custom_tokens(resources.identity(), resources.policy)
     tokens.store(resources.engine, resources.vault, token_set_id, GRANT, answer, now=resources.clock())
     opened = organisations(resources, token_set_id, no_pace)
     if not opened:

@@ -17,7 +17,8 @@ from duebell.consent_answer import CALLBACK_PATH, PURPOSE, hash_of
 from duebell.errors import ConfigurationError, ReconnectNeeded
 from duebell.ledger import consents
 from duebell.resources import Resources
-from duebell.xero.identity import CONSENT_SCOPES, TokenAnswer, claims_of, consent_url
+from duebell.scopes import consent_scopes
+from duebell.xero.identity import TokenAnswer, claims_of, consent_url
 
 OPEN_FOR = timedelta(minutes=15)
 """How long a person may take on Xero's page, with a login and a second factor on the way."""
@@ -54,7 +55,12 @@ def ask(resources: Resources) -> Asked:
     sealed = resources.vault.seal(PURPOSE, state_hash, {"verifier": verifier})
     consents.ask(resources.engine, state_hash, sealed, redirect_uri, expires=now + OPEN_FOR, now=now)
     url = consent_url(
-        settings.xero_login_url, settings.xero_client_id, redirect_uri, state, challenge_of(verifier)
+        settings.xero_login_url,
+        settings.xero_client_id,
+        redirect_uri,
+        state,
+        challenge_of(verifier),
+        consent_scopes(resources.policy),
     )
     return Asked(state_hash, SecretStr(url), now + OPEN_FOR)
 
@@ -96,7 +102,7 @@ def _stored(resources: Resources, answer: TokenAnswer) -> Consented:
             "XERO_CLIENT_ID have the scope offline_access"
         )
     # Where none are told, they are those that were asked for (RFC 6749 5.1).
-    told = replace(answer, scopes=answer.scopes or CONSENT_SCOPES)
+    told = replace(answer, scopes=answer.scopes or consent_scopes(resources.policy))
     claims = claims_of(answer.access_token)
     token_set_id = consents.token_set_id_for(resources.settings.xero_client_id, claims.user_id)
     engine, vault, now = resources.engine, resources.vault, resources.clock()

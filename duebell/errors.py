@@ -17,6 +17,7 @@
           └── TemplateProblem      a template cannot say what it was asked to
 
     ConfigurationError             outside the tree: no retry and no skip may swallow it
+     └── ScopesRefused             the app is not given the scopes that were asked for
 
 A text names the thing, the status, the provider's code and our own ids. It never holds a token, a name,
 an address, an amount or a provider's body, because Prefect keeps every exception in clear. Each class
@@ -28,6 +29,10 @@ from datetime import datetime
 
 class ConfigurationError(Exception):
     """A setting, a file or a machine is not as it must be. The text names it and the mend."""
+
+
+class ScopesRefused(ConfigurationError):
+    """Xero gives this app no token with the scopes that were asked for; fewer may do."""
 
 
 class DuebellError(Exception):

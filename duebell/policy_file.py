@@ -35,6 +35,9 @@ ACCOUNTS = "accounts"
 FOR_ALL = frozenset({"hold", "polling", "settle", "tenant"})
 """Sections that are done for all organisations at once, and cannot differ for one."""
 
+TWILIO, XERO = "twilio", "xero"
+"""Who can be told what people want."""
+
 KEYS_FOR_ALL = (("preferences", "mirror_to_twilio"),)
 """Single keys of which the same is true."""
 
@@ -67,9 +70,15 @@ class Policy(Section):
         return any(kind.teams for kind in self.news.values())
 
     @property
-    def mirrors(self) -> bool:
-        """Whether what people want is told on."""
-        return self.preferences.mirror_to_twilio
+    def tells(self) -> frozenset[str]:
+        """Whom it lets hear what people want."""
+        told = {TWILIO: self.preferences.mirror_to_twilio, XERO: self.writes_back}
+        return frozenset(one for one, is_told in told.items() if is_told)
+
+    @property
+    def writes_back(self) -> bool:
+        """Whether any organisation's contact group shows who stopped."""
+        return any(one.preferences.write_back_group for one in (self, *self.tenants.values()))
 
     def for_tenant(self, tenant_id: str) -> "Policy":
         """The policy as it is for one organisation, with what the file says of it alone."""

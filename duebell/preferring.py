@@ -10,7 +10,7 @@ from duebell.audit import Entry
 from duebell.contacts_in_step import bring_in_step
 from duebell.email.addresses import mailbox
 from duebell.errors import ConfigurationError
-from duebell.ledger import consent_lines, preferences, wishes
+from duebell.ledger import consent_lines, group_lines, preferences, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.preferences import ASKED, OPTED_OUT
 from duebell.ledger.tables import Leg, Notification
@@ -46,11 +46,25 @@ class AtTwilio:
 
 
 @dataclass(frozen=True, slots=True)
+class InXero:
+    """Whether a contact of this number is to be in the group of Xero that shows who stopped."""
+
+    tenant_id: str
+    contact_id: str
+    group: str
+    wanted: bool
+    ours: bool
+    stands: str
+    answer: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """All that is known of an address."""
 
     known: tuple[Known, ...]
     at_twilio: tuple[AtTwilio, ...]
+    in_xero: tuple[InXero, ...] = ()
 
 
 def address_on(address: str, channel: str) -> str:
@@ -69,9 +83,16 @@ def show(resources: Resources, address: str, channel: str) -> Standing:
     found = address_on(address, channel)
     with reading(resources.engine) as session:
         rows, lines = preferences.of_address(session, found), consent_lines.of_address(session, found)
+        shown = group_lines.of_address(session, found)
     return Standing(
         tuple(Known(row.channel, row.state, row.evidence, row.changed_at) for row in rows),
         tuple(AtTwilio(one.sender, one.status, one.stands, one.answer) for one in lines),
+        tuple(
+            InXero(
+                one.tenant_id, one.contact_id, one.group_name, one.wanted, one.ours, one.stands, one.answer
+            )
+            for one in shown
+        ),
     )
 
 

@@ -1,22 +1,25 @@
 """What Xero says that customers want: who is in a group of those who want no message is opted out, once.
 
-That somebody is taken out of such a group again opts nobody in: only the person's own evidence does.
+That somebody is taken out of such a group again opts nobody in: only the person's own evidence does. And that
+somebody is there whom we put there ourselves, because they had stopped, says nothing.
 """
 
 from collections.abc import Sequence
 
 from sqlmodel import col, select
 
-from duebell.ledger import snapshots, wishes
+from duebell.ledger import group_lines, snapshots, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.snapshots import ReadContact
 from duebell.ledger.tables import ContactSnapshot, ContactWish, Tenant
 from duebell.ledger.writing import Writing, writing
 from duebell.mirroring import Consent, Source, Wish
-from duebell.phone import PhoneFound, best_mobile
 from duebell.policy_file import Policy
+from duebell.policy_sections import PreferencesPolicy
 from duebell.policy_shapes import is_listed
 from duebell.resources import Resources
+from duebell.who_stopped import number_of
+from duebell.writing_back import Line, said_by_bookkeeper
 
 AT_ONCE = 200
 
@@ -30,16 +33,16 @@ def note(book: Writing, tenant_id: str, contact_ids: Sequence[str], policy: Poli
     if not policy.preferences.mirror_to_twilio or not contact_ids:
         return
     tenant = book.session.get_one(Tenant, tenant_id)
-    groups = policy.for_tenant(tenant_id).preferences.no_messages_groups
+    preferences = policy.for_tenant(tenant_id).preferences
+    lines = group_lines.of_contacts(book.session, tenant_id, preferences.write_back_group)
     rows = book.session.exec(
         select(ContactWish).where(
             ContactWish.tenant_id == tenant_id, col(ContactWish.contact_id).in_(contact_ids)
         )
     ).all()
     noted = {row.contact_id: row for row in rows}
-    found = snapshots.read_contacts(book.session, tenant_id, contact_ids)
-    for contact_id, read in sorted(found.items()):
-        number = _number_that_asks(read, groups, tenant.country)
+    for contact_id, read in sorted(snapshots.read_contacts(book.session, tenant_id, contact_ids).items()):
+        number = _number_that_asks(read, preferences, lines.get(contact_id), tenant.country)
         row = noted.get(contact_id)
         if row is not None and row.address != number:
             book.session.delete(row)
@@ -51,6 +54,15 @@ def note(book: Writing, tenant_id: str, contact_ids: Sequence[str], policy: Poli
             book.session.add(row)
         if row is not None:
             wishes.said(book, row.address, _wish(row))
+
+
+def _number_that_asks(
+    read: ReadContact, preferences: PreferencesPolicy, line: Line | None, country: str
+) -> str:
+    """The contact's number, where the bookkeeper has it in one of the groups that want no message."""
+    groups = said_by_bookkeeper(read.contact.groups, preferences.write_back_group, line, read.read_at)
+    asks = any(is_listed(group, preferences.no_messages_groups) for group in groups)
+    return number_of(read.contact, country) if asks else ""
 
 
 def _wish(row: ContactWish) -> Wish:
@@ -76,11 +88,3 @@ def _next(resources: Resources, tenant_id: str, after: str) -> list[str]:
     )
     with reading(resources.engine) as session:
         return list(session.exec(wanted.order_by(col(ContactSnapshot.contact_id)).limit(AT_ONCE)).all())
-
-
-def _number_that_asks(read: ReadContact, groups: tuple[str, ...], country: str) -> str:
-    """The contact's number, where it is in one of these groups; else nothing."""
-    if not any(is_listed(group, groups) for group in read.contact.groups):
-        return ""
-    found = best_mobile(read.contact.phones, read.contact.country, country)
-    return found.e164 if isinstance(found, PhoneFound) else ""

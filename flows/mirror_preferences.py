@@ -1,4 +1,4 @@
-"""What people want is told on: to Twilio, for each sender of ours, where the policy says so."""
+"""What people want is told on: to Twilio, for each sender of ours, and to Xero, where the policy says so."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -6,17 +6,20 @@ from prefect.states import Completed, Failed
 
 from duebell.consents_told import Told
 from tasks._prefect import completed
-from tasks.preferences import consents_to_tell, tell_consents
+from tasks.preferences import consents_to_tell, groups_to_show, show_stopped, tell_consents
 
 
 @flow(name="mirror-preferences", persist_result=False)
 def mirror_preferences(*, everything: bool = True) -> State[None]:
-    """Tell Twilio who opted out, and who took that back. No message waits for it, and nobody is written to.
+    """Tell Twilio and Xero who opted out, and who took that back. No message waits for it.
 
     Args:
         everything: look also at what was told before, for senders and groups that the policy names since.
     """
     posts = tell_consents.map(consents_to_tell(everything=everything))
+    groups = show_stopped.map(groups_to_show(everything=everything))
     told = sum(completed(posts), Told())
-    failed = sum(not one.state.is_completed() for one in posts)
-    return (Failed if failed else Completed)(name=told.name, message=f"{failed} posts failed")
+    shown = sum(one.added + one.removed for one in completed(groups))
+    failed = sum(not one.state.is_completed() for one in [*posts, *groups])
+    name = f"{told.name}, {shown} shown in Xero" if shown else told.name
+    return (Failed if failed else Completed)(name=name, message=f"{failed} steps failed")

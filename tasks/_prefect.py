@@ -21,7 +21,7 @@ from duebell.calls import Purpose, utc
 from duebell.errors import Postponed, ReservedForMessages, TenantDisconnected, TenantParked, Transient
 from duebell.render_values import one_line
 from duebell.resources import resources
-from duebell.xero.client import Pace
+from duebell.xero.asking import Pace
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -3,13 +3,14 @@
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import consents_told, contacts_in_step
+from duebell import consents_told, contacts_in_step, stopped_in_xero, who_stopped
 from duebell.consents_told import Told
 from duebell.contacts_in_step import InStep
 from duebell.ledger.writing import writing
 from duebell.resources import resources
+from duebell.stopped_in_xero import Shown
 from duebell.telling import rules_of
-from tasks._prefect import RETRYING, own_run_id, pace_of_consents
+from tasks._prefect import RETRYING, access_to, own_run_id, pace_of_consents
 
 
 @task(cache_policy=NO_CACHE)
@@ -38,3 +39,19 @@ def tell_consents(line_ids: list[int]) -> Told:
     told = consents_told.post(resources(), line_ids, flow_run_id=own_run_id())
     get_run_logger().info("%s", told.name)
     return told
+
+
+@task(cache_policy=NO_CACHE)
+def groups_to_show(*, everything: bool) -> list[str]:
+    """The organisations whose contact group may have to show somebody else who stopped, or nobody more."""
+    tenant_ids = who_stopped.lay_out(resources(), everything=everything)
+    get_run_logger().info("%d contact groups are to be looked at", len(tenant_ids))
+    return tenant_ids
+
+
+@task(**RETRYING, cache_policy=NO_CACHE)
+def show_stopped(tenant_id: str) -> Shown:
+    """Set one organisation's contact group right. What Xero does not take now is tried by a later run."""
+    shown = stopped_in_xero.show(resources(), tenant_id, access_to, flow_run_id=own_run_id())
+    get_run_logger().info("%d put in, %d taken out, %d waiting", shown.added, shown.removed, shown.waiting)
+    return shown

@@ -28,7 +28,7 @@ from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.ledger import dispatch, inbox, tenants
 from duebell.resources import Resources, open_resources, using
 from duebell.settings import load
-from duebell.xero.client import Pace
+from duebell.xero.asking import Pace
 from tasks import _prefect
 from tasks.ledger import begin_drain, check_dedup, claim_events, end_drain, record_changes
 from tasks.messages import render, send

@@ -22,7 +22,7 @@ from duebell.ledger import freshness, tenants
 from duebell.ledger.tables import Tenant
 from duebell.resources import Resources, open_resources
 from duebell.settings import Settings, load
-from duebell.xero.client import Pace
+from duebell.xero.asking import Pace
 from tests.support_prefect import RunningPrefect, free_port
 
 

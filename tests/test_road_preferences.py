@@ -16,6 +16,8 @@ A, B = credentials.TWILIO_FROM, credentials.MESSAGING_SERVICE_SID
 MIRRORED = f"""
 [preferences]
 mirror_to_twilio = true
+no_messages_groups = ["No SMS"]
+write_back_group = "No SMS"
 
 [[rule]]
 when = {{ currency = "AUD" }}
@@ -54,22 +56,30 @@ def held(road: Road, number: str) -> dict[str, tuple[str, str]]:
     }
 
 
+def shown(road: Road) -> tuple[str, ...]:
+    """Who is in the group of Xero that shows who stopped."""
+    return next(one.contact_ids for one in road.sandbox.groups() if one.name == "No SMS")
+
+
 def test_stop_to_one_sender_reaches_the_other_and_the_next_invoice_is_not_told_until_start(
     mirroring: Road,
 ) -> None:
     road = mirroring
+    road.sandbox.add_group("No SMS")
     first = road.issue("41.00")
     road.wait_for(first.invoice_id, "delivered")
     number = road.messages(first)[0].to
     writes(road, "STOP", number)
     wait_until(lambda: B in held(road, number), "Twilio knows at the other sender", 40)
     assert held(road, number) == {A: ("opt-out", "word"), B: ("opt-out", "opt-out-message")}
+    wait_until(lambda: shown(road) == (road.contact(),), "Xero shows it", 60)
     stopped = road.issue("42.00")
-    assert road.wait_for(stopped.invoice_id, "skipped").reason == "opted_out"
+    assert road.wait_for(stopped.invoice_id, "skipped").reason in {"opted_out", "wants_no_messages"}
     assert road.messages(stopped) == []
     writes(road, "START", number)
     wait_until(lambda: held(road, number)[B][0] == "opt-in", "Twilio knows that it was taken back", 90)
     assert held(road, number) == {A: ("opt-in", "word"), B: ("opt-in", "opt-in-message")}
+    wait_until(lambda: shown(road) == (), "Xero shows it no more", 90)
     again = road.issue("43.00")
     road.wait_for(again.invoice_id, "delivered")
     assert {one.sender_id for one in road.sandbox.consent_log()} == {B}

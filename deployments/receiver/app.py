@@ -37,7 +37,7 @@ def make_app(receiver: ReceiverParts) -> Starlette:
     prefect = PrefectRest(receiver.prefect)
     ledger = LedgerThread(receiver.engine, receiver.clock, receiver.patience.answer_seconds)
     nudges = Nudges(prefect, receiver.clock)
-    net = Net(receiver.engine, prefect, receiver.clock, receiver.patience, receiver.mirrors)
+    net = Net(receiver.engine, prefect, receiver.clock, receiver.patience, receiver.tells)
 
     @asynccontextmanager
     async def while_running(_app: Starlette) -> AsyncGenerator[None]:

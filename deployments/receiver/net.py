@@ -10,13 +10,14 @@ from deployments.receiver.orders import RunOrder, Seen, orders_for
 from deployments.receiver.parts import Patience
 from deployments.receiver.prefect_rest import OnChange, PrefectAway, PrefectRefused, PrefectRest
 from duebell.clock import Clock
-from duebell.ledger import consent_lines
+from duebell.ledger import consent_lines, group_lines
 from duebell.ledger.attempts import reap
 from duebell.ledger.channel_stops import stops
 from duebell.ledger.dispatch import due, put_off
 from duebell.ledger.inbox import backlog
 from duebell.ledger.unsettled import settle_due
 from duebell.ledger.writing import writing
+from duebell.policy_file import TWILIO, XERO
 
 LONGEST_PAUSE = 30
 
@@ -56,13 +57,13 @@ class Net:
         prefect: PrefectRest,
         clock: Clock,
         patience: Patience,
-        mirrors: Callable[[], bool] = lambda: False,
+        tells: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._engine = engine
         self._prefect = prefect
         self._clock = clock
         self._patience = patience
-        self._mirrors = mirrors
+        self._tells = tells
         self._well = OnChange("the safety net cannot look at the ledger")
         self._pause = Pause()
         self._pauses: dict[str, Pause] = {}
@@ -101,8 +102,14 @@ class Net:
             due(self._engine, now=now),
             settle_due(self._engine, now=now),
             tuple((stop.scope, stop.changed_at) for stop in stops(self._engine)),
-            mirror_due=consent_lines.is_due(self._engine, now) and self._mirrors(),
+            mirror_due=self._is_mirror_due(now),
         )
+
+    def _is_mirror_due(self, now: datetime) -> bool:
+        """Whether Twilio or Xero is to be told what somebody wants, as far as the policy tells them."""
+        due = {TWILIO: consent_lines.is_due, XERO: group_lines.is_due}
+        found = [one for one, is_due in due.items() if is_due(self._engine, now)]
+        return bool(found) and not self._tells().isdisjoint(found)
 
     def _have_made(self, seen: Seen, now: datetime) -> None:
         orders = orders_for(seen, now)

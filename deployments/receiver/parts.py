@@ -37,5 +37,5 @@ class ReceiverParts:
     clock: Clock
     prefect: PrefectPlace
     patience: Patience = field(default_factory=Patience)
-    mirrors: Callable[[], bool] = lambda: False
-    """Whether what people want is told on by the policy as it stands now."""
+    tells: Callable[[], frozenset[str]] = frozenset
+    """Whom the policy, as it stands now, lets hear what people want."""

@@ -87,7 +87,7 @@ def main() -> int:
         system_clock,
         prefect_place(settings),
         Patience(first_look=first_look),
-        lambda: policies.look(settings.policy).policy.mirrors,
+        lambda: policies.look(settings.policy).policy.tells,
     )
     uvicorn.Server(uvicorn_config(receiver)).run()
     return 0

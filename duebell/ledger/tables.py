@@ -471,6 +471,8 @@ class ConsentWish(Row, table=True):
     """The organisations whose senders it is about, separated by blanks; empty for all."""
     look_at: datetime | None = maybe_moment(index=True)
     """When it is laid out for our senders; empty once that is done."""
+    groups_look_at: datetime | None = maybe_moment()
+    """When it is laid out for the contact groups of Xero; empty once that is done."""
 
 
 class ConsentLine(Row, table=True):
@@ -505,6 +507,39 @@ class ContactWish(Row, table=True):
     contact_id: str = Field(primary_key=True)
     address: str
     since: datetime = moment()
+
+
+class GroupLine(Row, table=True):
+    """The outbox of contact groups: one contact and one group of Xero, and how its membership stands."""
+
+    __table_args__ = (UniqueConstraint("tenant_id", "contact_id", "group_name", name="uq_group_line"),)
+
+    line_id: int | None = Field(default=None, primary_key=True)
+    tenant_id: str
+    contact_id: str
+    group_name: str
+    address: str = Field(index=True)
+    wanted: bool
+    ours: bool = False
+    """We put it there, and nobody took it out since."""
+    stands: str
+    version: int = 1
+    adding_since: datetime | None = maybe_moment()
+    """When we asked Xero to put it there, while the answer is missing."""
+    written_at: datetime | None = maybe_moment()
+    tries: int = 0
+    next_at: datetime | None = maybe_moment(index=True)
+    answer: str = long_text()
+
+
+class WriteBack(Row, table=True):
+    """Whether an organisation's contact group can be written: ``why`` not, empty where it can."""
+
+    tenant_id: str = Field(primary_key=True)
+    why: str = ""
+    changed_at: datetime = moment()
+    lease_until: datetime | None = maybe_moment()
+    """Until then one run changes the group; another would take it for the bookkeeper's doing."""
 
 
 class InboundText(Row, table=True):

@@ -23,7 +23,7 @@ def said(book: Writing, address: str, learned: Wish) -> Wish | None:
     row.status, row.source, row.evidence = now.status.value, now.source.value, now.evidence
     row.wished_at, row.version = now.at, now.version
     row.said_to, row.tenants = _written(now.said_to), _written(now.tenants)
-    row.look_at = book.now
+    row.look_at = row.groups_look_at = book.now
     book.session.flush()
     return now
 

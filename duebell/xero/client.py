@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 import httpx
 from pydantic import SecretStr
 
-from duebell.errors import BadAnswer, Transient
+from duebell.errors import BadAnswer
 from duebell.model import Connection, Contact, Credit, CreditKind, Invoice, Organisation, Payment
 from duebell.xero import queries
-from duebell.xero.answers import CallMade, Sent, call_made, http_date, problem_of
+from duebell.xero.answers import CallMade, http_date
+from duebell.xero.asking import ACCOUNTING, Asker, Pace
+from duebell.xero.contact_groups import ContactGroups
 from duebell.xero.fields import Fields
 from duebell.xero.parse import parse_connections, parse_organisation
 from duebell.xero.parse_credits import CREDIT_LISTS, OPEN
@@ -26,12 +27,8 @@ from duebell.xero.records import (
     listed,
     payments_of,
 )
-from duebell.xero.transfer import USER_AGENT, Answer, Bounds, exchange
+from duebell.xero.transfer import Answer, Bounds
 
-Pace = Callable[[], AbstractContextManager[None]]
-"""Entered around every single request; waits until one more is allowed."""
-
-ACCOUNTING = "/api.xro/2.0"
 ONLINE_LINK = re.compile(r"https://[\x21-\x7e]{1,500}")
 CONNECTIONS = "/connections"
 
@@ -61,13 +58,9 @@ class XeroClient:
         *,
         bounds: Bounds | None = None,
     ) -> None:
-        self._http = http
-        self._api_url = api_url.rstrip("/")
-        self._access_token = access_token
-        self._tenant_id = tenant_id
-        self._pace = pace
-        self._on_call = on_call
-        self._bounds = bounds or Bounds()
+        asker = Asker(http, api_url, access_token, tenant_id, pace, on_call, bounds or Bounds())
+        self._ask = asker.ask
+        self.groups = ContactGroups(asker)
 
     def invoice(self, invoice_id: str) -> Records[Invoice]:
         """One invoice with its whole contact. Raises ``RecordNotFound`` where Xero knows none."""
@@ -191,52 +184,6 @@ class XeroClient:
     def _chunk_of_contacts(self, chunk: tuple[str, ...]) -> Records[Contact]:
         answer = self._ask(f"{ACCOUNTING}/Contacts", queries.contacts_query(chunk))
         return contacts_of(read_json(answer.body)).asked_for(chunk)
-
-    def _ask(
-        self,
-        path: str,
-        query: str = "",
-        *,
-        modified_since: datetime | None = None,
-        one_record: bool = False,
-        of_tenant: bool = True,
-    ) -> Answer:
-        """One paced GET. Raises what ``problem_of`` finds."""
-        url = f"{self._api_url}{path}" + (f"?{query}" if query else "")
-        sent = Sent(f"GET {path}", len(query), one_record=one_record)
-        with self._pace():
-            headers = self._headers(modified_since, of_tenant=of_tenant)
-            answer = self._counted(
-                path, httpx.Request("GET", url, headers=headers), sent, of_tenant=of_tenant
-            )
-        if answer.status == 304 and modified_since:
-            return answer  # nothing changed since
-        problem = problem_of(answer, sent)
-        if problem:
-            raise problem
-        return answer
-
-    def _counted(self, path: str, request: httpx.Request, sent: Sent, *, of_tenant: bool) -> Answer:
-        """The answer to a request, made known to whoever counts. What is of no tenant counts for none."""
-        try:
-            answer = exchange(self._http, request, self._bounds)
-        except Transient:
-            if of_tenant:
-                self._on_call(CallMade(path))  # Xero may have counted it, though we saw no answer
-            raise
-        if of_tenant:
-            self._on_call(call_made(path, answer, sent))
-        return answer
-
-    def _headers(self, modified_since: datetime | None, *, of_tenant: bool) -> dict[str, str]:
-        return {
-            "Authorization": f"Bearer {self._access_token().get_secret_value()}",
-            "Accept": "application/json",  # Xero's default is XML
-            "Accept-Encoding": "gzip",
-            "User-Agent": USER_AGENT,
-            **({"xero-tenant-id": self._tenant_id} if of_tenant else {}),
-            **(queries.if_modified_since(modified_since) if modified_since else {}),
-        }
 
 
 def _unchanged(answer: Answer) -> Records[Any] | None:

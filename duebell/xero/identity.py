@@ -15,6 +15,7 @@ from duebell.errors import (
     DuebellError,
     RateLimited,
     ReconnectNeeded,
+    ScopesRefused,
     Transient,
 )
 from duebell.xero.answers import limit_word, retry_after_seconds
@@ -30,6 +31,9 @@ CONSENT_SCOPES = ("offline_access", *SCOPES, "accounting.payments.read")
 
 A custom connection is refused altogether where it asks for more than its page at Xero lists.
 """
+
+WRITES_CONTACTS = "accounting.contacts"
+"""What writing a contact group needs. Asked for only where the policy names a group to write."""
 
 LONGEST_LIFE = 86_400
 """Seconds. Xero's access tokens live 1,800; more than a day is no sane answer."""
@@ -48,13 +52,20 @@ MENDS = {
 CONSENT_PAGE = "/identity/connect/authorize"
 
 
-def consent_url(login_url: str, client_id: str, redirect_uri: str, state: str, challenge: str) -> str:
+def consent_url(
+    login_url: str,
+    client_id: str,
+    redirect_uri: str,
+    state: str,
+    challenge: str,
+    scopes: Sequence[str] = CONSENT_SCOPES,
+) -> str:
     """The page on which a person consents. ``challenge`` is the S256 of the PKCE verifier (RFC 7636)."""
     query = {
         "response_type": "code",
         "client_id": client_id,
         "redirect_uri": redirect_uri,
-        "scope": " ".join(CONSENT_SCOPES),
+        "scope": " ".join(scopes),
         "state": state,
         "code_challenge": challenge,
         "code_challenge_method": "S256",
@@ -167,6 +178,8 @@ def token_problem(answer: Answer) -> DuebellError | ConfigurationError:
     if answer.status == 408 or answer.status >= 500:
         return Transient(what)
     word = _error_word(answer.body)
+    if word == "invalid_scope":
+        return ScopesRefused(f"{what}, {word}. {MENDS[word]}")
     if word == "invalid_grant":
         return ReconnectNeeded(f"{what}, {word}: the consent is spent; connect the organisation again")
     if word in MENDS:

@@ -1,0 +1,216 @@
+"""Showing in Xero who stopped: each organisation's group is looked at and set right."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from duebell import writing_back
+from duebell.access import XeroAccess
+from duebell.audit import Entry
+from duebell.calls import Purpose
+from duebell.errors import (
+    ConfigurationError,
+    Permanent,
+    Postponed,
+    RateLimited,
+    RecordNotFound,
+    ScopeMissing,
+    Transient,
+)
+from duebell.ledger import group_lines, inbox
+from duebell.ledger.engine import reading
+from duebell.ledger.group_lines import ACTOR
+from duebell.ledger.inbox import NewEvent
+from duebell.ledger.tables import TokenSet
+from duebell.ledger.writing import Writing, writing
+from duebell.mirroring import ASK_ANEW, retry_after
+from duebell.resources import Resources
+from duebell.scopes import NO_SCOPE, lacks_scope
+from duebell.writing_back import Line, Outcome, Step
+from duebell.xero.contact_groups import MOST_AT_ONCE
+
+AccessTo = Callable[[str, Purpose], XeroAccess]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What came of one organisation's group: how many were put in, taken out, and are still to be."""
+
+    added: int = 0
+    removed: int = 0
+    waiting: int = 0
+
+
+def show(resources: Resources, tenant_id: str, access_to: AccessTo, *, flow_run_id: str | None) -> Shown:
+    """Look at an organisation's group and set it right. It may be repeated: what is right is left alone.
+
+    Raises nothing of Xero's: what cannot be done now waits, and why is said once.
+    """
+    name = resources.policy.for_tenant(tenant_id).preferences.write_back_group
+    with writing(resources.engine, resources.clock()) as book:
+        lease = group_lines.take_lease(book, tenant_id) if name else None
+    if lease is None:
+        return Shown()
+    showing = _Showing(resources, tenant_id, name, flow_run_id)
+    try:
+        showing.run(access_to)
+    finally:
+        with writing(resources.engine, resources.clock()) as book:
+            group_lines.drop_lease(book, tenant_id, lease)
+    return showing.shown()
+
+
+@dataclass
+class _Showing:
+    """One look at one group."""
+
+    resources: Resources
+    tenant_id: str
+    name: str
+    flow_run_id: str | None
+    unsent: dict[str, int] = field(default_factory=dict[str, int])
+    """The versions of whom we are about to put in, and have not asked for yet."""
+    done: dict[Step, int] = field(default_factory=lambda: dict.fromkeys(Step, 0))
+
+    def run(self, access_to: AccessTo) -> None:
+        try:
+            access = access_to(self.tenant_id, Purpose.PREFERENCES)
+            self._set_right(access)
+        except Postponed as later:
+            self._put_off(str(later), "", later.until)
+        except Transient as lost:
+            self._put_off(str(lost), "", None)
+        except ScopeMissing:
+            self._put_off(NO_SCOPE, NO_SCOPE, self._now() + ASK_ANEW)
+        except (Permanent, ConfigurationError) as refused:
+            self._put_off(str(refused), str(refused), self._now() + ASK_ANEW)
+
+    def shown(self) -> Shown:
+        with reading(self.resources.engine) as session:
+            counts = group_lines.counts(session, self.tenant_id, self.name)
+        waiting = sum(counts.get(one, 0) for one in group_lines.UNSETTLED)
+        return Shown(self.done[Step.ADD], self.done[Step.REMOVE], waiting)
+
+    def _now(self) -> datetime:
+        return self.resources.clock()
+
+    def _set_right(self, access: XeroAccess) -> None:
+        _require_scope(self.resources, access)
+        groups, wanted = access.ask(access.client.groups.by_name), self.name.casefold()
+        group_id = next((one for name, one in groups.items() if name.strip().casefold() == wanted), "")
+        if not group_id:
+            raise RecordNotFound(group_lines.missing(self.name))
+        members = access.ask(lambda: access.client.groups.members(group_id))
+        steps = self._looked(members)
+        adding = sorted(contact for contact, (step, _) in steps.items() if step is Step.ADD)
+        for start in range(0, len(adding), MOST_AT_ONCE):
+            self._add(access, group_id, {one: steps[one][1] for one in adding[start : start + MOST_AT_ONCE]})
+        for contact, (step, version) in sorted(steps.items()):
+            if step is Step.REMOVE:
+                self._remove(access, group_id, contact, version)
+        with writing(self.resources.engine, self._now()) as book:
+            group_lines.found(book, self.tenant_id, "")
+
+    def _looked(self, members: frozenset[str]) -> dict[str, tuple[Step, int]]:
+        steps: dict[str, tuple[Step, int]] = {}
+
+        def turn(contact_id: str, line: Line) -> Line:
+            after, step = writing_back.looked(line, self._now(), is_member=contact_id in members)
+            if step is not None:
+                steps[contact_id] = (step, after.version)
+            if step is Step.ADD:
+                self.unsent[contact_id] = after.version
+            return after
+
+        with writing(self.resources.engine, self._now()) as book:
+            group_lines.turn_all(book, self.tenant_id, self.name, turn)
+        return steps
+
+    def _add(self, access: XeroAccess, group_id: str, versions: dict[str, int]) -> None:
+        self.unsent = {one: version for one, version in self.unsent.items() if one not in versions}
+        try:
+            access.ask(lambda: access.client.groups.add(group_id, list(versions)))
+        except (ScopeMissing, RecordNotFound, Postponed, RateLimited) as unheard:
+            self._settle(Step.ADD, versions, Outcome.REFUSED, str(unheard))
+            raise
+        except Transient as lost:
+            self._settle(Step.ADD, versions, Outcome.UNANSWERED, str(lost))
+            raise
+        except Permanent as refused:
+            if len(versions) == 1:
+                self._settle(Step.ADD, versions, Outcome.REFUSED, str(refused))
+            else:  # one that Xero does not take holds up no other
+                for contact, version in versions.items():
+                    self._add(access, group_id, {contact: version})
+        else:
+            self._settle(Step.ADD, versions, Outcome.DONE, "")
+
+    def _remove(self, access: XeroAccess, group_id: str, contact: str, version: int) -> None:
+        try:
+            access.ask(lambda: access.client.groups.remove(group_id, contact))
+        except Transient as lost:
+            self._settle(Step.REMOVE, {contact: version}, Outcome.UNANSWERED, str(lost))
+            raise
+        except ScopeMissing:
+            raise
+        except Permanent as refused:
+            self._settle(Step.REMOVE, {contact: version}, Outcome.REFUSED, str(refused))
+        else:
+            self._settle(Step.REMOVE, {contact: version}, Outcome.DONE, "")
+
+    def _settle(self, step: Step, versions: dict[str, int], outcome: Outcome, said: str) -> None:
+        def turn(contact_id: str, line: Line) -> Line:
+            if contact_id not in versions:
+                return line
+            return writing_back.answered(line, versions[contact_id], step, outcome, said, self._now())
+
+        with writing(self.resources.engine, self._now()) as book:
+            group_lines.turn_all(book, self.tenant_id, self.name, turn)
+            if outcome is Outcome.DONE:
+                self.done[step] += len(versions)
+                self._say(book, step, list(versions))
+
+    def _say(self, book: Writing, step: Step, contact_ids: Sequence[str]) -> None:
+        action = "put into contact group" if step is Step.ADD else "taken out of contact group"
+        for one in contact_ids:
+            details = {"group": self.name}
+            entry = Entry(ACTOR, action, "contact", one, self.tenant_id, self.flow_run_id, details=details)
+            book.audit(entry)
+        if step is Step.REMOVE:
+            # Read anew without waiting for Xero's event: the policy may keep silent to the group's members.
+            mark = f"write_back:{book.now.isoformat()}"
+            events = [
+                NewEvent(self.tenant_id, "CONTACT", one, "UPDATE", mark, None, found_by=ACTOR)
+                for one in contact_ids
+            ]
+            inbox.keep_in(book, events, [], book.now)
+
+    def _put_off(self, said: str, why: str, until: datetime | None) -> None:
+        now = self._now()
+
+        def turn(contact_id: str, line: Line) -> Line:
+            if contact_id in self.unsent:
+                version = self.unsent[contact_id]
+                line = writing_back.answered(line, version, Step.ADD, Outcome.REFUSED, said, now)
+            return writing_back.put_off(line, said, until or now + retry_after(line.tries))
+
+        with writing(self.resources.engine, now) as book:
+            group_lines.turn_all(book, self.tenant_id, self.name, turn)
+            if why:
+                group_lines.found(book, self.tenant_id, why)
+
+
+def _require_scope(resources: Resources, access: XeroAccess) -> None:
+    """Raises ``ScopeMissing``, before anything is asked, where the tokens are known to let us only read.
+
+    The token of a custom connection is asked for anew first: its app may have been given the scope since.
+    """
+    if not lacks_scope(resources.engine, access.tenant.token_set_id):
+        return
+    access.refresh()
+    with reading(resources.engine) as session:
+        tokens = session.get_one(TokenSet, access.tenant.token_set_id)
+    if tokens.grant == "client_credentials":
+        access.refresh(over=resources.clock())
+    if lacks_scope(resources.engine, access.tenant.token_set_id):
+        raise ScopeMissing(NO_SCOPE)

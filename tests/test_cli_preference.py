@@ -1,0 +1,66 @@
+"""``duebell preference`` as a person gives it: what is settled, what is shown, and what is refused."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from deployments.sandbox.control import SandboxControl
+from deployments.sandbox.server import running_sandbox
+from duebell.ledger.engine import reading
+from duebell.ledger.tables import Audit, GroupLine
+from duebell.ledger.writing import writing
+from tests.support_facts import CONTACT, NOW
+from tests.support_office import Office, open_office
+
+NUMBER = "+64211234567"
+GROUP = '[preferences]\nwrite_back_group = "No SMS"\n'
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Generator[SandboxControl]:
+    with running_sandbox() as control:
+        yield control
+
+
+@pytest.fixture
+def office(sandbox: SandboxControl, sqlite_ledger: Engine, tmp_path: Path) -> Generator[Office]:
+    with open_office(sandbox, sqlite_ledger, tmp_path / "home") as opened:
+        yield opened
+
+
+def told(office: Office, *words: str, **changes: str) -> str:
+    result = office.run("preference", *words, **changes)
+    assert result.exit_code == 0, result.output
+    return " ".join(result.output.split())
+
+
+def test_a_stop_is_settled_shown_and_allowed_again(office: Office, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(GROUP)
+    assert told(office, "show", NUMBER) == "Nothing stands against writing to it."
+    said = told(office, "stop", NUMBER, "--why", "asked by telephone", DUEBELL_POLICY=str(policy))
+    assert "Nothing goes there any more." in said
+    assert "Xero shows it soon too." in said
+    with writing(office.engine, NOW) as book:
+        line = GroupLine(tenant_id=office.tenant().tenant_id, contact_id=CONTACT, group_name="No SMS",
+                         address=NUMBER, wanted=True, ours=True, stands="done")  # fmt: skip
+        book.session.add(line)
+    shown = told(office, "show", NUMBER)
+    assert "sms: opted out since" in shown
+    assert "asked by telephone" in shown
+    assert f"Xero, group No SMS, contact {CONTACT}: is to be a member; done, by Duebell" in shown
+    assert "It may be written to again." in told(office, "allow", NUMBER, "--why", "asked for it")
+    assert "sms: allowed since" in told(office, "show", NUMBER)
+    with reading(office.engine) as session:
+        actions = list(session.exec(select(Audit.action)).all())
+    assert {"preference opt-out", "preference opt-in"} <= set(actions)
+
+
+def test_without_a_reason_and_for_what_is_no_number_nothing_is_settled(office: Office) -> None:
+    assert office.run("preference", "stop", NUMBER).exit_code != 0
+    assert office.run("preference", "stop", NUMBER, "--why", " ").exit_code != 0
+    assert office.run("preference", "stop", "12", "--why", "asked").exit_code != 0
+    assert told(office, "show", NUMBER) == "Nothing stands against writing to it."
