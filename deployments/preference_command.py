@@ -54,7 +54,7 @@ def stop(address: Address, why: Why, channel: Channel = "") -> None:
     """Write nothing to an address any more, because its owner asked for it in other words than STOP."""
     with opened() as resources:
         decided = preferring.stop(resources, address, _channel(address, channel), by=_by(), why=why)
-        _say(f"Nothing goes there any more. {_waited(decided)} {_mirrored(resources)}")
+        _say("Nothing goes there any more.", _waited(decided), _mirrored(resources))
 
 
 @app.command()
@@ -62,7 +62,7 @@ def allow(address: Address, why: Why, channel: Channel = "") -> None:
     """Write to an address again, because its owner asked for it: --why holds the evidence."""
     with opened() as resources:
         decided = preferring.allow(resources, address, _channel(address, channel), by=_by(), why=why)
-        _say(f"It may be written to again. {_waited(decided)} {_mirrored(resources)}")
+        _say("It may be written to again.", _waited(decided), _mirrored(resources))
 
 
 def _in_xero(one: InXero) -> str:
@@ -73,8 +73,8 @@ def _in_xero(one: InXero) -> str:
     return f"Xero, group {one.group}, contact {one.contact_id}: {wanted}; {done[one.stands]}{answer}"
 
 
-def _say(text: str) -> None:
-    make_console().print(text.strip(), markup=False)
+def _say(*sentences: str) -> None:
+    make_console().print(" ".join(filter(None, sentences)), markup=False)
 
 
 def _waited(decided: int) -> str:

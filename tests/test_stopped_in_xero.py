@@ -172,36 +172,56 @@ def test_whom_the_bookkeeper_put_there_stays_after_a_start(
     assert members(sandbox) == (cafe(sandbox),)
 
 
+def read_and_note(office: Resources, sandbox: SandboxControl, number: str) -> str:
+    """Read the contact anew, as after a webhook; returns what its owner is taken to want then."""
+    later(office, 1)
+    contact = cafe(sandbox)
+    XeroReader(access(office, TENANT, Purpose.POLL)).contacts([contact], since=office.clock())
+    with writing(office.engine, office.clock()) as book:
+        wishes_in_xero.note(book, TENANT, [contact], office.policy)
+    wishes_in_xero.note_all(office)
+    with reading(office.engine) as session:
+        return wishes.known(session, [number])[number].status
+
+
 def test_our_own_member_is_no_wish_of_the_bookkeepers_and_one_by_hand_after_the_start_is(
     office: Resources, sandbox: SandboxControl
 ) -> None:
     group, contact = sandbox.add_group(GROUP), cafe(sandbox)
     number = number_of_cafe(office, sandbox)
-
-    def read_and_note() -> str:
-        later(office, 1)
-        XeroReader(access(office, TENANT, Purpose.POLL)).contacts([contact], since=office.clock())
-        with writing(office.engine, office.clock()) as book:
-            wishes_in_xero.note(book, TENANT, [contact], office.policy)
-        wishes_in_xero.note_all(office)
-        with reading(office.engine) as session:
-            return wishes.known(session, [number])[number].status
-
     says(office, sandbox, Consent.OPT_OUT)
     run(office)
-    assert read_and_note() == Consent.OPT_OUT
+    assert read_and_note(office, sandbox, number) == Consent.OPT_OUT
     says(office, sandbox, Consent.OPT_IN)
     wishes_in_xero.note_all(office)
     assert run(office) == [Shown(removed=1)]
     wishes_in_xero.note_all(office)  # on the snapshot that still shows our own doing
     assert run(office, everything=True) == [Shown()]
-    assert read_and_note() == Consent.OPT_IN
+    assert read_and_note(office, sandbox, number) == Consent.OPT_IN
     later(office, 60)
     sandbox.join_group(group.group_id, [contact])
     office.clock.now = max(office.clock.now, datetime.now(UTC))  # type: ignore[attr-defined]  # a hand's clock
-    read_and_note()
+    read_and_note(office, sandbox, number)
     assert run(office, everything=True) == [Shown()]
     assert members(sandbox) == (contact,)
+
+
+def test_what_we_put_there_after_the_start_was_said_opts_nobody_out_again(
+    office: Resources, sandbox: SandboxControl
+) -> None:
+    sandbox.add_group(GROUP)
+    number = number_of_cafe(office, sandbox)
+    later(office, -120)  # so that Xero dates the change, whose answer is lost, after the START
+    says(office, sandbox, Consent.OPT_OUT)
+    sandbox.fail_next("drop_after", method="PUT", path="/api.xro/2.0/ContactGroups/*")
+    run(office)
+    assert members(sandbox) == (cafe(sandbox),)
+    says(office, sandbox, Consent.OPT_IN)
+    later(office, 120)
+    assert read_and_note(office, sandbox, number) == Consent.OPT_IN
+    assert run(office) == [Shown(removed=1)]
+    assert members(sandbox) == ()
+    assert read_and_note(office, sandbox, number) == Consent.OPT_IN
 
 
 KINDS: tuple[FaultKind, ...] = ("drop_after", "drop_before", "status", "html", "truncate")
