@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import httpx
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from duebell.clock import Clock, system_clock
@@ -77,26 +78,17 @@ class Resources:
         """
         settings = self.settings
         settings.require(Use.SMS)
-        with_key = bool(settings.twilio_api_key) and not with_token
+        username, password = self._twilio_credentials(with_token=with_token)
         return TwilioClient(
-            self.twilio_http,
-            settings.twilio_account_sid,
-            settings.twilio_api_key if with_key else settings.twilio_account_sid,
-            settings.twilio_api_secret if with_key else settings.twilio_auth_token,
-            settings.twilio_api_url,
+            self.twilio_http, settings.twilio_account_sid, username, password, settings.twilio_api_url
         )
 
     def consents(self) -> TwilioConsents:
         """Twilio's Consent API, with the API key where one is set and the auth token otherwise."""
         settings = self.settings
         settings.require(Use.SMS)
-        with_key = bool(settings.twilio_api_key)
-        return TwilioConsents(
-            self.twilio_http,
-            settings.twilio_api_key if with_key else settings.twilio_account_sid,
-            settings.twilio_api_secret if with_key else settings.twilio_auth_token,
-            settings.twilio_accounts_url,
-        )
+        username, password = self._twilio_credentials()
+        return TwilioConsents(self.twilio_http, username, password, settings.twilio_accounts_url)
 
     def email(self) -> EmailClient:
         """The email provider that was chosen. Email is off where ``settings.sends_email`` is false.
@@ -107,13 +99,14 @@ class Resources:
         settings.require(Use.EMAIL)
         if settings.email_provider is EmailProvider.SENDGRID:
             return SendGrid(self.twilio_http, settings.sendgrid_api_key, settings.sendgrid_api_url)
-        with_key = bool(settings.twilio_api_key)
-        return TwilioEmail(
-            self.twilio_http,
-            settings.twilio_api_key if with_key else settings.twilio_account_sid,
-            settings.twilio_api_secret if with_key else settings.twilio_auth_token,
-            settings.twilio_comms_url,
-        )
+        username, password = self._twilio_credentials()
+        return TwilioEmail(self.twilio_http, username, password, settings.twilio_comms_url)
+
+    def _twilio_credentials(self, *, with_token: bool = False) -> tuple[str, SecretStr]:
+        settings = self.settings
+        if settings.twilio_api_key and not with_token:
+            return settings.twilio_api_key, settings.twilio_api_secret
+        return settings.twilio_account_sid, settings.twilio_auth_token
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -19,7 +19,7 @@ from duebell.email.wire import EmailWire
 from duebell.errors import BadAnswer, ConfigurationError, Permanent
 from duebell.twilio.outcome import Accepted, Answer, SendOutcome, Unknown
 from duebell.twilio.statuses import MessageStatus, message_status, rank
-from duebell.twilio.transport import DEADLINE, TIMEOUT
+from duebell.twilio.transport import DEADLINE, TIMEOUT, require_credentials
 
 _EMAILS = "/v1/Emails"
 _OPERATION = re.compile(r"comms_operation_[0-9A-Za-z]{1,40}")
@@ -43,8 +43,7 @@ class TwilioEmail:
         deadline: float = DEADLINE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not username.strip() or not password.get_secret_value().strip():
-            raise ConfigurationError("set TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET")
+        require_credentials(username, password)
         self._wire = EmailWire(
             http,
             comms_url,

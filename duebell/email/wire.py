@@ -4,11 +4,10 @@ import json
 import time
 from collections.abc import Callable, Generator, Mapping
 from typing import cast
-from urllib.parse import urlsplit
 
 import httpx
 
-from duebell.errors import ConfigurationError, Transient
+from duebell.errors import Transient
 from duebell.twilio.client import reading_error
 from duebell.twilio.outcome import (
     Accepted,
@@ -18,7 +17,7 @@ from duebell.twilio.outcome import (
     classify_exception,
     classify_failure,
 )
-from duebell.twilio.transport import DEADLINE, TIMEOUT, exchange
+from duebell.twilio.transport import DEADLINE, TIMEOUT, base_url, exchange
 
 
 class EmailWire:
@@ -31,7 +30,7 @@ class EmailWire:
     def __init__(
         self,
         http: httpx.Client,
-        base_url: str,
+        url: str,
         authorization: httpx.Auth,
         *,
         provider: str,
@@ -41,10 +40,8 @@ class EmailWire:
         deadline: float = DEADLINE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).hostname:
-            raise ConfigurationError(f"{variable} must be an http or https URL")
         self._http = http
-        self._base_url = base_url.rstrip("/")
+        self._base_url = base_url(url, variable)
         self._authorization = authorization
         self._provider = provider
         self._mend = mend

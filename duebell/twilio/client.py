@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -23,7 +22,7 @@ from duebell.twilio.outcome import (
     classify_exception,
     is_message_sid,
 )
-from duebell.twilio.transport import DEADLINE, TIMEOUT, HttpxTransport
+from duebell.twilio.transport import DEADLINE, TIMEOUT, HttpxTransport, base_url, require_credentials
 
 PAGE_SIZE = 200
 MAX_PAGES = 5
@@ -59,15 +58,12 @@ class TwilioClient:
     ) -> None:
         if not _ACCOUNT_SID.fullmatch(account_sid):
             raise ConfigurationError("TWILIO_ACCOUNT_SID must be AC and 32 hexadecimal digits")
-        if not username.strip() or not password.get_secret_value().strip():
-            raise ConfigurationError("set TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET")
-        if urlsplit(api_url).scheme not in ("http", "https") or not urlsplit(api_url).hostname:
-            raise ConfigurationError("TWILIO_API_URL must be an http or https URL")
+        require_credentials(username, password)
         self._http = http
         self._account_sid = account_sid
         self._username = username
         self._password = password
-        self._api_url = api_url.rstrip("/")
+        self._api_url = base_url(api_url, "TWILIO_API_URL")
         self._timeout = timeout
         self._deadline = deadline
         self._monotonic = monotonic

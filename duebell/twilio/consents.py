@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import SecretStr
 
-from duebell.errors import ConfigurationError, Permanent, RateLimited, Transient
+from duebell.errors import Permanent, RateLimited, Transient
 from duebell.mirroring import Outcome
 from duebell.twilio.outcome import Answer
-from duebell.twilio.transport import DEADLINE, TIMEOUT, exchange
+from duebell.twilio.transport import DEADLINE, TIMEOUT, base_url, exchange, require_credentials
 
 PATH = "/v1/Consents/Bulk"
 MOST_ITEMS = 25
@@ -94,13 +94,10 @@ class TwilioConsents:
         deadline: float = DEADLINE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not username.strip() or not password.get_secret_value().strip():
-            raise ConfigurationError("set TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET")
-        if urlsplit(accounts_url).scheme not in ("http", "https") or not urlsplit(accounts_url).hostname:
-            raise ConfigurationError("TWILIO_ACCOUNTS_URL must be an http or https URL")
+        require_credentials(username, password)
         self._http = http
         self._auth = httpx.BasicAuth(username, password.get_secret_value())
-        self._url = f"{accounts_url.rstrip('/')}{PATH}"
+        self._url = base_url(accounts_url, "TWILIO_ACCOUNTS_URL") + PATH
         self._timeout = timeout
         self._deadline = deadline
         self._monotonic = monotonic

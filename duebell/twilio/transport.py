@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from threading import Lock, Timer
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
+from pydantic import SecretStr
 from twilio.http import HttpClient
 from twilio.http.response import Response
 
@@ -33,6 +35,19 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 def twilio_http_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """An httpx client for Twilio: no proxy, netrc or certificates from the environment, no redirects."""
     return httpx.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=TIMEOUT)
+
+
+def require_credentials(username: str, password: SecretStr) -> None:
+    """Raises ``ConfigurationError`` for credentials of Twilio's that cannot work."""
+    if not username.strip() or not password.get_secret_value().strip():
+        raise ConfigurationError("set TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET")
+
+
+def base_url(url: str, variable: str) -> str:
+    """An address to which paths are added. Raises ``ConfigurationError`` for one that cannot work."""
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ConfigurationError(f"{variable} must be an http or https URL")
+    return url.rstrip("/")
 
 
 def exchange(
