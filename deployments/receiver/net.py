@@ -108,8 +108,7 @@ class Net:
     def _is_mirror_due(self, now: datetime) -> bool:
         """Whether Twilio or Xero is to be told what somebody wants, as far as the policy tells them."""
         due = {TWILIO: consent_lines.is_due, XERO: group_lines.is_due}
-        found = [one for one, is_due in due.items() if is_due(self._engine, now)]
-        return bool(found) and not self._tells().isdisjoint(found)
+        return any(due[one](self._engine, now) for one in self._tells())
 
     def _have_made(self, seen: Seen, now: datetime) -> None:
         orders = orders_for(seen, now)
