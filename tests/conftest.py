@@ -16,7 +16,12 @@ from tests.support_ledger import NO_POSTGRES, POSTGRES, copied, emptied, migrate
 settings.register_profile("here", deadline=None)
 settings.load_profile("here")
 
-pytest_plugins = ["tests.support_prefect", "tests.support_road", "tests.support_sandbox"]
+pytest_plugins = [
+    "tests.support_prefect",
+    "tests.support_road",
+    "tests.support_sandbox",
+    "tests.support_office",
+]
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "reference"
 OURS = ("DUEBELL_", "XERO_", "TWILIO_", "EMAIL_", "SENDGRID_")

@@ -22,7 +22,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Notification, XeroCall
 from duebell.states import TOLD
 from tests.support_calls import burst
-from tests.support_prefect import RunningPrefect, free_port, let_go, wait_until
+from tests.support_prefect import free_port, running, wait_until
 from tests.support_proofs import commit
 from tests.support_provisioned import run_once
 from tests.support_road import Road, go_live, open_road
@@ -154,19 +154,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sound = True
     with tempfile.TemporaryDirectory() as folder:
         server = PrefectServer(Path(folder) / "prefect", free_port())
-        server.start()
-        try:
-            server.wait_ready()
-            with open_road(RunningPrefect(server), Path(folder) / "road") as road:
-                road.sandbox.settings(**TRUE_LIMITS)
-                lift_our_own_limits(Path(road.environment["DUEBELL_POLICY"]))
-                for count in counts:
-                    cost = measure(road, count)
-                    print(line(cost), flush=True)  # noqa: T201 - its purpose
-                    sound = sound and cost.total <= MOST_CALLS and not cost.refused and cost.oldest_read <= 60
-        finally:
-            let_go()
-            server.stop()
+        with running(server) as prefect, open_road(prefect, Path(folder) / "road") as road:
+            road.sandbox.settings(**TRUE_LIMITS)
+            lift_our_own_limits(Path(road.environment["DUEBELL_POLICY"]))
+            for count in counts:
+                cost = measure(road, count)
+                print(line(cost), flush=True)  # noqa: T201 - its purpose
+                sound = sound and cost.total <= MOST_CALLS and not cost.refused and cost.oldest_read <= 60
     return 0 if sound else 1
 
 

@@ -24,7 +24,7 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import XeroEvent
 from tests.support_crash import LED_TO_BY, SENDING_POINTS
 from tests.support_nursery import Nursery, kill, lives, nursery
-from tests.support_prefect import RunningPrefect, free_port, let_go
+from tests.support_prefect import free_port, running
 from tests.support_road import Road, open_road
 from tests.support_stream import Stream
 
@@ -53,21 +53,15 @@ def kill_the_worker(
     changes = {} if database is None else {"DUEBELL_DATABASE_URL": database}
     with tempfile.TemporaryDirectory() as folder:
         server = PrefectServer(Path(folder) / "prefect", free_port())
-        server.start()
-        try:
-            server.wait_ready()
-            with open_road(RunningPrefect(server), Path(folder) / "road", **changes) as road:
-                _set_policy(road)
-                road.sandbox.script_life("mute", "*7")  # where no receipt settles it, Twilio's list has to
-                road.stop("worker")
-                with nursery(road.environment, road.home / "logs" / "worker.log") as forking:
-                    several = [Worker(f"road-{number}") for number in range(workers)]
-                    hunt = Hunt(road, Stream(road, chance), chance, forking, several)
-                    hunt.kill(kills)
-                    return hunt.judged(say, kills, hunt.until_quiet())
-        finally:
-            let_go()
-            server.stop()
+        with running(server) as prefect, open_road(prefect, Path(folder) / "road", **changes) as road:
+            _set_policy(road)
+            road.sandbox.script_life("mute", "*7")  # where no receipt settles it, Twilio's list has to
+            road.stop("worker")
+            with nursery(road.environment, road.home / "logs" / "worker.log") as forking:
+                several = [Worker(f"road-{number}") for number in range(workers)]
+                hunt = Hunt(road, Stream(road, chance), chance, forking, several)
+                hunt.kill(kills)
+                return hunt.judged(say, kills, hunt.until_quiet())
 
 
 def _set_policy(road: Road) -> None:

@@ -78,3 +78,10 @@ def open_office(sandbox: SandboxControl, engine: Engine, home: Path) -> Generato
         finally:
             resources.close()
         yield Office(sandbox, engine, environment)
+
+
+@pytest.fixture
+def office(sandbox: SandboxControl, sqlite_ledger: Engine, tmp_path: Path) -> Generator[Office]:
+    """An office beside the file's own sandbox."""
+    with open_office(sandbox, sqlite_ledger, tmp_path / "home") as opened:
+        yield opened

@@ -200,10 +200,17 @@ def own_server(
     home, port = factory.mktemp(name), free_port()
     copy_provisioned(factory, home, port)
     server = kind(home, port)
+    with running(server, provisioned=True) as prefect:
+        yield server, prefect
+
+
+@contextmanager
+def running(server: PrefectServer, *, provisioned: bool = False) -> Generator[RunningPrefect]:
+    """The server, started and ready; ended at the end."""
     server.start()
     try:
         server.wait_ready()
-        yield server, RunningPrefect(server, provisioned=True)
+        yield RunningPrefect(server, provisioned=provisioned)
     finally:
         end(server)
 

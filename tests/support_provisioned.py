@@ -53,10 +53,10 @@ class _Unscheduled(PrefectServer):
         return {**super().environment(), "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false"}
 
 
-def run_once(environment: dict[str, str], name: str) -> None:
+def run_once(environment: dict[str, str], name: str, *options: str) -> None:
     """Run one of our modules to its end."""
     done = subprocess.run(
-        module(name),
+        module(name, *options),
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,

@@ -1,10 +1,9 @@
 """The commands as a person gives them, on a ledger with one organisation and the sandbox for providers."""
 
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from sqlmodel import select
 
 from deployments.sandbox import credentials
@@ -18,7 +17,7 @@ from duebell.ledger.tables import Audit, Brake, Notification
 from duebell.reading import XeroReader
 from duebell.resources import open_resources
 from duebell.settings import load
-from tests.support_office import Office, open_office
+from tests.support_office import Office
 
 NUMBER = "+64211234567"
 
@@ -27,12 +26,6 @@ NUMBER = "+64211234567"
 def sandbox() -> Generator[SandboxControl]:
     with running_sandbox() as control:
         yield control
-
-
-@pytest.fixture
-def office(sandbox: SandboxControl, sqlite_ledger: Engine, tmp_path: Path) -> Generator[Office]:
-    with open_office(sandbox, sqlite_ledger, tmp_path / "home") as opened:
-        yield opened
 
 
 def trail(office: Office) -> list[tuple[str, str]]:

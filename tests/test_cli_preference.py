@@ -4,7 +4,6 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 from sqlmodel import select
 
 from deployments.sandbox.control import SandboxControl
@@ -13,7 +12,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, GroupLine
 from duebell.ledger.writing import writing
 from tests.support_facts import CONTACT, NOW
-from tests.support_office import Office, open_office
+from tests.support_office import Office
 
 NUMBER = "+64211234567"
 GROUP = '[preferences]\nwrite_back_group = "No SMS"\n'
@@ -23,12 +22,6 @@ GROUP = '[preferences]\nwrite_back_group = "No SMS"\n'
 def sandbox() -> Generator[SandboxControl]:
     with running_sandbox() as control:
         yield control
-
-
-@pytest.fixture
-def office(sandbox: SandboxControl, sqlite_ledger: Engine, tmp_path: Path) -> Generator[Office]:
-    with open_office(sandbox, sqlite_ledger, tmp_path / "home") as opened:
-        yield opened
 
 
 def told(office: Office, *words: str, **changes: str) -> str:

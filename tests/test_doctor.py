@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import Engine
 
 from deployments.children import ROOT
 from deployments.sandbox import credentials
@@ -17,7 +16,7 @@ from duebell.journal import Journal, Posted
 from duebell.ledger import trail
 from duebell.ledger.engine import reading
 from tests.support_facts import CONTACT, INVOICE
-from tests.support_office import Office, open_office
+from tests.support_office import Office
 
 CANARY = "canary7Qv9secretXk2"
 SECRETS = {
@@ -35,12 +34,6 @@ SECRETS = {
 def sandbox() -> Generator[SandboxControl]:
     with running_sandbox() as control:
         yield control
-
-
-@pytest.fixture
-def office(sandbox: SandboxControl, sqlite_ledger: Engine, tmp_path: Path) -> Generator[Office]:
-    with open_office(sandbox, sqlite_ledger, tmp_path / "home") as opened:
-        yield opened
 
 
 def unwrapped(output: str) -> str:

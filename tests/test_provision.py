@@ -36,8 +36,8 @@ from tests.support_prefect import (
     ROOT,
     RunningPrefect,
     child,
-    end,
     free_port,
+    running,
     wait_until,
     worker_process,
 )
@@ -46,13 +46,8 @@ from tests.support_prefect import (
 @pytest.fixture(scope="module", name="prefect_server")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningPrefect]:
     """A server of its own: these tests count what is at Prefect, and hear its events."""
-    server = PrefectServer(tmp_path_factory.mktemp("provision"), free_port())
-    server.start()
-    try:
-        server.wait_ready()
-        yield RunningPrefect(server)
-    finally:
-        end(server)
+    with running(PrefectServer(tmp_path_factory.mktemp("provision"), free_port())) as prefect:
+        yield prefect
 
 
 FLOWS = """

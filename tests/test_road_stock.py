@@ -1,21 +1,19 @@
 """The road over Prefect's own process worker, which starts interpreters of its own for every run."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from deployments.children import ROOT, Child, module
+from deployments.children import Child
 from deployments.prefect_server import PrefectServer
 from deployments.sandbox.conditions import SandboxSettings
 from deployments.sandbox.server import running_sandbox
 from duebell.ledger.engine import open_ledger
 from duebell.ledger.invariants import broken
 from duebell.settings import load
-from tests.support_prefect import RunningPrefect, end, free_port, wait_until
+from tests.support_prefect import RunningPrefect, free_port, running, wait_until
 from tests.support_provisioned import run_once
 from tests.support_road import Road, environment_for, go_live
 
@@ -25,25 +23,8 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture
 def own_prefect(tmp_path: Path) -> Generator[RunningPrefect]:
     """A server of its own: a work pool cannot change its type."""
-    server = PrefectServer(tmp_path, free_port())
-    server.start()
-    try:
-        server.wait_ready()
-        yield RunningPrefect(server)
-    finally:
-        end(server)
-
-
-def _provision_stock(environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        module("deployments.provision", "--stock"),
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    with running(PrefectServer(tmp_path, free_port())) as prefect:
+        yield prefect
 
 
 def _stock_worker(environment: dict[str, str], logs: Path) -> Child:
@@ -60,7 +41,7 @@ def test_an_invoice_is_told_once_over_prefects_own_process_worker(
     with running_sandbox(wanted) as sandbox:
         environment = environment_for(tmp_path / "duebell", listen, sandbox.base_url, own_prefect)
         settings = load(environment, env_file=None)
-        _provision_stock(environment)
+        run_once(environment, "deployments.provision", "--stock")
         run_once(environment, "deployments.connect")
         engine = open_ledger(settings.database_url.get_secret_value())
         go_live(engine)
