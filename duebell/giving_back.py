@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from duebell.ledger import dispatch, notifications
+from duebell.ledger import current, dispatch, notifications
 from duebell.ledger.notifications import Claim
-from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.resources import Resources
 from duebell.states import NotificationState
@@ -35,7 +34,7 @@ def let_go(
     )
     if given_back:
         return Said(claim.notification_id, state.value, reason)
-    row = book.session.get_one(Notification, claim.notification_id, populate_existing=True)
+    row = current.notification(book.session, claim.notification_id)
     return Said(claim.notification_id, row.state, row.reason)
 
 

@@ -8,9 +8,8 @@ from duebell.deciding import Rules, basis_again, decide
 from duebell.grounds import grounds_of
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, with_reminders
-from duebell.ledger import groups, kept_verdicts, legs
+from duebell.ledger import current, groups, kept_verdicts, legs
 from duebell.ledger.notifications import Claim
-from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send, Skip, Verdict
 from duebell.prospects import Crowd
@@ -49,7 +48,7 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     # First of all: what another sender of the tenant has written by then counts for the reminders' distances.
     policy = rules.policy.for_tenant(claim.tenant_id)
     next_hour = next_hour_if_full(book, claim.tenant_id, policy.limits)
-    lead = book.session.get_one(Notification, claim.notification_id, populate_existing=True)
+    lead = current.notification(book.session, claim.notification_id)
     if lead.kind == INVOICE_OVERDUE or not is_contact(lead.recipient):
         known = with_reminders(book.session, claim.tenant_id, known, policy, book.now)
     failed = legs.failed_channels(book.session, lead)

@@ -10,7 +10,7 @@ from duebell.email_text import EmailText, render_email
 from duebell.errors import Permanent, TemplateProblem
 from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known
-from duebell.ledger import groups, legs
+from duebell.ledger import groups
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.policy_file import Policy
@@ -29,24 +29,23 @@ from duebell.wording_shapes import DIGEST
 def write_text(
     book: Writing,
     templates: Templates,
-    notification_id: int,
+    lead: Notification,
+    leg: Leg,
     known: Mapping[str, Known],
     policy: Policy,
     *,
     at: datetime | None = None,
 ) -> str:
-    """Have the leg that is told by say what is known now; one that says it already is kept.
+    """Have the leg that a notification is told by say what is known now; one that says it already is kept.
 
     ``at`` is when it will be read, where that is not now. Raises ``TemplateProblem``.
     """
-    lead = book.session.get_one(Notification, notification_id)
-    leg = legs.current(book.session, lead)
-    rows = [lead, *groups.of_lead(book.session, notification_id)]
+    rows = [lead, *groups.of_lead(book.session, leg.notification_id)]
     telling = telling_in(rows, known, policy, at or book.now)
     source = _source_of(telling)
     if leg.rendered_from != source:
         if not telling.subject.team and telling.contact is None:
-            raise Permanent(f"notification {notification_id} has no contact to write to")
+            raise Permanent(f"notification {leg.notification_id} has no contact to write to")
         _say(leg, words_of(templates, telling, leg.channel))
         leg.sender = sender_for(telling.policy, telling.route, leg.channel, leg.address)
         leg.rendered_from = source
@@ -69,12 +68,6 @@ def telling_of(told: Sequence[Told], policy: Policy, now: datetime) -> Telling:
     telling = Telling(tuple(told), own, route, first.known.today(now))
     team = team_of(telling.subject.team) if telling.subject.team else ""
     return replace(telling, language=language_for(own, route, telling.country, team))
-
-
-def forget_text(book: Writing, notification_id: int) -> None:
-    """Have the text made anew: one that waited for its hour may be from an older template."""
-    row = book.session.get_one(Notification, notification_id)
-    legs.current(book.session, row).rendered_from = ""
 
 
 def template_of(telling: Telling) -> str:

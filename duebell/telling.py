@@ -14,16 +14,16 @@ from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
 from duebell.giving_back import Said, hold_cancelled, let_go
 from duebell.known import Known, known_of
-from duebell.ledger import attempts, channel_stops, dispatch, legs, receipts
+from duebell.ledger import attempts, channel_stops, current, dispatch, freshness, legs, receipts
 from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
 from duebell.ledger.notifications import Claim
-from duebell.ledger.tables import Notification
+from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.looking_again import StillTrue, look_again
-from duebell.message_text import forget_text, write_text
+from duebell.message_text import write_text
 from duebell.noted_posting import post_noted
 from duebell.outcomes import conclusion_of
 from duebell.posting import Poster
@@ -60,9 +60,11 @@ def render(resources: Resources, claim: Claim) -> Said | None:
     """
     with writing(resources.engine, resources.clock()) as book:
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
-        forget_text(book, claim.notification_id)
+        row = current.notification(book.session, claim.notification_id)
+        leg = legs.current(book.session, row)
+        leg.rendered_from = ""  # a text that waited for its hour may be from an older template
         try:
-            write_text(book, resources.templates, claim.notification_id, known, resources.policy)
+            write_text(book, resources.templates, row, leg, known, resources.policy)
         except TemplateProblem as problem:
             return _hold_for_template(book, claim, problem)
     return None
@@ -92,21 +94,20 @@ def tell(
         return hold_cancelled(resources, claim)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
     poster, look = Poster(resources), resources.policy.settle.first_look
-    tries = attempts.count(resources.engine, claim.notification_id) + 1
     intent = _intend(resources, poster, claim, flow_run_id)
     if isinstance(intent, Said):
         return intent
     fail_point("after-intent")
-    return _post(resources, poster, intent, tries, look)
+    return _post(resources, poster, intent, look)
 
 
-def _post(resources: Resources, poster: Poster, intent: Intent, tries: int, look: timedelta) -> Said:
+def _post(resources: Resources, poster: Poster, intent: Intent, look: timedelta) -> Said:
     """POST once, and write down what came of it."""
     outcome = post_noted(resources, poster, intent)
     fail_point("after-note")
     said = _record(resources, intent, conclusion_of(
         outcome,
-        tries=tries,
+        tries=intent.tries,
         first_look=look,
         jitter=random.random(),  # noqa: S311 - it spreads retries, it guards nothing
         now=resources.clock(),
@@ -119,16 +120,16 @@ def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> bo
     """Have a read that is young enough; whether it took another one."""
     now = resources.clock()
     with reading(resources.engine) as session:
-        known = known_of(session, claim.tenant_id, claim.invoice_ids)
-    stale = [one for one in claim.invoice_ids if not _is_fresh(known.get(one), now)]
+        read_at = freshness.read_at(session, claim.tenant_id, claim.invoice_ids)
+    stale = [one for one in claim.invoice_ids if not _is_fresh(read_at.get(one), now)]
     if stale:
         read_again(claim.tenant_id, stale, now - FRESH)
     return bool(stale)
 
 
-def _is_fresh(known: Known | None, now: datetime) -> bool:
+def _is_fresh(read_at: datetime | None, now: datetime) -> bool:
     """Whether it was read a moment ago; what was read in the future was read by a clock that was set back."""
-    return known is not None and abs(now - known.read.read_at) <= FRESH
+    return read_at is not None and abs(now - read_at) <= FRESH
 
 
 def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str | None) -> Intent | Said:
@@ -136,7 +137,7 @@ def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str
     now = resources.clock()
     with writing(resources.engine, now) as book:
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
-        if not all(_is_fresh(known.get(one), now) for one in claim.invoice_ids):
+        if not all(one in known and _is_fresh(known[one].read.read_at, now) for one in claim.invoice_ids):
             return _put_back(book, claim, "read_too_old")
         found = look_again(book, claim, known, rules_of(resources))
         if not isinstance(found, StillTrue):
@@ -157,31 +158,39 @@ def _begin(
     found: StillTrue,
     flow_run_id: str | None,
 ) -> Intent | Said:
-    row = book.session.get_one(Notification, claim.notification_id)
-    if not legs.tell_by(book.session, row, found.channel, found.address):
+    row = current.notification(book.session, claim.notification_id)
+    leg = legs.tell_by(book.session, row, found.channel, found.address)
+    if leg is None:
         return _put_back(book, claim, "another_way")
     rules = rules_of(resources)
     try:
-        text = _write(resources, book, row, known, rules)
-        poster.check(leg := legs.current(book.session, row))
+        text = _write(resources, book, row, leg, known, rules)
+        poster.check(leg)
     except Permanent as problem:
         return _hold_for_template(book, claim, problem)
-    intent = attempts.begin(
+    return attempts.begin(
         book,
         claim,
         uuid.uuid4().hex,
+        leg=leg,
         text=text,
         read_at=min(known[one].read.read_at for one in claim.invoice_ids),
         flow_run_id=flow_run_id,
         open_until=found.open_until,
         send_at=holding.send_at_of(book, row, leg, found, rules),
-    )
-    return intent or _wait(book, claim, row)
+    ) or _wait(book, claim, row, leg)
 
 
-def _wait(book: Writing, claim: Claim, row: Notification) -> Said:
+def _write(
+    resources: Resources, book: Writing, row: Notification, leg: Leg, known: Mapping[str, Known], rules: Rules
+) -> str:
+    heard = holding.heard_at(book.now, row, rules)
+    return write_text(book, resources.templates, row, leg, known, rules.policy, at=heard)
+
+
+def _wait(book: Writing, claim: Claim, row: Notification, leg: Leg) -> Said:
     """Give the claim back; where a channel is closed to one country, another may take the message at once."""
-    stop = channel_stops.waits_for(book.session, legs.current(book.session, row))
+    stop = channel_stops.waits_for(book.session, leg)
     if stop is None:
         return _put_back(book, claim, "stopped_or_overtaken")
     reason = channel_stops.reason_of(stop.scope)
@@ -191,15 +200,8 @@ def _wait(book: Writing, claim: Claim, row: Notification) -> Said:
     return let_go(book, claim, S.HELD, reason, not_before=stop.retry_at, dispatch_at=stop.retry_at)
 
 
-def _write(
-    resources: Resources, book: Writing, row: Notification, known: Mapping[str, Known], rules: Rules
-) -> str:
-    heard = holding.heard_at(book.now, row, rules)
-    return write_text(book, resources.templates, row.notification_id or 0, known, rules.policy, at=heard)
-
-
 def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
-    row = book.session.get_one(Notification, claim.notification_id)
+    row = current.notification(book.session, claim.notification_id)
     later = book.now + dispatch.wait_after(row.dispatches)
     return let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
 

@@ -19,14 +19,14 @@ from sqlmodel import select
 from duebell.clock import Clock
 from duebell.deciding import Rules
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import attempts, evidence, notifications, snapshots
+from duebell.ledger import attempts, current, evidence, legs, notifications, snapshots
 from duebell.ledger.attempts import Intent
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import Conclusion
 from duebell.ledger.notifications import Claim, Owed
 from duebell.ledger.receipts import NewReceipt
-from duebell.ledger.tables import Attempt, Notification, Tenant, TokenSet
-from duebell.ledger.writing import writing
+from duebell.ledger.tables import Attempt, Leg, Notification, Tenant, TokenSet
+from duebell.ledger.writing import Writing, writing
 from duebell.model import Contact, ContactStatus, Invoice, InvoiceStatus, InvoiceType, Phone, PhoneType
 from duebell.policy import Circumstances, Send, Verdict
 from duebell.policy_file import Policy
@@ -202,7 +202,15 @@ def claim(engine: Engine, notification_id: int, owner: str = "run 1", *, now: da
 def begin(engine: Engine, claimed: Claim, attempt_id: str = "a1", *, now: datetime = NOW) -> Intent | None:
     """Write an attempt down on a claim."""
     with writing(engine, now) as book:
-        return attempts.begin(book, claimed, attempt_id, text="a text", read_at=now, flow_run_id=None)
+        leg = leg_of(book, claimed)
+        return attempts.begin(
+            book, claimed, attempt_id, leg=leg, text="a text", read_at=now, flow_run_id=None
+        )
+
+
+def leg_of(book: Writing, claimed: Claim) -> Leg:
+    """The leg by which a claimed notification is told now."""
+    return legs.current(book.session, current.notification(book.session, claimed.notification_id))
 
 
 def sent_off(engine: Engine, number: int = 1, attempt_id: str = "a1", *, now: datetime = NOW) -> Claim:

@@ -15,7 +15,7 @@ from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.notifications import Claim
 from duebell.ledger.writing import writing
 from duebell.states import AttemptState, NotificationState
-from tests.support_facts import ACCOUNT, MINUTE, NOW, claim, plan, sid
+from tests.support_facts import ACCOUNT, MINUTE, NOW, claim, leg_of, plan, sid
 from tests.support_truth import attempt_of
 
 SERVICE = "MG" + "0" * 32
@@ -150,7 +150,14 @@ def begin_held(
     """Write an attempt down whose message Twilio is to hold."""
     with writing(engine, now) as book:
         assert attempts.begin(
-            book, claimed, attempt_id, text="a text", read_at=now, flow_run_id=None, send_at=send_at
+            book,
+            claimed,
+            attempt_id,
+            leg=leg_of(book, claimed),
+            text="a text",
+            read_at=now,
+            flow_run_id=None,
+            send_at=send_at,
         )
 
 

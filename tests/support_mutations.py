@@ -16,18 +16,15 @@ ATTEMPTS, NOTIFICATIONS = "duebell/ledger/attempts.py", "duebell/ledger/notifica
 TELLING, THREAD = "duebell/telling.py", "deployments/receiver/ledger_thread.py"
 FIRST_TABLES = "duebell/ledger/migrations/versions/0001_the_first_tables.py"
 PASSES = (
-    "            col(Notification.lease_token) == claimed.lease_token,\n"
+    "            col(Notification.lease_token) == lease_token,\n"
     "            col(Notification.state) == S.CLAIMED.value,\n"
-    "            col(Notification.lease_until) > book.now,\n"
+    "            col(Notification.lease_until) > now,\n"
 )
 
 MUTATIONS = (
     Mutation(
         "the key of a notification is not unique",
-        (
-            (FIRST_TABLES, '        sa.UniqueConstraint("key"),\n', ""),
-            (NOTIFICATIONS, '.on_conflict_do_nothing(index_elements=["key"])', ""),
-        ),
+        ((FIRST_TABLES, '        sa.UniqueConstraint("key"),\n', ""),),
         "tests/test_ledger_notifications.py::test_planning_twice_makes_one_row_and_one_entry_in_the_trail",
     ),
     Mutation(

@@ -13,6 +13,7 @@ from duebell import online_links
 from duebell.calls import Purpose
 from duebell.keys import INVOICE_ISSUED
 from duebell.known import known_of
+from duebell.ledger import current, legs
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Tenant
 from duebell.ledger.writing import writing
@@ -71,7 +72,9 @@ def kept(engine: Engine) -> str:
 def text(desk: Desk) -> str:
     with writing(desk.engine, NOW) as book:
         known = known_of(book.session, TENANT, [INVOICE])
-        return write_text(book, desk.resources.templates, 1, known, desk.resources.policy)
+        row = current.notification(book.session, 1)
+        leg = legs.current(book.session, row)
+        return write_text(book, desk.resources.templates, row, leg, known, desk.resources.policy)
 
 
 def test_a_link_is_asked_for_once_and_said_by_the_email(ledger: Engine, tmp_path: Path) -> None:

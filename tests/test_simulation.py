@@ -94,7 +94,7 @@ SELDOM = {
     *(f"skipped to {one}" for one in ("planned", "accepted", "sent", "delivered", "undelivered", "failed")),
     *(
         f"unknown to {one}"
-        for one in ("planned", "held", "scheduled", "sent", "undelivered", "failed", "given_up")
+        for one in ("planned", "held", "scheduled", "accepted", "sent", "undelivered", "failed", "given_up")
     ),
     "accepted to planned",
     "failed to delivered",

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, exists, func, update
+from sqlalchemy import ColumnElement, exists, func, update
+from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.failpoints import fail_point
-from duebell.ledger import channel_stops, groups, legs
-from duebell.ledger.engine import reading
+from duebell.ledger import channel_stops, groups
+from duebell.ledger.built_once import built_once
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
 from duebell.ledger.preferences import is_refused
@@ -27,7 +29,7 @@ class Intent:
 
     It is made before ``lease_until`` or not at all: from then on others hold it for lost. ``open_until`` is
     when the hours of the message are over, ``None`` where it has none; ``send_at`` when Twilio is to send it,
-    ``None`` for at once.
+    ``None`` for at once. ``tries`` counts it and all before it.
     """
 
     attempt_id: str
@@ -42,6 +44,7 @@ class Intent:
     sender: str = ""
     open_until: datetime | None = None
     send_at: datetime | None = None
+    tries: int = 1
 
 
 def begin(
@@ -49,6 +52,7 @@ def begin(
     claimed: Claim,
     attempt_id: str,
     *,
+    leg: Leg,
     text: str,
     read_at: datetime,
     flow_run_id: str | None,
@@ -60,9 +64,7 @@ def begin(
     What can stand against it, all looked at in the same statement: the claim lapsed or was lost, the brake
     is on, the address is refused. Before that: a channel that a fault of ours stopped. The caller commits.
     """
-    leg = legs.current(book.session, book.session.get_one(Notification, claimed.notification_id))
-    passed = _pass_gate(book, claimed, leg) if channel_stops.may_pass(book, leg) else None
-    if passed is None:
+    if not channel_stops.may_pass(book, leg) or (passed := _pass_gate(book, claimed, leg)) is None:
         return None
     key, lease_until = passed
     attempt = _attempt(claimed, leg, attempt_id, text, book.now)
@@ -73,7 +75,8 @@ def begin(
     if send_at is not None:
         begun["reason"] = f"held_at_twilio:{send_at:%d %b %Y %H:%M} UTC"
     book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
-    return _intent(attempt, leg, lease_until, open_until)
+    tries = _count(book.session, claimed.notification_id).one()
+    return _intent(attempt, leg, lease_until, tries, open_until)
 
 
 def _attempt(claimed: Claim, leg: Leg, attempt_id: str, text: str, now: datetime) -> Attempt:
@@ -90,7 +93,9 @@ def _attempt(claimed: Claim, leg: Leg, attempt_id: str, text: str, now: datetime
     )
 
 
-def _intent(attempt: Attempt, leg: Leg, lease_until: datetime, open_until: datetime | None) -> Intent:
+def _intent(
+    attempt: Attempt, leg: Leg, lease_until: datetime, tries: int, open_until: datetime | None
+) -> Intent:
     return Intent(
         attempt.attempt_id,
         attempt.notification_id,
@@ -104,24 +109,21 @@ def _intent(attempt: Attempt, leg: Leg, lease_until: datetime, open_until: datet
         leg.sender,
         open_until,
         attempt.send_at,
+        tries,
     )
 
 
 def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime] | None:
     """Move from ``claimed`` to ``sending`` unless something stands against it; key and end of the lease."""
     move(S.CLAIMED, S.SENDING)
-    passed = book.session.exec(
-        update(Notification)
-        .where(
-            col(Notification.notification_id) == claimed.notification_id,
-            col(Notification.lease_token) == claimed.lease_token,
-            col(Notification.state) == S.CLAIMED.value,
-            col(Notification.lease_until) > book.now,
-            ~_stopped(claimed.tenant_id),
-            ~is_refused(leg.address, leg.channel),
-        )
-        .values(state=S.SENDING.value, updated_at=book.now)
-        .returning(col(Notification.key), col(Notification.lease_until))
+    passed = _begin_sending(
+        book.session,
+        claimed.notification_id,
+        claimed.lease_token,
+        claimed.tenant_id,
+        leg.address,
+        leg.channel,
+        book.now,
     ).one_or_none()
     if passed is None:
         return None
@@ -129,17 +131,33 @@ def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime] 
     return passed[0], passed[1]
 
 
-def _stopped(tenant_id: str) -> ColumnElement[bool]:
-    return exists(
-        select(Brake.scope).where(col(Brake.scope).in_([EVERYTHING, tenant_id]), col(Brake.stopped).is_(True))
+@built_once
+def _begin_sending(
+    notification_id: int, lease_token: int, tenant_id: str, address: str, channel: str, now: datetime
+) -> UpdateBase:
+    return (
+        update(Notification)
+        .where(
+            col(Notification.notification_id) == notification_id,
+            col(Notification.lease_token) == lease_token,
+            col(Notification.state) == S.CLAIMED.value,
+            col(Notification.lease_until) > now,
+            ~_stopped(tenant_id),
+            ~is_refused(address, channel),
+        )
+        .values(state=S.SENDING.value, updated_at=now)
+        .returning(col(Notification.key), col(Notification.lease_until))
     )
 
 
-def count(engine: Engine, notification_id: int) -> int:
-    """How often a notification was posted, or was about to be."""
-    with reading(engine) as session:
-        wanted = select(func.count()).select_from(Attempt)
-        return session.exec(wanted.where(col(Attempt.notification_id) == notification_id)).one()
+def _stopped(tenant_id: str) -> ColumnElement[bool]:
+    is_of_it = (col(Brake.scope) == EVERYTHING) | (col(Brake.scope) == tenant_id)
+    return exists(select(Brake.scope).where(is_of_it, col(Brake.stopped).is_(True)))
+
+
+@built_once
+def _count(notification_id: int) -> SelectOfScalar[int]:
+    return select(func.count()).select_from(Attempt).where(Attempt.notification_id == notification_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +170,7 @@ class Reaped:
 
 def reap(book: Writing, first_look: timedelta) -> Reaped:
     """End the leases of the dead. A claim returns; a send becomes unknown, never "try again"."""
-    lapsed = book.session.exec(
-        select(Notification)
-        .where(
-            col(Notification.state).in_([S.CLAIMED.value, S.SENDING.value]),
-            col(Notification.lease_until) < book.now,
-            col(Notification.lead_id).is_(None),
-        )
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    ).all()
+    lapsed = _lapsed(book.session, book.now).all()
     sending = [row for row in lapsed if row.state == S.SENDING.value]
     for row in lapsed:
         if row.state == S.CLAIMED.value:
@@ -171,6 +180,16 @@ def reap(book: Writing, first_look: timedelta) -> Reaped:
     if lapsed:
         fail_point("before-reaping-commits")
     return Reaped(len(lapsed) - len(sending), len(sending))
+
+
+@built_once
+def _lapsed(now: datetime) -> SelectOfScalar[Notification]:
+    wanted = select(Notification).where(
+        col(Notification.state).in_([S.CLAIMED.value, S.SENDING.value]),
+        col(Notification.lease_until) < now,
+        col(Notification.lead_id).is_(None),
+    )
+    return wanted.with_for_update(skip_locked=True).execution_options(populate_existing=True)
 
 
 def _return_claim(book: Writing, row: Notification) -> None:

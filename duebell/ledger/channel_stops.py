@@ -10,12 +10,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
+from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
+from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import Attempt, Brake, Leg, Notification
-from duebell.ledger.writing import Writing, insert_missing, writing
+from duebell.ledger.writing import Writing, writing
 from duebell.phone import country_of_number
 from duebell.states import NotificationState
 from duebell.twilio.codes import Stops
@@ -46,12 +49,12 @@ def reason_of(scope: str) -> str:
     return STOPPED + scope.removeprefix(SCOPE)
 
 
-def heed(book: Writing, attempt: Attempt, known: Conclusion) -> Conclusion | None:
+def heed(book: Writing, attempt: Attempt, leg: Leg, known: Conclusion) -> Conclusion | None:
     """Stop what this outcome says is closed to us, or open what it proves to be open again.
 
     Returns what follows where the message is to wait for the end of a stop.
     """
-    scopes = scopes_of(book.session.get_one(Leg, attempt.leg_id).channel, attempt.address)
+    scopes = scopes_of(leg.channel, attempt.address)
     if known.stops is Stops.NOTHING:
         _open_again(book, attempt, scopes, known)
         return None
@@ -112,8 +115,13 @@ def is_of_one_country(stop: Brake) -> bool:
 def stops(engine: Engine) -> Sequence[Brake]:
     """Every channel that is stopped."""
     with reading(engine) as session:
-        wanted = select(Brake).where(col(Brake.stopped).is_(True), col(Brake.scope).startswith(SCOPE))
-        return session.exec(wanted.order_by(Brake.scope)).all()
+        return _every_stop(session).all()
+
+
+@built_once
+def _every_stop() -> SelectOfScalar[Brake]:
+    wanted = select(Brake).where(col(Brake.stopped).is_(True), col(Brake.scope).startswith(SCOPE))
+    return wanted.order_by(Brake.scope)
 
 
 def lift_all(engine: Engine, by: str, *, now: datetime) -> list[str]:
@@ -132,9 +140,13 @@ def count_waiting(session: Session, scope: str) -> int:
 
 
 def _stopped(session: Session, scopes: Sequence[str]) -> Sequence[Brake]:
+    return _lock_stopped(session, scopes).all()
+
+
+@built_once
+def _lock_stopped(scopes: Sequence[str]) -> SelectOfScalar[Brake]:
     wanted = select(Brake).where(col(Brake.scope).in_(scopes), col(Brake.stopped).is_(True))
-    locked = wanted.order_by(Brake.scope).with_for_update().execution_options(populate_existing=True)
-    return session.exec(locked).all()
+    return wanted.order_by(Brake.scope).with_for_update().execution_options(populate_existing=True)
 
 
 def _lift(book: Writing, row: Brake, by: str, why: str) -> None:

@@ -9,9 +9,10 @@ from sqlmodel import Session, col, select
 
 from duebell.in_credit import Balance, Owing
 from duebell.ledger.engine import reading
+from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import ContactSnapshot, CreditReading, CreditSnapshot, InvoiceSnapshot
 from duebell.ledger.versions import Waiting, count_credit
-from duebell.ledger.writing import insert_missing, writing
+from duebell.ledger.writing import writing
 from duebell.model import Credit, CreditKind, InvoiceStatus, InvoiceType
 from duebell.xero.parse import parse_invoice_body
 

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
+from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake, Notification, Tenant
 from duebell.ledger.tenants import EVERYTHING
@@ -30,7 +31,7 @@ class DueRun:
 def due(engine: Engine, *, now: datetime, most: int = 25) -> tuple[DueRun, ...]:
     """What the net has to start a run for, at most ``most`` invoices a run."""
     with reading(engine) as session:
-        rows = session.exec(_first_of_each(now, most)).all()
+        rows = _first_of_each(session, now, most).all()
     groups: dict[tuple[str, str], list[Notification]] = {}
     for row in rows:
         groups.setdefault((row.tenant_id, row.kind), []).append(row)
@@ -46,6 +47,7 @@ def due(engine: Engine, *, now: datetime, most: int = 25) -> tuple[DueRun, ...]:
     )
 
 
+@built_once
 def _first_of_each(now: datetime, most: int) -> SelectOfScalar[Notification]:
     """The first waiting rows of each tenant and kind: one whose runs cannot be made starves no other."""
     place = func.row_number().over(

@@ -2,9 +2,11 @@
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.ledger import channel_stops, groups, hold_switch, legs, scheduled, withdrawn
+from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.meaning import MEANS as MEANS
 from duebell.ledger.meaning import PROGRESS as PROGRESS
@@ -12,7 +14,7 @@ from duebell.ledger.meaning import is_live, said_of
 from duebell.ledger.meaning import reason_of as reason_of
 from duebell.ledger.meaning import was_delivered as was_delivered
 from duebell.ledger.notifications import move
-from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.scheduling import CLOCKS_DIFFER
 from duebell.states import TOLD, WAITING, WITHDRAWN, AttemptState, NotificationState
@@ -30,17 +32,18 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     this attempt alone. A state is never moved backwards, and what was settled stays settled.
     """
     attempt, notification = _locked(book.session, attempt_id)
+    leg = legs.of_attempt(book.session, attempt)
     current = S(notification.state)
     known = withdrawn.as_it_is(book, attempt, current, known)
     if not _is_news(attempt, known):
         return current
-    moves = _moves(book.session, attempt, notification, known)
+    moves = _moves(attempt, leg, notification, known)
     _write(book, attempt, known)
-    waits = channel_stops.heed(book, attempt, known)
+    waits = channel_stops.heed(book, attempt, leg, known)
     if not moves:
         return current
-    if known.notification in TOLD and legs.is_unsure(book.session, attempt):
-        legs.tell_by_after_all(book.session, attempt, notification)
+    if known.notification in TOLD and legs.is_unsure(leg):
+        legs.tell_by_after_all(leg, notification)
     known = withdrawn.what_is_left(book.session, attempt, known)
     if known.notification is current:
         return current
@@ -124,12 +127,21 @@ def _locked(session: Session, attempt_id: str) -> tuple[Attempt, Notification]:
     has read before would keep its old values without ``populate_existing``
     (docs.sqlalchemy.org/en/20/orm/queryguide/api.html#populate-existing).
     """
-    owner = select(Attempt.notification_id).where(Attempt.attempt_id == attempt_id)
-    notification_id = session.exec(owner).one()
-    notification = session.get_one(
-        Notification, notification_id, with_for_update=True, populate_existing=True
-    )
-    return session.get_one(Attempt, attempt_id, with_for_update=True, populate_existing=True), notification
+    notification = _lock_owner(session, attempt_id).one()
+    return _lock_attempt(session, attempt_id).one(), notification
+
+
+@built_once
+def _lock_owner(attempt_id: str) -> SelectOfScalar[Notification]:
+    owner = select(Attempt.notification_id).where(Attempt.attempt_id == attempt_id).scalar_subquery()
+    wanted = select(Notification).where(col(Notification.notification_id) == owner)
+    return wanted.with_for_update().execution_options(populate_existing=True)
+
+
+@built_once
+def _lock_attempt(attempt_id: str) -> SelectOfScalar[Attempt]:
+    wanted = select(Attempt).where(Attempt.attempt_id == attempt_id)
+    return wanted.with_for_update().execution_options(populate_existing=True)
 
 
 OPEN = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PARKED})
@@ -146,7 +158,7 @@ def _is_news(attempt: Attempt, known: Conclusion) -> bool:
     )
 
 
-def _moves(session: Session, attempt: Attempt, notification: Notification, known: Conclusion) -> bool:
+def _moves(attempt: Attempt, leg: Leg, notification: Notification, known: Conclusion) -> bool:
     """Whether the notification follows its attempt.
 
     A newer attempt that is under way speaks for the notification; an older one that turns out to have
@@ -154,9 +166,9 @@ def _moves(session: Session, attempt: Attempt, notification: Notification, known
     delivered counts; of one whose outcome nobody knew, also that it was taken, until the next has spoken.
     """
     current = S(notification.state)
-    if legs.is_over(session, attempt) and known.notification is not S.DELIVERED:
+    if leg.over and known.notification is not S.DELIVERED:
         waits = current in WAITING | {S.CLAIMED}
-        return waits and known.notification in TOLD and legs.is_unsure(session, attempt)
+        return waits and known.notification in TOLD and legs.is_unsure(leg)
     if known.attempt in WITHDRAWN:
         return withdrawn.moves(attempt, notification)
     if known.notification not in PROGRESS:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, distinct, exists, func, or_, update
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
+from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification, Tenant, XeroEvent
 from duebell.ledger.writing import Writing, writing
@@ -233,3 +235,15 @@ def end_reading(engine: Engine, tenant_id: str, who: str, *, now: datetime) -> N
             .where(col(Tenant.tenant_id) == tenant_id, col(Tenant.reading_by) == who)
             .values(reading_by=None, reading_until=None)
         )
+
+
+def read_at(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, datetime]:
+    """When each of these invoices was last read; one that never was is not among them."""
+    return dict(_reads(session, tenant_id, invoice_ids).all())
+
+
+@built_once
+def _reads(tenant_id: str, ids: Sequence[str]) -> Select[str, datetime]:
+    return select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at).where(
+        InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(ids)
+    )

@@ -9,9 +9,10 @@ from sqlmodel import Session, col, func, select
 
 from duebell.audit import Entry
 from duebell.ledger.engine import reading
+from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import ConsentWish, GroupLine, WriteBack
 from duebell.ledger.wishes import wish_of
-from duebell.ledger.writing import Writing, insert_missing
+from duebell.ledger.writing import Writing
 from duebell.writing_back import Line, Stands, laid_out, shows
 
 LEASE = timedelta(minutes=10)

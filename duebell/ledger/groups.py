@@ -4,9 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import update
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
+from duebell.ledger import current
+from duebell.ledger.built_once import built_once
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.states import WAITING, NotificationState
@@ -17,6 +22,15 @@ RUN_CANCELLED = "run_cancelled"
 MOST_DUE = 500
 """How much of what is due for a daily message is looked at together."""
 
+TAKEN_OVER = (
+    "state",
+    "reason",
+    "not_before",
+    "dispatch_at",
+    "lease_owner",
+    "lease_token",
+    "lease_until",
+)
 CLAIMABLE = [state.value for state in (*WAITING, S.CLAIMED)]
 
 
@@ -37,24 +51,27 @@ def join(book: Writing, lead: Notification, members: Sequence[Notification]) -> 
 
 def of_lead(session: Session, lead_id: int) -> list[Notification]:
     """The notifications that are told in this one's message, oldest first."""
+    return list(_told_with(session, lead_id).all())
+
+
+@built_once
+def _told_with(lead_id: int) -> SelectOfScalar[Notification]:
     wanted = select(Notification).where(Notification.lead_id == lead_id)
-    ordered = wanted.order_by(col(Notification.notification_id)).execution_options(populate_existing=True)
-    return list(session.exec(ordered).all())
+    return wanted.order_by(col(Notification.notification_id)).execution_options(populate_existing=True)
 
 
 def companions(session: Session, tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> list[str]:
     """These invoices and those whose notifications are told together with theirs."""
-    asked = select(Notification.notification_id, Notification.lead_id).where(
-        Notification.tenant_id == tenant_id,
-        Notification.kind == kind,
-        col(Notification.invoice_id).in_(invoice_ids),
-    )
-    leads = {lead or own for own, lead in session.exec(asked).all()}
-    together = select(Notification.invoice_id).where(
-        Notification.kind == kind,
-        col(Notification.lead_id).in_(leads) | col(Notification.notification_id).in_(leads),
-    )
-    return list(dict.fromkeys([*invoice_ids, *sorted(session.exec(together).all())]))
+    asked = current.of_invoices(session, tenant_id, kind, invoice_ids)
+    leads = sorted({row.lead_id or row.notification_id or 0 for row in asked})
+    together = _together(session, kind, leads).all() if leads else ()
+    return list(dict.fromkeys([*invoice_ids, *sorted(together)]))
+
+
+@built_once
+def _together(kind: str, leads: Sequence[int]) -> SelectOfScalar[str]:
+    of_these = col(Notification.lead_id).in_(leads) | col(Notification.notification_id).in_(leads)
+    return select(Notification.invoice_id).where(Notification.kind == kind, of_these)
 
 
 def is_due(row: Notification, now: datetime) -> bool:
@@ -82,7 +99,12 @@ def due_for(
 
 def claimed_with(book: Writing, lead_id: int, owner: str, token: int, until: datetime) -> list[str]:
     """Claim what is told in a lead's message, with the lead's own claim; returns its invoices."""
-    taken = book.session.exec(
+    return sorted(_claim_with(book.session, lead_id, owner, token, until, book.now).scalars())
+
+
+@built_once
+def _claim_with(lead_id: int, owner: str, token: int, until: datetime, now: datetime) -> UpdateBase:
+    return (
         update(Notification)
         .where(col(Notification.lead_id) == lead_id, col(Notification.state).in_(CLAIMABLE))
         .values(
@@ -90,37 +112,41 @@ def claimed_with(book: Writing, lead_id: int, owner: str, token: int, until: dat
             lease_owner=owner,
             lease_token=token,
             lease_until=until,
-            updated_at=book.now,
+            updated_at=now,
             flow_run_id=owner,
         )
         .returning(col(Notification.invoice_id))
     )
-    return sorted(taken.scalars())
 
 
 def follow(book: Writing, lead_id: int, before: NotificationState, *, actor: str) -> None:
-    """Take the step that the lead took from ``before``: its state, its reason, its times, its lease."""
-    book.session.flush()
+    """Take the step that the lead took from ``before``: its state, its reason, its times, its lease.
+
+    Rows of theirs that the session has read stay as they were: :func:`of_lead` reads them anew.
+    """
+    moved = _follow(book.session, lead_id, before.value, book.now).scalars().all()
+    if not moved:
+        return
     lead = book.session.get_one(Notification, lead_id, populate_existing=True)
-    moved = book.session.exec(
-        update(Notification)
-        .where(col(Notification.lead_id) == lead_id, col(Notification.state) == before.value)
-        .values(
-            state=lead.state,
-            reason=lead.reason,
-            not_before=lead.not_before,
-            dispatch_at=lead.dispatch_at,
-            lease_owner=lead.lease_owner,
-            lease_token=lead.lease_token,
-            lease_until=lead.lease_until,
-            updated_at=book.now,
-        )
-        .returning(col(Notification.key))
-        .execution_options(synchronize_session="fetch")
-    )
-    for key in moved.scalars():
+    for key in moved:
         action, details = f"notification {lead.state}", {"reason": lead.reason, "lead": lead.key}
         book.audit(Entry(actor, action, "notification", key, lead.tenant_id, details=details))
+
+
+@built_once
+def _follow(lead_id: int, before: str, now: datetime) -> UpdateBase:
+    lead = aliased(Notification)
+    taken = {name: getattr(lead, name) for name in TAKEN_OVER}
+    return (
+        update(Notification)
+        .where(
+            col(Notification.lead_id) == lead_id,
+            col(Notification.state) == before,
+            col(Notification.lead_id) == col(lead.notification_id),
+        )
+        .values(updated_at=now, **taken)
+        .returning(col(Notification.key))
+    )
 
 
 def leave(

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
 from duebell.audit import Entry
 from duebell.ledger import wishes
 from duebell.ledger.engine import reading
+from duebell.ledger.inserting import insert_new
 from duebell.ledger.preferences import OPTED_OUT, is_opted_out, lift_opt_out, refuse_address
 from duebell.ledger.tables import InboundText
 from duebell.ledger.writing import Writing
@@ -56,20 +56,14 @@ def _said(book: Writing, message: InboundMessage, status: Consent, evidence: str
 
 
 def _insert(book: Writing, message: InboundMessage, address: str) -> bool:
-    dialect = postgresql if book.session.get_bind().dialect.name == "postgresql" else sqlite
-    inserted = book.session.exec(
-        dialect.insert(InboundText)
-        .values(
-            sid=message.sid,
-            address=address,
-            wish=message.wish.value,
-            body=message.body.replace("\x00", ""),
-            received_at=book.now,
-        )
-        .on_conflict_do_nothing()
-        .returning(col(InboundText.sid))
-    ).scalar_one_or_none()
-    return inserted is not None
+    kept = {
+        "sid": message.sid,
+        "address": address,
+        "wish": message.wish.value,
+        "body": message.body.replace("\x00", ""),
+        "received_at": book.now,
+    }
+    return insert_new(book.session, InboundText, kept) is not None
 
 
 def revocations(engine: Engine, since: datetime) -> Sequence[Revocation]:

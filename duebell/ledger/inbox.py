@@ -5,15 +5,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, Update, func, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from duebell.audit import Entry
+from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
+from duebell.ledger.inserting import insert_missing, insert_new
 from duebell.ledger.left_behind import is_left_behind
 from duebell.ledger.tables import RejectedDelivery, Tenant, XeroEvent
 from duebell.ledger.tenants import is_open, may_be_drained
-from duebell.ledger.writing import Writing, insert_missing, writing
+from duebell.ledger.writing import Writing, writing
 
 ALLOCATED = frozenset({"CREDITNOTE", "PREPAYMENT", "OVERPAYMENT"})  # to invoices, as Xero names them
 
@@ -106,22 +108,10 @@ def _why_ignored(event: NewEvent, known_tenants: set[str]) -> str:
 
 
 def _insert(book: Writing, event: NewEvent, ignored: str, now: datetime) -> bool:
-    dialect = postgresql if book.session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = (
-        dialect.insert(XeroEvent)
-        .values(
-            **asdict(event),
-            received_at=now,
-            state="ignored" if ignored else "pending",
-            outcome=ignored,
-            attempts=0,
-            retry_at=now,
-            claim_token=0,
-        )
-        .on_conflict_do_nothing()
-        .returning(col(XeroEvent.event_id))
-    )
-    event_id = book.session.exec(statement).scalar_one_or_none()
+    state = "ignored" if ignored else "pending"
+    as_kept = {"received_at": now, "state": state, "outcome": ignored}
+    unclaimed = {"attempts": 0, "retry_at": now, "claim_token": 0}
+    event_id = insert_new(book.session, XeroEvent, {**asdict(event), **as_kept, **unclaimed})
     if event_id is None:
         return False
     book.audit(
@@ -219,19 +209,24 @@ class Backlog:
 def backlog(engine: Engine, *, now: datetime, waited: timedelta) -> tuple[Backlog, ...]:
     """The tenants whose events have waited, with no drain at work, no park and the first sync behind them."""
     with reading(engine) as session:
-        rows = session.exec(
-            select(XeroEvent.tenant_id, func.min(XeroEvent.event_id), func.count())
-            .join(Tenant, col(Tenant.tenant_id) == col(XeroEvent.tenant_id))
-            .where(
-                XeroEvent.state == "pending",
-                (col(XeroEvent.retry_at) <= now) | is_left_behind(now),
-                col(XeroEvent.received_at) <= now - waited,
-                *may_be_drained(now),
-                col(Tenant.drain_until).is_(None) | (col(Tenant.drain_until) < now),
-            )
-            .group_by(col(XeroEvent.tenant_id))
-        ).all()
+        rows = _backlog(session, now, now - waited).all()
     return tuple(Backlog(tenant_id, oldest or 0, count) for tenant_id, oldest, count in rows)
+
+
+@built_once
+def _backlog(now: datetime, since: datetime) -> Select[str, int | None, int]:
+    return (
+        select(XeroEvent.tenant_id, func.min(XeroEvent.event_id), func.count())
+        .join(Tenant, col(Tenant.tenant_id) == col(XeroEvent.tenant_id))
+        .where(
+            XeroEvent.state == "pending",
+            (col(XeroEvent.retry_at) <= now) | is_left_behind(now),
+            col(XeroEvent.received_at) <= since,
+            *may_be_drained(now),
+            col(Tenant.drain_until).is_(None) | (col(Tenant.drain_until) < now),
+        )
+        .group_by(col(XeroEvent.tenant_id))
+    )
 
 
 def waiting(engine: Engine, tenant_id: str, *, now: datetime) -> int:

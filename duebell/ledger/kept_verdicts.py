@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from duebell.ledger.inserting import insert_new
 from duebell.ledger.tables import KeptVerdict, PolicyText
-from duebell.ledger.writing import Writing, insert_missing
+from duebell.ledger.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def _keep_policy(book: Writing, text: str) -> str:
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     seen: set[str] = book.session.info.setdefault("policy_texts", set())
     if sha256 not in seen:
-        insert_missing(book.session, [PolicyText(sha256=sha256, text=text, first_used_at=book.now)])
+        kept = {"sha256": sha256, "text": text, "first_used_at": book.now}
+        insert_new(book.session, PolicyText, kept)
         seen.add(sha256)
     return sha256
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
@@ -22,14 +24,32 @@ NEXT_DAY_AFTER = timedelta(hours=24)
 
 def of(session: Session, notification_id: int) -> list[Leg]:
     """The legs of a notification in their order."""
-    wanted = select(Leg).where(Leg.notification_id == notification_id).order_by(col(Leg.position))
-    return list(session.exec(wanted).all())
+    return list(_in_order(session, notification_id).all())
+
+
+@built_once
+def _in_order(notification_id: int) -> SelectOfScalar[Leg]:
+    return select(Leg).where(Leg.notification_id == notification_id).order_by(col(Leg.position))
 
 
 def current(session: Session, row: Notification) -> Leg:
     """The leg by which a notification is told now."""
-    wanted = select(Leg).where(Leg.notification_id == row.notification_id, Leg.position == row.leg_position)
-    return session.exec(wanted).one()
+    return _at(session, row.notification_id or 0, row.leg_position).one()
+
+
+@built_once
+def _at(notification_id: int, position: int) -> SelectOfScalar[Leg]:
+    return select(Leg).where(Leg.notification_id == notification_id, Leg.position == position)
+
+
+def of_attempt(session: Session, attempt: Attempt) -> Leg:
+    """The leg that an attempt goes by."""
+    return _with_id(session, attempt.leg_id).one()
+
+
+@built_once
+def _with_id(leg_id: int) -> SelectOfScalar[Leg]:
+    return select(Leg).where(Leg.leg_id == leg_id)
 
 
 def failed_channels(session: Session, row: Notification | None) -> frozenset[str]:
@@ -69,17 +89,16 @@ def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_ov
     row.leg_position = legs[verdict.channel].position
 
 
-def tell_by(session: Session, row: Notification, channel: str, address: str) -> bool:
-    """Tell by this channel from now on; false where no leg of it was ever planned."""
+def tell_by(session: Session, row: Notification, channel: str, address: str) -> Leg | None:
+    """Tell by this channel from now on: returns its leg, or ``None`` where none of it was ever planned."""
     legs = of(session, row.notification_id or 0)
     leg = next((one for one in reversed(legs) if one.channel == channel), None)
-    if leg is None:
-        return False
-    use_address(leg, address)
-    row.leg_position = leg.position
-    session.add_all([leg, row])
-    session.flush()
-    return True
+    if leg is not None:
+        use_address(leg, address)
+        row.leg_position = leg.position
+        session.add_all([leg, row])
+        session.flush()
+    return leg
 
 
 def use_address(leg: Leg, address: str) -> None:
@@ -156,19 +175,11 @@ def _following(legs: Sequence[Leg], failed: Leg) -> Leg | None:
     return None if found is None or found.takes_over == FallBack.NEVER else found
 
 
-def is_over(session: Session, attempt: Attempt) -> bool:
-    """Whether the leg of this attempt has failed and another has taken over."""
-    return bool(session.get_one(Leg, attempt.leg_id).over)
+def is_unsure(leg: Leg) -> bool:
+    """Whether another took over from this one because nobody could tell the outcome of its attempt."""
+    return leg.over == NO_EVIDENCE
 
 
-def is_unsure(session: Session, attempt: Attempt) -> bool:
-    """Whether another leg took over from this attempt's because nobody could tell its outcome."""
-    return session.get_one(Leg, attempt.leg_id).over == NO_EVIDENCE
-
-
-def tell_by_after_all(session: Session, attempt: Attempt, row: Notification) -> None:
-    """Have the leg of this attempt, of which nobody knew the outcome, be the one that is told by again."""
-    leg = session.get_one(Leg, attempt.leg_id)
+def tell_by_after_all(leg: Leg, row: Notification) -> None:
+    """Have this leg, of whose attempt nobody knew the outcome, be the one that is told by again."""
     leg.over, row.leg_position = "", leg.position
-    session.add_all([leg, row])
-    session.flush()

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.failpoints import fail_point
 from duebell.ledger import groups, kept_verdicts, legs, verdicts
+from duebell.ledger.built_once import built_once
+from duebell.ledger.inserting import insert_new
 from duebell.ledger.kept_verdicts import Grounds
 from duebell.ledger.moving import InvariantBroken as InvariantBroken
 from duebell.ledger.moving import move as move
@@ -92,16 +95,19 @@ def _locked(session: Session, key: str) -> Notification:
     """The row as it is now: one that this session has read before would keep its old state otherwise
     (docs.sqlalchemy.org/en/20/orm/queryguide/api.html#populate-existing).
     """
+    return _lock(session, key).one()
+
+
+@built_once
+def _lock(key: str) -> SelectOfScalar[Notification]:
     wanted = select(Notification).where(Notification.key == key).with_for_update()
-    return session.exec(wanted.execution_options(populate_existing=True)).one()
+    return wanted.execution_options(populate_existing=True)
 
 
 def _insert(book: Writing, owed: Owed) -> bool:
-    dialect = postgresql if book.session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(Notification).on_conflict_do_nothing(index_elements=["key"])
-    # The values go beside the statement, which so is compiled once and not for each of thousands.
-    inserted = book.session.connection().execute(
-        statement.returning(col(Notification.notification_id)),
+    inserted = insert_new(
+        book.session,
+        Notification,
         {
             "key": owed.key,
             "tenant_id": owed.tenant_id,
@@ -122,7 +128,7 @@ def _insert(book: Writing, owed: Owed) -> bool:
             "updated_at": book.now,
         },
     )
-    return inserted.scalar_one_or_none() is not None
+    return inserted is not None
 
 
 def claim(book: Writing, notification_id: int, owner: str) -> Claim | None:
@@ -131,24 +137,30 @@ def claim(book: Writing, notification_id: int, owner: str) -> Claim | None:
     A claim of the same owner is taken over (its run is being retried); another's only once it has lapsed,
     and only from ``claimed``, where nothing was posted yet.
     """
-    taken = book.session.exec(
+    until = book.now + SEND_LEASE
+    taken = _take(book.session, notification_id, owner, until, book.now).one_or_none()
+    if taken is None:
+        return None
+    token, tenant_id, invoice_id = taken
+    told_too = groups.claimed_with(book, notification_id, owner, token, until)
+    return Claim(notification_id, token, tenant_id, tuple(dict.fromkeys((invoice_id, *told_too))))
+
+
+@built_once
+def _take(notification_id: int, owner: str, until: datetime, now: datetime) -> UpdateBase:
+    return (
         update(Notification)
-        .where(col(Notification.notification_id) == notification_id, _may_be_taken(owner, book.now))
+        .where(col(Notification.notification_id) == notification_id, _may_be_taken(owner, now))
         .values(
             state=S.CLAIMED.value,
             lease_owner=owner,
             lease_token=col(Notification.lease_token) + 1,
-            lease_until=book.now + SEND_LEASE,
-            updated_at=book.now,
+            lease_until=until,
+            updated_at=now,
             flow_run_id=owner,
         )
         .returning(col(Notification.lease_token), col(Notification.tenant_id), col(Notification.invoice_id))
-    ).one_or_none()
-    if taken is None:
-        return None
-    token, tenant_id, invoice_id = taken
-    told_too = groups.claimed_with(book, notification_id, owner, token, book.now + SEND_LEASE)
-    return Claim(notification_id, token, tenant_id, tuple(dict.fromkeys((invoice_id, *told_too))))
+    )
 
 
 def claim_all(book: Writing, rows: Sequence[Notification], owner: str) -> list[Claim]:
@@ -215,15 +227,3 @@ def _still_claimed(claimed: Claim) -> tuple[ColumnElement[bool], ...]:
         col(Notification.lease_token) == claimed.lease_token,
         col(Notification.state) == S.CLAIMED.value,
     )
-
-
-def of_invoices(
-    session: Session, tenant_id: str, kind: str, invoice_ids: Sequence[str]
-) -> list[Notification]:
-    """The notifications of a kind about these invoices, oldest first."""
-    wanted = select(Notification).where(
-        Notification.tenant_id == tenant_id,
-        Notification.kind == kind,
-        col(Notification.invoice_id).in_(invoice_ids),
-    )
-    return list(session.exec(wanted.order_by(col(Notification.notification_id))).all())

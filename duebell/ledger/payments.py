@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
+from duebell.ledger.built_once import built_once
 from duebell.ledger.tables import PaymentSnapshot
 from duebell.ledger.writing import Writing
 from duebell.model import InvoicePayment
@@ -102,13 +104,18 @@ def of_invoices(
 
     Of those that replaced each other it is the newest.
     """
-    rows = session.exec(
-        select(PaymentSnapshot)
-        .where(PaymentSnapshot.tenant_id == tenant_id, col(PaymentSnapshot.invoice_id).in_(invoice_ids))
-        .order_by(col(PaymentSnapshot.first_seen_at), col(PaymentSnapshot.payment_id))
-    ).all()
+    rows = _on(session, tenant_id, invoice_ids).all()
     found: dict[str, dict[str, KnownPayment]] = {}
     for row in sorted(rows, key=lambda row: row.gone_at is None):
         known = KnownPayment(row.subject_id, row.payment_id, row.known_before_connecting)
         found.setdefault(row.invoice_id, {})[row.subject_id] = known
     return {invoice_id: tuple(by_subject.values()) for invoice_id, by_subject in found.items()}
+
+
+@built_once
+def _on(tenant_id: str, invoice_ids: Sequence[str]) -> SelectOfScalar[PaymentSnapshot]:
+    return (
+        select(PaymentSnapshot)
+        .where(PaymentSnapshot.tenant_id == tenant_id, col(PaymentSnapshot.invoice_id).in_(invoice_ids))
+        .order_by(col(PaymentSnapshot.first_seen_at), col(PaymentSnapshot.payment_id))
+    )

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from duebell.ledger import scheduled
+from duebell.ledger.built_once import built_once
+from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import Preference
-from duebell.ledger.writing import Writing, insert_missing
+from duebell.ledger.writing import Writing
 
 OPTED_OUT, INVALID = "opted_out", "invalid"
 
@@ -31,14 +34,16 @@ def is_refused(address: str, channel: str) -> ColumnElement[bool]:
 
 def refusals(session: Session, addresses: Sequence[str], channel: str = "sms") -> dict[str, str]:
     """Which of these addresses must not be written to, and why (``opted_out`` or ``invalid``)."""
-    rows = session.exec(
-        select(Preference.address, Preference.state).where(
-            col(Preference.address).in_(addresses),
-            Preference.channel == channel,
-            col(Preference.state).in_([OPTED_OUT, INVALID]),
-        )
-    ).all()
-    return dict(rows)
+    return dict(_refused(session, addresses, channel).all()) if addresses else {}
+
+
+@built_once
+def _refused(addresses: Sequence[str], channel: str) -> Select[str, str]:
+    return select(Preference.address, Preference.state).where(
+        col(Preference.address).in_(addresses),
+        Preference.channel == channel,
+        col(Preference.state).in_([OPTED_OUT, INVALID]),
+    )
 
 
 def is_opted_out(session: Session, address: str, channel: str) -> bool:

@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.email.rulings import ruling_of
 from duebell.ledger import consent_lines, repeats, wishes
+from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
+from duebell.ledger.inserting import insert_new
 from duebell.ledger.preferences import INVALID, OPTED_OUT, refuse_address
 from duebell.ledger.tables import Attempt, Leg, Receipt
 from duebell.ledger.writing import Writing, writing
@@ -87,7 +89,7 @@ def _attempt_of(session: Session, receipt: NewReceipt) -> Attempt | None:
     An email's events carry what we wrote into that one email, whatever id they come under: a bounce that
     comes late may have one of its own.
     """
-    by_sid = session.exec(select(Attempt).where(Attempt.sid == receipt.sid)).first()
+    by_sid = _of_sid(session, receipt.sid).first()
     if by_sid is not None or not receipt.attempt_id:
         return by_sid
     named = session.get(Attempt, receipt.attempt_id)
@@ -96,21 +98,24 @@ def _attempt_of(session: Session, receipt: NewReceipt) -> Attempt | None:
     return named if named.sid in {None, receipt.sid} else None
 
 
+@built_once
+def _of_sid(sid: str) -> SelectOfScalar[Attempt]:
+    return select(Attempt).where(Attempt.sid == sid)
+
+
 def _insert(book: Writing, receipt: NewReceipt, attempt_id: str | None) -> bool:
-    dialect = postgresql if book.session.get_bind().dialect.name == "postgresql" else sqlite
-    inserted = book.session.exec(
-        dialect.insert(Receipt)
-        .values(
-            sid=receipt.sid,
-            status=receipt.status,
-            error_code=receipt.error_code or 0,
-            attempt_id=attempt_id,
-            received_at=book.now,
-            form=receipt.form,
-        )
-        .on_conflict_do_nothing()
-        .returning(col(Receipt.receipt_id))
-    ).scalar_one_or_none()
+    inserted = insert_new(
+        book.session,
+        Receipt,
+        {
+            "sid": receipt.sid,
+            "status": receipt.status,
+            "error_code": receipt.error_code or 0,
+            "attempt_id": attempt_id,
+            "received_at": book.now,
+            "form": receipt.form,
+        },
+    )
     if inserted is None:
         return False
     book.audit(
@@ -186,9 +191,13 @@ def _stopped(book: Writing, attempt: Attempt, evidence: str, *, is_a_word: bool)
 
 def bind_earlier(book: Writing, attempt_id: str, sid: str) -> None:
     """Bind the receipts that came before the SID was known, and let the furthest of them speak."""
-    earlier = book.session.exec(
-        select(Receipt).where(Receipt.sid == sid, col(Receipt.attempt_id).is_(None))
-    ).all()
-    for receipt in sorted(earlier, key=lambda row: rank(message_status(row.status))):
+    for receipt in sorted(
+        _unbound(book.session, sid).all(), key=lambda row: rank(message_status(row.status))
+    ):
         receipt.attempt_id = attempt_id
         apply(book, attempt_id, sid, receipt.status, receipt.error_code or None, "receipt")
+
+
+@built_once
+def _unbound(sid: str) -> SelectOfScalar[Receipt]:
+    return select(Receipt).where(Receipt.sid == sid, col(Receipt.attempt_id).is_(None))

@@ -11,8 +11,9 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlmodel import col, select
 
+from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import SequenceGap, WebhookSequence
-from duebell.ledger.writing import Writing, insert_missing
+from duebell.ledger.writing import Writing
 
 NAME = "xero"
 FEW = 10

@@ -6,12 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.changes import ISSUED
 from duebell.ledger import versions
+from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
+from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot
-from duebell.ledger.writing import insert_missing, writing
+from duebell.ledger.writing import writing
 from duebell.model import Contact, Invoice
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
 
@@ -72,22 +75,33 @@ def _held_invoices(
     insert_missing(
         session, [InvoiceSnapshot(tenant_id=tenant_id, invoice_id=one, read_at=read_at) for one in ids]
     )
-    return session.exec(
-        select(InvoiceSnapshot)
-        .where(InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(ids))
-        .order_by(col(InvoiceSnapshot.invoice_id))
-        .with_for_update()
-    ).all()
+    return _locked_invoices(session, tenant_id, ids).all()
+
+
+@built_once
+def _invoices(tenant_id: str, ids: Sequence[str]) -> SelectOfScalar[InvoiceSnapshot]:
+    return select(InvoiceSnapshot).where(
+        InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(ids)
+    )
+
+
+@built_once
+def _locked_invoices(tenant_id: str, ids: Sequence[str]) -> SelectOfScalar[InvoiceSnapshot]:
+    of_these = (InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(ids))
+    ordered = select(InvoiceSnapshot).where(*of_these).order_by(col(InvoiceSnapshot.invoice_id))
+    return ordered.with_for_update()
 
 
 def hold(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> None:
     """Let nobody else decide about these invoices until this transaction ends."""
-    session.exec(
-        select(InvoiceSnapshot.invoice_id)
-        .where(InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(invoice_ids))
-        .order_by(col(InvoiceSnapshot.invoice_id))
-        .with_for_update()
-    ).all()
+    _held(session, tenant_id, invoice_ids).all()
+
+
+@built_once
+def _held(tenant_id: str, ids: Sequence[str]) -> SelectOfScalar[str]:
+    of_these = (InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(ids))
+    ordered = select(InvoiceSnapshot.invoice_id).where(*of_these).order_by(col(InvoiceSnapshot.invoice_id))
+    return ordered.with_for_update()
 
 
 def _is_older(one: datetime | None, other: datetime | None) -> bool:
@@ -148,11 +162,7 @@ def invoices(engine: Engine, tenant_id: str, invoice_ids: Sequence[str]) -> dict
 
 def read_invoices(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, ReadInvoice]:
     """The same, inside a transaction of the caller's."""
-    rows = session.exec(
-        select(InvoiceSnapshot).where(
-            InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(invoice_ids)
-        )
-    ).all()
+    rows = _invoices(session, tenant_id, invoice_ids).all()
     return {
         row.invoice_id: ReadInvoice(
             invoice=parse_invoice_body(row.body),
@@ -193,14 +203,17 @@ def contacts(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> dict
 
 def read_contacts(session: Session, tenant_id: str, contact_ids: Sequence[str]) -> dict[str, ReadContact]:
     """The same, inside a transaction of the caller's."""
-    rows = session.exec(
-        select(ContactSnapshot).where(
-            ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.contact_id).in_(contact_ids)
-        )
-    ).all()
+    rows = _contacts(session, tenant_id, contact_ids).all()
     return {
         row.contact_id: ReadContact(parse_contact_body(row.body), row.read_at, row.version) for row in rows
     }
+
+
+@built_once
+def _contacts(tenant_id: str, ids: Sequence[str]) -> SelectOfScalar[ContactSnapshot]:
+    return select(ContactSnapshot).where(
+        ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.contact_id).in_(ids)
+    )
 
 
 def mark_compared(session: Session, tenant_id: str, invoice_id: str, body: str) -> None:

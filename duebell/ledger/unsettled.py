@@ -6,7 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, func, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.scheduled import is_held
 from duebell.ledger.tables import Attempt, Leg, Notification
@@ -100,12 +102,13 @@ def tries_of(session: Session, notification_id: int) -> int:
 def settle_due(engine: Engine, *, now: datetime) -> bool:
     """Whether any unknown attempt is due to be looked for, or anything that Twilio holds to be decided on."""
     with reading(engine) as session:
-        found = session.exec(
-            select(Attempt.attempt_id)
-            .where(col(Attempt.state).in_(LOOKED_AT), col(Attempt.settle_at) <= now)
-            .limit(1)
-        ).first()
-    return found is not None
+        return _due(session, now).first() is not None
+
+
+@built_once
+def _due(now: datetime) -> SelectOfScalar[str]:
+    is_due = (col(Attempt.state).in_(LOOKED_AT), col(Attempt.settle_at) <= now)
+    return select(Attempt.attempt_id).where(*is_due).limit(1)
 
 
 def look_later(book: Writing, attempt_id: str, at: datetime) -> None:

@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Engine, exists, func
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.keys import INVOICE_OVERDUE
+from duebell.ledger.built_once import built_once
 from duebell.ledger.reminders import HEARD
 from duebell.ledger.tables import Attempt, Brake, Notification, Tenant
 from duebell.ledger.writing import Writing, writing
@@ -108,18 +110,27 @@ def sent_this_hour(book: Writing, tenant_id: str) -> int:
     Nobody else of the tenant gets past this until the transaction ends: two that looked at once would both
     see room for one.
     """
-    tenant = select(Tenant.tenant_id).where(Tenant.tenant_id == tenant_id).with_for_update()
-    book.session.exec(tenant).one()
-    return book.session.exec(
+    _lock_tenant(book.session, tenant_id).one()
+    return _heard_since(book.session, tenant_id, hour_of(book.now)).one()
+
+
+@built_once
+def _lock_tenant(tenant_id: str) -> SelectOfScalar[str]:
+    return select(Tenant.tenant_id).where(Tenant.tenant_id == tenant_id).with_for_update()
+
+
+@built_once
+def _heard_since(tenant_id: str, since: datetime) -> SelectOfScalar[int]:
+    return (
         select(func.count())
         .select_from(Attempt)
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .where(
             Notification.tenant_id == tenant_id,
-            col(Attempt.started_at) >= hour_of(book.now),
+            col(Attempt.started_at) >= since,
             col(Attempt.state).in_(HEARD),
         )
-    ).one()
+    )
 
 
 def hour_of(now: datetime) -> datetime:

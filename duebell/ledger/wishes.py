@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import ConsentWish
-from duebell.ledger.writing import Writing, insert_missing
+from duebell.ledger.writing import Writing
 from duebell.mirroring import Consent, Source, Wish, heeded
 
 

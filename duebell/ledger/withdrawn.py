@@ -7,7 +7,9 @@ back what a provider has taken.
 from dataclasses import replace
 
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.meaning import GONE_OUT, PROGRESS, S, of_attempt, reason_of, said_of, was_delivered
 from duebell.ledger.tables import Attempt, Leg, Notification
@@ -75,14 +77,11 @@ def what_is_left(session: Session, attempt: Attempt, known: Conclusion) -> Concl
     """The conclusion, unless another attempt turned out to have got further: a message that the person has
     must not be sent again. Nor is it decided anew while nobody knows of another attempt.
     """
-    others = session.exec(
-        select(Attempt).where(
-            Attempt.notification_id == attempt.notification_id, Attempt.attempt_id != attempt.attempt_id
-        )
-    ).all()
+    others = _beside(session, attempt.notification_id, attempt.attempt_id).all()
+    if not others:
+        return known
     # What failed on a leg that another took over from is not the message that this is about.
-    of_these = (Leg.notification_id == attempt.notification_id, col(Leg.over) != "")
-    over = set(session.exec(select(Leg.leg_id).where(*of_these)).all())
+    over = {leg.leg_id for leg in _legs_over(session, attempt.notification_id).all()}
     arrived = [row for row in others if A(row.state) is A.ACCEPTED]
     arrived = [row for row in arrived if was_delivered(row) or row.leg_id not in over]
     furthest = max(arrived, key=lambda row: PROGRESS[said_of(row)], default=None)
@@ -96,3 +95,13 @@ def what_is_left(session: Session, attempt: Attempt, known: Conclusion) -> Concl
         if known.attempt in WITHDRAWN and open_state in open_ones:
             return replace(known, notification=state, not_before=None)
     return known
+
+
+@built_once
+def _beside(notification_id: int, attempt_id: str) -> SelectOfScalar[Attempt]:
+    return select(Attempt).where(Attempt.notification_id == notification_id, Attempt.attempt_id != attempt_id)
+
+
+@built_once
+def _legs_over(notification_id: int) -> SelectOfScalar[Leg]:
+    return select(Leg).where(Leg.notification_id == notification_id, col(Leg.over) != "")

@@ -1,19 +1,21 @@
 """A writing transaction of the ledger, with its entries in the audit trail."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, insert, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import START, Entry, entry_hash, written
+from duebell.ledger.built_once import built_once
 from duebell.ledger.tables import Audit
 from duebell.ledger.turns import stalls_of, turn_of
 
 AUDIT_LOCK = 718294
+INTO_TRAIL = insert(Audit)
 STALLED, SAID = "writers waited", ("times", "longest_seconds")
 
 
@@ -48,25 +50,35 @@ class Writing:
             self.session.connection().execute(
                 text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": AUDIT_LOCK}
             )
-        last = self.session.exec(select(Audit.hash).order_by(col(Audit.sequence).desc()).limit(1)).first()
-        previous = last or START
+        previous = _last_hash(self.session).first() or START
+        rows: list[dict[str, Any]] = []
         for entry in self._entries:
-            details = written(entry.details)
-            row = Audit(
-                at=self.now,
-                actor=entry.actor,
-                action=entry.action,
-                subject_type=entry.subject_type,
-                subject_id=entry.subject_id,
-                tenant_id=entry.tenant_id,
-                flow_run_id=entry.flow_run_id,
-                details=details,
-                previous_hash=previous,
-                hash=entry_hash(previous, self.now, entry, details),
-            )
-            self.session.add(row)
-            previous = row.hash
-        self.session.flush()  # numbers them in the order in which they were added
+            rows.append(_link(entry, self.now, previous))
+            previous = rows[-1]["hash"]
+        # One after the other, and so numbered in their order: nothing is to be returned of them.
+        self.session.connection().execute(INTO_TRAIL, rows)
+
+
+def _link(entry: Entry, at: datetime, previous: str) -> dict[str, Any]:
+    """The row of an entry, which points back to the one before it."""
+    details = written(entry.details)
+    return {
+        "at": at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject_type": entry.subject_type,
+        "subject_id": entry.subject_id,
+        "tenant_id": entry.tenant_id,
+        "flow_run_id": entry.flow_run_id,
+        "details": details,
+        "previous_hash": previous,
+        "hash": entry_hash(previous, at, entry, details),
+    }
+
+
+@built_once
+def _last_hash() -> SelectOfScalar[str]:
+    return select(Audit.hash).order_by(col(Audit.sequence).desc()).limit(1)
 
 
 @contextmanager
@@ -81,15 +93,3 @@ def writing(engine: Engine, now: datetime) -> Generator[Writing]:
             details = dict(zip(SAID, stalls, strict=True))
             book.audit(Entry("ledger", STALLED, "ledger", "sqlite", details=details))
         book.write_trail()
-
-
-def insert_missing(session: Session, rows: Sequence[SQLModel]) -> None:
-    """Add the rows of one table whose keys are not there yet, though others may be adding them as well.
-
-    Give the rows in the order of their keys: two transactions that add the same in two orders would wait for
-    each other.
-    """
-    if rows:
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(type(rows[0])).on_conflict_do_nothing()
-        session.connection().execute(statement, [row.model_dump() for row in rows])
