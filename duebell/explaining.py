@@ -11,7 +11,7 @@ from duebell.deciding import RULES, Rules, route_for, subject_of
 from duebell.errors import Permanent
 from duebell.explaining_then import known_at, rules_at
 from duebell.facts_in_words import When, clock_of, facts_in_words, rule_in_words, verdict_in_words, whom
-from duebell.ledger import current, kept_verdicts, trail, versions
+from duebell.ledger import kept_verdicts, present, trail, versions
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, KeptVerdict, Leg, Notification, Tenant, XeroEvent
 from duebell.model import InvoiceType
@@ -141,7 +141,7 @@ class _Explaining:
 
     def _rows(self, kind: str) -> list[Notification]:
         tenant_id, ids = self._row.tenant_id, [self._row.invoice_id]
-        rows = current.of_invoices(self._session, tenant_id, kind, ids)
+        rows = present.of_invoices(self._session, tenant_id, kind, ids)
         return [row for row in rows if self._by_then(row.planned_at)]
 
     def _silent(self, kinds: Sequence[str], rows: Sequence[Notification]) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from duebell.ledger import current, dispatch, notifications
+from duebell.ledger import dispatch, notifications, present
 from duebell.ledger.notifications import Claim
 from duebell.ledger.writing import Writing, writing
 from duebell.resources import Resources
@@ -34,7 +34,7 @@ def let_go(
     )
     if given_back:
         return Said(claim.notification_id, state.value, reason)
-    row = current.notification(book.session, claim.notification_id)
+    row = present.notification(book.session, claim.notification_id)
     return Said(claim.notification_id, row.state, row.reason)
 
 

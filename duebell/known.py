@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from duebell.errors import ConfigurationError
 from duebell.in_credit import NO_CREDIT, Balance
-from duebell.ledger import credits, current, payments, preferences, reminders, snapshots, themes, untold
+from duebell.ledger import credits, payments, preferences, present, reminders, snapshots, themes, untold
 from duebell.ledger.payments import KnownPayment
 from duebell.ledger.reminders import Reminder
 from duebell.ledger.snapshots import ReadContact, ReadInvoice
@@ -64,7 +64,7 @@ class Known:
 
 def known_of(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, Known]:
     """What the ledger knows of these invoices, by id; an invoice that was never read is not among them."""
-    tenant = current.tenant(session, tenant_id)
+    tenant = present.tenant(session, tenant_id)
     if tenant is None:
         raise ConfigurationError(f"tenant {tenant_id} is not connected: run `duebell connect`")
     read = snapshots.read_invoices(session, tenant_id, invoice_ids)

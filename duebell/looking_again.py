@@ -8,7 +8,7 @@ from duebell.deciding import Rules, basis_again, decide
 from duebell.grounds import grounds_of
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, with_reminders
-from duebell.ledger import current, groups, kept_verdicts, legs
+from duebell.ledger import groups, kept_verdicts, legs, present
 from duebell.ledger.notifications import Claim
 from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send, Skip, Verdict
@@ -48,7 +48,7 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     # First of all: what another sender of the tenant has written by then counts for the reminders' distances.
     policy = rules.policy.for_tenant(claim.tenant_id)
     next_hour = next_hour_if_full(book, claim.tenant_id, policy.limits)
-    lead = current.notification(book.session, claim.notification_id)
+    lead = present.notification(book.session, claim.notification_id)
     if lead.kind == INVOICE_OVERDUE or not is_contact(lead.recipient):
         known = with_reminders(book.session, claim.tenant_id, known, policy, book.now)
     failed = legs.failed_channels(book.session, lead)

@@ -15,7 +15,7 @@ from duebell.calls import waits_until
 from duebell.deciding import subject_of
 from duebell.errors import BadAnswer, DuebellError, RecordNotFound
 from duebell.known import Known, known_of
-from duebell.ledger import calls, current, legs, snapshots
+from duebell.ledger import calls, legs, present, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Notification
 from duebell.message_text import telling_of, template_of, tongue_for
@@ -69,7 +69,7 @@ def wanted(resources: Resources, tenant_id: str, kind: str, invoice_ids: Sequenc
         return []
     now = resources.clock()
     with reading(resources.engine) as session:
-        rows = current.of_invoices(session, tenant_id, kind, invoice_ids)
+        rows = present.of_invoices(session, tenant_id, kind, invoice_ids)
         due = [row for row in rows if _is_due(row, now)]
         known = known_of(session, tenant_id, [row.invoice_id for row in due])
         found = [

@@ -8,7 +8,7 @@ from duebell.grounds import grounds_of
 from duebell.grouping import groups_of
 from duebell.keys import INVOICE_OVERDUE, contact_recipient, dedup_key, person_recipient
 from duebell.known import Known
-from duebell.ledger import current, groups, notifications, snapshots
+from duebell.ledger import groups, notifications, present, snapshots
 from duebell.ledger.notifications import Owed
 from duebell.ledger.tables import Notification, Tenant
 from duebell.ledger.volumes import volume_of
@@ -47,7 +47,7 @@ def plan_kind(
 def ask(book: Writing, asked: Asked, rules: Rules) -> Asked:
     """The same with what is told together with it; nobody else decides about these until this ends."""
     together = groups.companions(book.session, asked.tenant_id, asked.kind, asked.invoice_ids)
-    standing = current.of_invoices(book.session, asked.tenant_id, asked.kind, together)
+    standing = present.of_invoices(book.session, asked.tenant_id, asked.kind, together)
     policy = rules.policy.for_tenant(asked.tenant_id)
     gathered = gathered_with(book.session, asked, standing, policy, book.now)
     snapshots.hold(book.session, asked.tenant_id, [*together, *(row.invoice_id for row in gathered)])
@@ -148,7 +148,7 @@ def plan_resend(
 ) -> Notification:
     """A forced re-send: a new key with its generation, its reason and its author."""
     base = original.key.split("#", 1)[0]
-    rows = current.of_invoices(book.session, original.tenant_id, original.kind, [original.invoice_id])
+    rows = present.of_invoices(book.session, original.tenant_id, original.kind, [original.invoice_id])
     generation = 1 + max(row.generation for row in rows if row.key.split("#", 1)[0] == base)
     owed = replace(
         owed_again(original),

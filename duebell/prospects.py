@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from duebell.deciding import Basis, Rules, decide, own_of, subject_of, subjects_of
 from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.known import Known, known_of, with_reminders
-from duebell.ledger import current, groups, legs
+from duebell.ledger import groups, legs, present
 from duebell.ledger.dispatch import RUN_CANCELLED
 from duebell.ledger.tables import Leg, Notification
 from duebell.policy import Skip, Verdict
@@ -86,7 +86,7 @@ class Outlook:
 def outlook(session: Session, asked: Asked, rules: Rules, now: datetime) -> Outlook:
     """Decide on everything that is owed about these invoices."""
     everything = list(dict.fromkeys([*asked.invoice_ids, *asked.companions]))
-    standing = current.of_invoices(session, asked.tenant_id, asked.kind, everything)
+    standing = present.of_invoices(session, asked.tenant_id, asked.kind, everything)
     policy = rules.policy.for_tenant(asked.tenant_id)
     gathered = gathered_with(session, asked, standing, policy, now)
     if asked.kind in SWEPT and not asked.begins and not standing and not gathered:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell.ledger import current
+from duebell.ledger import present
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Leg, Notification, Tenant
 from duebell.phone import redact
@@ -56,7 +56,7 @@ def lines_for(engine: Engine, tenant_id: str, kind: str, invoice_ids: Sequence[s
                 )
             ).all()
         )
-        rows = current.of_invoices(session, tenant_id, kind, invoice_ids)
+        rows = present.of_invoices(session, tenant_id, kind, invoice_ids)
         ids = [row.notification_id for row in rows]
         legs = {
             leg.notification_id: leg

@@ -12,7 +12,7 @@ from duebell.deciding import RULES
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, address_hash, is_contact, person_of
 from duebell.known import known_of
-from duebell.ledger import current, snapshots
+from duebell.ledger import present, snapshots
 from duebell.ledger.tables import Audit, InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.planning import plan_kind, plan_resend
@@ -146,7 +146,7 @@ class _About:
     def rows(self) -> list[Notification]:
         """The notifications of one subject, oldest first. Raises ``Permanent`` where there are several."""
         tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
-        rows = current.of_invoices(self.book.session, tenant_id, self.kind, [invoice_id])
+        rows = present.of_invoices(self.book.session, tenant_id, self.kind, [invoice_id])
         rows = [row for row in rows if self.is_meant(row)]
         if self.payment_id is not None:
             rows = [row for row in rows if row.subject_id == self.payment_id]

@@ -14,7 +14,7 @@ from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
 from duebell.giving_back import Said, hold_cancelled, let_go
 from duebell.known import Known, known_of
-from duebell.ledger import attempts, channel_stops, current, dispatch, freshness, legs, receipts
+from duebell.ledger import attempts, channel_stops, dispatch, freshness, legs, present, receipts
 from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
@@ -60,7 +60,7 @@ def render(resources: Resources, claim: Claim) -> Said | None:
     """
     with writing(resources.engine, resources.clock()) as book:
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
-        row = current.notification(book.session, claim.notification_id)
+        row = present.notification(book.session, claim.notification_id)
         leg = legs.current(book.session, row)
         leg.rendered_from = ""  # a text that waited for its hour may be from an older template
         try:
@@ -158,7 +158,7 @@ def _begin(
     found: StillTrue,
     flow_run_id: str | None,
 ) -> Intent | Said:
-    row = current.notification(book.session, claim.notification_id)
+    row = present.notification(book.session, claim.notification_id)
     leg = legs.tell_by(book.session, row, found.channel, found.address)
     if leg is None:
         return _put_back(book, claim, "another_way")
@@ -201,7 +201,7 @@ def _wait(book: Writing, claim: Claim, row: Notification, leg: Leg) -> Said:
 
 
 def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
-    row = current.notification(book.session, claim.notification_id)
+    row = present.notification(book.session, claim.notification_id)
     later = book.now + dispatch.wait_after(row.dispatches)
     return let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
 

@@ -12,11 +12,11 @@ from duebell.deciding import basis_again, decide
 from duebell.errors import ConfigurationError, DuebellError, TemplateProblem, Transient
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, known_of, with_reminders
-from duebell.ledger import groups, legs, receipts, scheduled, unsettled
+from duebell.ledger import groups, legs, present, receipts, scheduled, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.meaning import said_of
 from duebell.ledger.scheduled import Held
-from duebell.ledger.tables import Attempt, Leg, Notification
+from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
 from duebell.message_text import telling_in, words_of
 from duebell.policy import Send
@@ -106,13 +106,8 @@ def _why_anyway(session: Session, one: Held) -> str:
     """Why it is taken back whatever the books say; empty where they decide."""
     if one.cancel_why or scheduled.is_braked(session, one.tenant_id):
         return one.cancel_why or BRAKE
-    others = session.exec(
-        select(Attempt).where(
-            Attempt.notification_id == one.notification_id,
-            Attempt.attempt_id != one.attempt_id,
-            Attempt.state == AttemptState.ACCEPTED.value,
-        )
-    ).all()
+    beside = present.other_attempts(session, one.notification_id, one.attempt_id)
+    others = [row for row in beside if row.state == AttemptState.ACCEPTED.value]
     told = any(said_of(row) in TOLD for row in others)
     sooner = any(
         said_of(row) is NotificationState.SCHEDULED
@@ -144,7 +139,7 @@ def _read(
 
 def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resources: Resources) -> str:
     """Why the message must not go out at its time as it stands; empty where it may."""
-    lead = session.get_one(Notification, one.notification_id)
+    lead = present.notification(session, one.notification_id)
     rows = [lead, *groups.of_lead(session, one.notification_id)]
     if any(row.invoice_id not in known for row in rows):
         return NOT_READ if is_last_look(one.send_at, resources.clock()) else ""
@@ -153,8 +148,8 @@ def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resourc
     if lead.kind == INVOICE_OVERDUE or not is_contact(lead.recipient):
         policy = rules.policy.for_tenant(one.tenant_id)
         known = with_reminders(session, one.tenant_id, known, policy, one.send_at)
-    attempt = session.get_one(Attempt, one.attempt_id)
-    channel = session.get_one(Leg, attempt.leg_id).channel
+    attempt = present.attempt(session, one.attempt_id)
+    channel = legs.of_attempt(session, attempt).channel
     failed = legs.failed_channels(session, lead)
     for row in rows:
         verdict = decide(basis_again(row, known[row.invoice_id], rules, one.send_at, failed))

@@ -10,6 +10,7 @@ all drawn by one seed. What was sent is what the played Twilio accepted.
 """
 
 import argparse
+import atexit
 import logging
 import multiprocessing
 import os
@@ -18,11 +19,13 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
 from tests.support_played_twilio import AFTER_ALL, HELD_AFTER_ALL, HELD_FATES, SORELY_WRONG, Disorder
-from tests.support_proofs import commit, ledgers
+from tests.support_proofs import Ledgers, commit, ledgers
 from tests.support_simulation import Life, Plot
 from tests.support_verdict import FINAL_FLOOR, Verdict, judge, unseen
 
@@ -51,15 +54,18 @@ def plot_of(seed: int, messages: int, *, sending: str, wide: bool = False) -> Pl
 def live(plot: Plot, database: str) -> Verdict:
     """Play one life on an empty ledger, and judge it."""
     logging.getLogger("duebell").setLevel(logging.CRITICAL)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ledgers(database, Path(folder), f"duebell_life_{os.getpid()}") as some,
-    ):
-        engine = some.fresh()
-        life = Life(plot, engine, Path(folder))
-        verdict = judge(life, in_time=life.play())
-        engine.dispose()
-    return verdict
+    with tempfile.TemporaryDirectory() as folder:
+        life = Life(plot, _ledgers_of_this_process(database).fresh(), Path(folder))
+        return judge(life, in_time=life.play())
+
+
+@cache
+def _ledgers_of_this_process(database: str) -> Ledgers:
+    """Kept until it ends: to make the tables takes as long as to send dozens of messages."""
+    until_the_end = ExitStack()
+    atexit.register(until_the_end.close)
+    folder = Path(until_the_end.enter_context(tempfile.TemporaryDirectory()))
+    return until_the_end.enter_context(ledgers(database, folder, f"duebell_life_{os.getpid()}"))
 
 
 def lives(plots: Iterable[Plot], database: str, jobs: int, until: float) -> Iterator[Verdict]:

@@ -19,7 +19,7 @@ from sqlmodel import select
 from duebell.clock import Clock
 from duebell.deciding import Rules
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import attempts, current, evidence, legs, notifications, snapshots
+from duebell.ledger import attempts, evidence, legs, notifications, present, snapshots
 from duebell.ledger.attempts import Intent
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import Conclusion
@@ -210,7 +210,7 @@ def begin(engine: Engine, claimed: Claim, attempt_id: str = "a1", *, now: dateti
 
 def leg_of(book: Writing, claimed: Claim) -> Leg:
     """The leg by which a claimed notification is told now."""
-    return legs.current(book.session, current.notification(book.session, claimed.notification_id))
+    return legs.current(book.session, present.notification(book.session, claimed.notification_id))
 
 
 def sent_off(engine: Engine, number: int = 1, attempt_id: str = "a1", *, now: datetime = NOW) -> Claim:

@@ -31,15 +31,23 @@ class Ledgers:
     def __init__(self, folder: Path, postgres: Engine | None) -> None:
         self._folder, self._postgres = folder, postgres
         self._template = migrated_file(folder) if postgres is None else None
+        self._sqlite: Engine | None = None
 
     def fresh(self) -> Engine:
-        """An empty ledger; the one before is gone."""
+        """An empty ledger; the one before is gone.
+
+        It is opened by the same engine each time, which so knows its statements already.
+        """
         if self._postgres is not None:
             return emptied(self._postgres)
         assert self._template is not None
+        if self._sqlite is not None:
+            self._sqlite.dispose()
         for old in self._folder.glob("ledger.db*"):
             old.unlink()
-        return hurried(copied(self._template, self._folder))
+        opened = copied(self._template, self._folder)
+        self._sqlite = self._sqlite or hurried(opened)
+        return self._sqlite
 
 
 @contextmanager

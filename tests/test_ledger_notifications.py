@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell.ledger import current, dispatch, notifications, verdicts
+from duebell.ledger import dispatch, notifications, present, verdicts
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import SEND_LEASE, Claim, InvariantBroken
@@ -93,7 +93,7 @@ def test_a_plan_sees_what_another_transaction_committed_since_this_one_first_loo
     engine = emptied(postgres)
     plan(engine)
     with writing(engine, NOW) as book:
-        [seen] = current.of_invoices(book.session, TENANT, "invoice_issued", [numbered(1)])
+        [seen] = present.of_invoices(book.session, TENANT, "invoice_issued", [numbered(1)])
         sent_off(engine)
         assert seen.state == S.PLANNED
         row = notifications.plan(book, owed(), Hold(Reason.IN_REVIEW, MOBILE), actor="test", flow_run_id=None)

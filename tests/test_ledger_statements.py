@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, update
@@ -74,12 +75,13 @@ def test_a_value_that_is_missing_is_refused(ledger: Engine) -> None:
 
 
 def test_a_row_is_inserted_once_and_the_first_stays(ledger: Engine) -> None:
-    first = {"sha256": "a", "text": "the first", "first_used_at": NOW}
-    second = first | {"text": "the second", "first_used_at": NOW + timedelta(hours=1)}
+    first: dict[str, Any] = {"sha256": "a", "text": "the first", "first_used_at": NOW}
+    second: dict[str, Any] = first | {"text": "the second", "first_used_at": NOW + timedelta(hours=1)}
+    third: dict[str, Any] = second | {"sha256": "b"}
     with writing(ledger, NOW) as book:
         assert insert_new(book.session, PolicyText, first) == "a"
         assert insert_new(book.session, PolicyText, second) is None
-        insert_missing(book.session, [PolicyText(**second), PolicyText(**second | {"sha256": "b"})])
+        insert_missing(book.session, [PolicyText(**second), PolicyText(**third)])
     with reading(ledger) as session:
         kept = session.exec(select(PolicyText).order_by(PolicyText.sha256)).all()
     assert [(one.sha256, one.text, one.first_used_at) for one in kept] == [

@@ -13,7 +13,7 @@ from duebell import online_links
 from duebell.calls import Purpose
 from duebell.keys import INVOICE_ISSUED
 from duebell.known import known_of
-from duebell.ledger import current, legs
+from duebell.ledger import legs, present
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Tenant
 from duebell.ledger.writing import writing
@@ -72,7 +72,7 @@ def kept(engine: Engine) -> str:
 def text(desk: Desk) -> str:
     with writing(desk.engine, NOW) as book:
         known = known_of(book.session, TENANT, [INVOICE])
-        row = current.notification(book.session, 1)
+        row = present.notification(book.session, 1)
         leg = legs.current(book.session, row)
         return write_text(book, desk.resources.templates, row, leg, known, desk.resources.policy)
 

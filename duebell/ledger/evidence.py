@@ -5,7 +5,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
-from duebell.ledger import channel_stops, groups, hold_switch, legs, scheduled, withdrawn
+from duebell.ledger import channel_stops, groups, hold_switch, legs, present, scheduled, withdrawn
 from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.meaning import MEANS as MEANS
@@ -128,19 +128,13 @@ def _locked(session: Session, attempt_id: str) -> tuple[Attempt, Notification]:
     (docs.sqlalchemy.org/en/20/orm/queryguide/api.html#populate-existing).
     """
     notification = _lock_owner(session, attempt_id).one()
-    return _lock_attempt(session, attempt_id).one(), notification
+    return present.locked_attempt(session, attempt_id), notification
 
 
 @built_once
 def _lock_owner(attempt_id: str) -> SelectOfScalar[Notification]:
     owner = select(Attempt.notification_id).where(Attempt.attempt_id == attempt_id).scalar_subquery()
     wanted = select(Notification).where(col(Notification.notification_id) == owner)
-    return wanted.with_for_update().execution_options(populate_existing=True)
-
-
-@built_once
-def _lock_attempt(attempt_id: str) -> SelectOfScalar[Attempt]:
-    wanted = select(Attempt).where(Attempt.attempt_id == attempt_id)
     return wanted.with_for_update().execution_options(populate_existing=True)
 
 

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
-from duebell.ledger import current
+from duebell.ledger import present
 from duebell.ledger.built_once import built_once
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
@@ -62,7 +62,7 @@ def _told_with(lead_id: int) -> SelectOfScalar[Notification]:
 
 def companions(session: Session, tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> list[str]:
     """These invoices and those whose notifications are told together with theirs."""
-    asked = current.of_invoices(session, tenant_id, kind, invoice_ids)
+    asked = present.of_invoices(session, tenant_id, kind, invoice_ids)
     leads = sorted({row.lead_id or row.notification_id or 0 for row in asked})
     together = _together(session, kind, leads).all() if leads else ()
     return list(dict.fromkeys([*invoice_ids, *sorted(together)]))

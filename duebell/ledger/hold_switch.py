@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from duebell.audit import Entry
+from duebell.ledger import present
 from duebell.ledger.tables import Brake
 from duebell.ledger.writing import Writing, writing
 
@@ -14,13 +15,13 @@ SCOPE = "scheduling"
 
 def is_off(session: Session) -> bool:
     """Whether messages are sent at once, whatever the policy says."""
-    row = session.get(Brake, SCOPE)
+    row = present.brake(session, SCOPE)
     return row is not None and row.stopped
 
 
 def why_off(session: Session) -> str:
     """Why it was taken out of use; empty where it was not."""
-    row = session.get(Brake, SCOPE)
+    row = present.brake(session, SCOPE)
     return row.why if row is not None and row.stopped else ""
 
 

@@ -7,8 +7,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell import scheduling
+from duebell.ledger import present
+from duebell.ledger.built_once import built_once
 from duebell.ledger.tables import Attempt, Brake, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import AttemptState
@@ -91,7 +94,7 @@ def _was_unanswered(attempt: type[Attempt]) -> ColumnElement[bool]:
 
 def look_again_at(book: Writing, one: Held) -> None:
     """It may still go out: decide on it again when it is time."""
-    row = book.session.get_one(Attempt, one.attempt_id, with_for_update=True, populate_existing=True)
+    row = present.locked_attempt(book.session, one.attempt_id)
     if row.settle_at is not None:
         row.settle_at = next_look(book.session, row, book.now)
 
@@ -106,25 +109,35 @@ def next_look(session: Session, row: Attempt, now: datetime) -> datetime:
     if row.send_at is None:
         raise ValueError(f"attempt {row.attempt_id} is not one that Twilio holds")
     usual = scheduling.next_look(row.send_at, now)
-    doubted = select(Attempt.attempt_id).where(Attempt.attempt_id == row.attempt_id, _was_unanswered(Attempt))
-    if session.exec(doubted).first() is not None:
+    if _doubted(session, row.attempt_id).first() is not None:
         usual = min(usual, now + scheduling.LOOKS_APART)
-    lost = select(func.max(Attempt.send_at)).where(
-        Attempt.notification_id == row.notification_id,
-        Attempt.state == AttemptState.NOT_PROCESSED.value,
-        col(Attempt.absent_at).is_not(None),
-    )
-    last = session.exec(lost).one()
+    last = _last_lost(session, row.notification_id).one()
     turns_up = last is not None and now < last + scheduling.LOOK_AFTER
     return min(usual, now + scheduling.ABSENCES_APART) if turns_up else usual
 
 
+@built_once
+def _doubted(attempt_id: str) -> SelectOfScalar[str]:
+    return select(Attempt.attempt_id).where(Attempt.attempt_id == attempt_id, _was_unanswered(Attempt))
+
+
+@built_once
+def _last_lost(notification_id: int) -> SelectOfScalar[datetime | None]:
+    return select(func.max(Attempt.send_at)).where(
+        Attempt.notification_id == notification_id,
+        Attempt.state == AttemptState.NOT_PROCESSED.value,
+        col(Attempt.absent_at).is_not(None),
+    )
+
+
 def is_braked(session: Session, tenant_id: str) -> bool:
     """Whether sending is stopped, for all or for this organisation."""
-    stopped = select(Brake.scope).where(
-        col(Brake.scope).in_(["all", tenant_id]), col(Brake.stopped).is_(True)
-    )
-    return session.exec(stopped).first() is not None
+    return _stopped(session, ["all", tenant_id]).first() is not None
+
+
+@built_once
+def _stopped(scopes: Sequence[str]) -> SelectOfScalar[str]:
+    return select(Brake.scope).where(col(Brake.scope).in_(scopes), col(Brake.stopped).is_(True))
 
 
 def ask_to_cancel(book: Writing, attempt_id: str, why: str) -> None:

@@ -84,13 +84,18 @@ def _which(session: Session, *which: ColumnElement[bool]) -> list[Unsettled]:
 
 def others_say_it(session: Session, one: Unsettled) -> bool:
     """Whether an unknown attempt of another notification says the same to the same address."""
+    return _saying(session, one.notification_id, one.address, one.text).first() is not None
+
+
+@built_once
+def _saying(notification_id: int, address: str, text: str) -> SelectOfScalar[str]:
     other = select(Attempt.attempt_id).where(
-        Attempt.notification_id != one.notification_id,
-        Attempt.address == one.address,
-        Attempt.text == one.text,
+        Attempt.notification_id != notification_id,
+        Attempt.address == address,
+        Attempt.text == text,
         col(Attempt.state).in_([AttemptState.SENDING.value, AttemptState.UNKNOWN.value]),
     )
-    return session.exec(other.limit(1)).first() is not None
+    return other.limit(1)
 
 
 def tries_of(session: Session, notification_id: int) -> int:
@@ -131,8 +136,12 @@ def note_absence(book: Writing, attempt_id: str, asked_at: datetime, again: date
 
 def bound_sids(session: Session, sids: Sequence[str]) -> set[str]:
     """Which of these SIDs belong to an attempt already."""
-    found = session.exec(select(Attempt.sid).where(col(Attempt.sid).in_(sids))).all()
-    return {sid for sid in found if sid}
+    return {row.sid for row in _with_sids(session, sids).all() if row.sid} if sids else set()
+
+
+@built_once
+def _with_sids(sids: Sequence[str]) -> SelectOfScalar[Attempt]:
+    return select(Attempt).where(col(Attempt.sid).in_(sids))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from duebell.ledger import present
 from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.meaning import GONE_OUT, PROGRESS, S, of_attempt, reason_of, said_of, was_delivered
@@ -77,7 +78,7 @@ def what_is_left(session: Session, attempt: Attempt, known: Conclusion) -> Concl
     """The conclusion, unless another attempt turned out to have got further: a message that the person has
     must not be sent again. Nor is it decided anew while nobody knows of another attempt.
     """
-    others = _beside(session, attempt.notification_id, attempt.attempt_id).all()
+    others = present.other_attempts(session, attempt.notification_id, attempt.attempt_id)
     if not others:
         return known
     # What failed on a leg that another took over from is not the message that this is about.
@@ -95,11 +96,6 @@ def what_is_left(session: Session, attempt: Attempt, known: Conclusion) -> Concl
         if known.attempt in WITHDRAWN and open_state in open_ones:
             return replace(known, notification=state, not_before=None)
     return known
-
-
-@built_once
-def _beside(notification_id: int, attempt_id: str) -> SelectOfScalar[Attempt]:
-    return select(Attempt).where(Attempt.notification_id == notification_id, Attempt.attempt_id != attempt_id)
 
 
 @built_once

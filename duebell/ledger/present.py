@@ -1,4 +1,4 @@
-"""Notifications and tenants as they stand now."""
+"""Rows as they stand now, by what names them."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.ledger.built_once import built_once
-from duebell.ledger.tables import Notification, Tenant
+from duebell.ledger.tables import Attempt, Brake, Notification, Tenant
 
 
 def notification(session: Session, notification_id: int) -> Notification:
@@ -45,3 +45,44 @@ def tenant(session: Session, tenant_id: str) -> Tenant | None:
 @built_once
 def _tenant(tenant_id: str) -> SelectOfScalar[Tenant]:
     return select(Tenant).where(Tenant.tenant_id == tenant_id)
+
+
+def brake(session: Session, scope: str) -> Brake | None:
+    """The brake of this scope, if it was ever touched."""
+    return _brake(session, scope).one_or_none()
+
+
+@built_once
+def _brake(scope: str) -> SelectOfScalar[Brake]:
+    return select(Brake).where(Brake.scope == scope)
+
+
+def attempt(session: Session, attempt_id: str) -> Attempt:
+    """The attempt, for who only looks."""
+    return _attempt(session, attempt_id).one()
+
+
+def locked_attempt(session: Session, attempt_id: str) -> Attempt:
+    """The attempt, for this transaction alone."""
+    return _lock_attempt(session, attempt_id).one()
+
+
+@built_once
+def _attempt(attempt_id: str) -> SelectOfScalar[Attempt]:
+    return select(Attempt).where(Attempt.attempt_id == attempt_id)
+
+
+@built_once
+def _lock_attempt(attempt_id: str) -> SelectOfScalar[Attempt]:
+    wanted = select(Attempt).where(Attempt.attempt_id == attempt_id)
+    return wanted.with_for_update().execution_options(populate_existing=True)
+
+
+def other_attempts(session: Session, notification_id: int, attempt_id: str) -> Sequence[Attempt]:
+    """The attempts of a notification but this one."""
+    return _beside(session, notification_id, attempt_id).all()
+
+
+@built_once
+def _beside(notification_id: int, attempt_id: str) -> SelectOfScalar[Attempt]:
+    return select(Attempt).where(Attempt.notification_id == notification_id, Attempt.attempt_id != attempt_id)
