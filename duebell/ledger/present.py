@@ -34,7 +34,7 @@ def _about(tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> SelectOfSca
         Notification.kind == kind,
         col(Notification.invoice_id).in_(invoice_ids),
     )
-    return wanted.order_by(col(Notification.notification_id))
+    return wanted.order_by(col(Notification.notification_id)).execution_options(populate_existing=True)
 
 
 def tenant(session: Session, tenant_id: str) -> Tenant | None:
