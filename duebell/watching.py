@@ -40,6 +40,8 @@ class Batch:
 
     tenant_id: str
     held: tuple[Held, ...]
+    gone: tuple[Held, ...] = ()
+    """What was taken back, where a copy of it may come to light: it is to go out as little."""
 
     @property
     def reminds(self) -> bool:
@@ -60,8 +62,13 @@ def due(engine: Engine, now: datetime, attempt_ids: Sequence[str] | None = None)
     """What is to be decided on now, or of these attempts, organisation by organisation."""
     with reading(engine) as session:
         held = scheduled.due(session, now=now, attempt_ids=attempt_ids)
-    tenant_ids = dict.fromkeys(one.tenant_id for one in held)
-    return [Batch(one, tuple(it for it in held if it.tenant_id == one)) for one in tenant_ids]
+        gone = [] if attempt_ids is not None else scheduled.in_doubt(session, now=now)
+    tenant_ids = dict.fromkeys(one.tenant_id for one in (*held, *gone))
+    return [Batch(one, _of(one, held), _of(one, gone)) for one in tenant_ids]
+
+
+def _of(tenant_id: str, held: Sequence[Held]) -> tuple[Held, ...]:
+    return tuple(one for one in held if one.tenant_id == tenant_id)
 
 
 def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tuple[TakeBack, ...]:
@@ -70,7 +77,7 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
     What cannot be read anew may not be true any more: at the last look it is taken back too. Where Twilio
     cannot be asked for copies of a message, that message stays due, and holds up no other.
     """
-    copies, unsearched = _all_copies(resources, batch.held)
+    copies, unsearched = _all_copies(resources, (*batch.held, *batch.gone))
     with reading(resources.engine) as session:
         why = {one: _why_anyway(session, one) for one in batch.held}
     open_ones = [one for one in batch.held if not why[one]]
@@ -84,6 +91,9 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
             if why[one]:
                 scheduled.ask_to_cancel(book, one.attempt_id, why[one])
             elif one not in unsearched:
+                scheduled.look_again_at(book, one)
+        for one in batch.gone:
+            if one not in unsearched:
                 scheduled.look_again_at(book, one)
     return (*(TakeBack(one.attempt_id, one.sid, why[one]) for one in batch.held if why[one]), *copies)
 

@@ -107,7 +107,8 @@ def held_messages(attempt_ids: list[str] | None) -> list[Batch]:
 def decide_on_held(batch: Batch) -> tuple[TakeBack, ...]:
     """Read anew what held messages are about; returns those that are to be taken back."""
     untrue = watching.decide_anew(resources(), batch, partial(_read_for_all, batch))
-    get_run_logger().info("%d of %d held messages are taken back", len(untrue), len(batch.held))
+    counts = len(untrue), len(batch.held), len(batch.gone)
+    get_run_logger().info("%d are taken back, of %d that are held and %d that may have a copy", *counts)
     return untrue
 
 

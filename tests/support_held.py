@@ -79,10 +79,11 @@ class HoldingTwilio:
         """What people have by now."""
         return [one for one in self.copies if one.status(self.clock()) == "sent"]
 
-    def duplicate(self) -> None:
-        """Have the last POST arrive once more, as something on the way may do."""
+    def duplicate(self, hidden: timedelta = timedelta(0)) -> None:
+        """Have the last POST arrive once more, as may happen on the way; the list hides it for so long."""
         last = self.copies[-1]
-        self.copies.append(replace(last, sid=sid(len(self.copies) + 1)))
+        listed_from = last.listed_from + hidden
+        self.copies.append(replace(last, sid=sid(len(self.copies) + 1), listed_from=listed_from))
 
     def _create(self, request: httpx.Request, form: dict[str, str]) -> httpx.Response:
         self.forms.append(form)

@@ -101,6 +101,9 @@ class Disorder:
     list_lag: float = 30.0
     list_hides: float = 0.02
     hides_for: float = 1_500.0
+    shown_before: float | None = 240.0
+    """How long before its time, at the latest, the list shows what Twilio holds: what it shows later than the
+    last looks nobody can take back, and holding rests on it. ``None``: as late as it likes."""
     reads_fail: float = 0.05
     cancels_fail: float = 0.1
     undelivered: float = 0.05
@@ -258,6 +261,9 @@ class PlayedTwilio:
         lag = self.chance.uniform(0, disorder.list_lag)
         if self.chance.random() < disorder.list_hides:
             lag = self.chance.uniform(disorder.list_lag, disorder.hides_for)
+        listed_from = now + timedelta(seconds=max(lag, fate.listed_after))
+        if send_at is not None and disorder.shown_before is not None:
+            listed_from = min(listed_from, send_at - timedelta(seconds=disorder.shown_before))
         message = Taken(
             sid(len(self.messages) + 1),
             attempt_of(form),
@@ -265,7 +271,7 @@ class PlayedTwilio:
             form["To"],
             form["Body"],
             now,
-            now + timedelta(seconds=max(lag, fate.listed_after)),
+            listed_from,
             send_at,
             "queued" if send_at is None else "scheduled",
         )

@@ -51,6 +51,7 @@ from tests.support_held import SERVICE_SET
 from tests.support_played_twilio import FATES, Disorder, Fate, PlayedTwilio
 from tests.support_simulated_books import Truth, contact_in_xero, invoice_in_xero
 from tests.support_simulated_office import Office
+from tests.support_steps import watch_steps
 
 Seen = TypeVar("Seen")
 
@@ -170,8 +171,11 @@ class Life:
             self.office.opens()
         for number in range(self.plot.workers):
             self.clockwork.act(f"worker {number}", self._work, reborn=self.chance.uniform(2, 60))
-        # Who holds messages has to be awake when they go out: the receiver dies, and is started again.
+        # Who holds messages has to be awake when they go out: the receiver dies, and is started again, and so
+        # is a worker that has a place left for the last looks.
         self.clockwork.act("net", self._watch, reborn=15.0, stops=not self.plot.holds)
+        if self.plot.holds:
+            self.clockwork.act("place for looks", self._look_on, reborn=15.0, stops=False)
         for hour in range(1, 25):
             self.clockwork.at(hour * HOURS, lambda: self.jobs.append(Job("cron", confirms=True)))
         try:
@@ -282,6 +286,15 @@ class Life:
             else:
                 self._settle(job)
 
+    def _look_on(self) -> None:
+        while True:
+            job = next((one for one in self.jobs if not one.invoice_ids), None)
+            if job is None:
+                self.clockwork.wait(2 if self.clockwork.seconds < self.plot.last_send else 60)
+                continue
+            self.jobs.remove(job)
+            self._settle(job)
+
     def _tell(self, job: Job) -> None:
         with writing(self.engine, self.clockwork()) as book:
             rules = rules_of(self.resources)
@@ -360,27 +373,6 @@ class Life:
         receipt = receipt_of(read_status_callback(form_pairs(raw)), query)
         assert receipt is not None
         keep_receipt(self.engine, receipt, now=self.clockwork.now)
-
-
-def watch_steps(engine: Engine) -> None:
-    """Have SQLite itself note every step of a notification's state, whatever statement made it."""
-    if engine.dialect.name != "sqlite":
-        return
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE step (before TEXT, after TEXT)")
-        connection.exec_driver_sql(
-            "CREATE TRIGGER stepped AFTER UPDATE OF state ON notification WHEN old.state <> new.state"
-            " BEGIN INSERT INTO step VALUES (old.state, new.state); END"
-        )
-
-
-def steps_of(engine: Engine) -> list[tuple[str, str]]:
-    """The steps that were noted, in their order; none on PostgreSQL."""
-    if engine.dialect.name != "sqlite":
-        return []
-    with engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT before, after FROM step").all()
-    return [(before, after) for before, after in rows]
 
 
 OPEN = (

@@ -14,7 +14,8 @@ from duebell.states import NEXT_LEG_FROM, TRANSITIONS, NotificationState, may_fo
 from tests.support_facts import numbered
 from tests.support_played_twilio import Taken
 from tests.support_simulated_books import Truth, number_of
-from tests.support_simulation import Life, steps_of
+from tests.support_simulation import Life
+from tests.support_steps import steps_of
 
 S = NotificationState
 FRESH = timedelta(seconds=60)

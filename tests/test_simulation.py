@@ -44,7 +44,7 @@ def test_in_a_life_of_trouble_what_twilio_holds_goes_out_once(migrated: Path, tm
 def test_a_copy_that_twilios_list_hides_for_longer_than_it_is_held_is_seen_by_the_judge(
     migrated: Path, tmp_path: Path
 ) -> None:
-    disorder = Disorder(receipts_lost=1.0, list_hides=1.0, hides_for=20_000)
+    disorder = Disorder(receipts_lost=1.0, list_hides=1.0, hides_for=20_000, shown_before=None)
     lost = (Fate("taken, the answer lost", 1.0, taken=True, answer_after=(10, 11)),)
     plot = Plot(3, 6, arrive_within=10, changes=0, fates=lost, disorder=disorder, holds=True)
     _, verdict = played(plot, migrated, tmp_path / "life")

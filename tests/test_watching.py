@@ -255,6 +255,33 @@ def test_a_second_copy_of_one_post_is_taken_back(office: Office) -> None:
     assert len(office.twilio.went_out()) == 1
 
 
+@pytest.mark.parametrize("lag", [0, 4])
+def test_a_second_copy_that_shows_up_once_the_first_was_taken_back_goes_out_as_little(
+    ledger: Engine, tmp_path: Path, lag: int
+) -> None:
+    office = Office(ledger, tmp_path)
+    office.twilio.fates, office.twilio.lag = ["lost"], lag * MINUTE
+    office.tells()
+    office.twilio.duplicate(hidden=16 * MINUTE)
+    office.until(NOW + 6 * MINUTE)
+    office.invoice = {"Status": "VOIDED"}
+    office.until(NOW + 12 * MINUTE)
+    assert [one.cancelled for one in office.twilio.copies] == [True, False]
+    office.tells()
+    assert office.row().state == S.SKIPPED
+    office.until(NOW + 120 * MINUTE)
+    assert [one.cancelled for one in office.twilio.copies] == [True, True]
+    assert not settle_due(office.engine, now=office.clock())
+
+
+def test_a_message_that_was_answered_and_taken_back_is_looked_at_no_more(office: Office) -> None:
+    office.tells()
+    office.invoice = {"Status": "VOIDED"}
+    office.until(NOW + 24 * MINUTE)
+    [attempt] = office.attempts()
+    assert (attempt.state, attempt.settle_at) == (A.CANCELLED, None)
+
+
 @pytest.mark.parametrize(
     ("policy", "variables", "why"),
     [

@@ -18,7 +18,7 @@ from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.scheduling import CLOCKS_DIFFER
 from duebell.states import TOLD, WAITING, WITHDRAWN, AttemptState, NotificationState
-from duebell.twilio.statuses import message_status, rank
+from duebell.twilio.statuses import MessageStatus, message_status, rank
 
 __all__ = ["Conclusion", "conclude"]
 
@@ -188,8 +188,9 @@ def _write(book: Writing, attempt: Attempt, known: Conclusion) -> None:
     attempt.answer = known.answer or attempt.answer
     attempt.settled_by = known.settled_by
     attempt.settle_at = known.settle_at
-    if is_live(attempt) and attempt.send_at is not None:
-        attempt.settle_at = scheduled.next_look(book.session, attempt, book.now)
+    was_held = attempt.provider_status == MessageStatus.CANCELED.value
+    if attempt.send_at is not None and (is_live(attempt) or was_held):
+        attempt.settle_at = scheduled.look_at(book.session, attempt, book.now)
     _notice_ignored_schedule(book, attempt)
 
 

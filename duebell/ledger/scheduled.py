@@ -48,10 +48,24 @@ def is_held() -> ColumnElement[bool]:
     )
 
 
+def is_taken_back() -> ColumnElement[bool]:
+    """Whether Twilio held the message of an attempt and holds it no more."""
+    return (
+        col(Attempt.state).in_([AttemptState.ACCEPTED.value, AttemptState.CANCELLED.value])
+        & col(Attempt.send_at).is_not(None)
+        & (col(Attempt.provider_status) == MessageStatus.CANCELED.value)
+    )
+
+
 def due(session: Session, *, now: datetime, attempt_ids: Sequence[str] | None = None) -> list[Held]:
     """Those to be decided on now: those named, or all whose look is due, the soonest to go out first."""
     which = col(Attempt.settle_at) <= now if attempt_ids is None else col(Attempt.attempt_id).in_(attempt_ids)
-    return _held(session, col(Attempt.send_at) > now, which)
+    return _held(session, is_held(), col(Attempt.send_at) > now, which)
+
+
+def in_doubt(session: Session, *, now: datetime) -> list[Held]:
+    """Those that were taken back and of which a copy may come to light, where a look is due."""
+    return _held(session, is_taken_back(), col(Attempt.settle_at) <= now)
 
 
 def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
@@ -64,7 +78,7 @@ def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
     wanted = (
         select(Attempt, Notification.tenant_id, Notification.kind, doubts.label("doubts"))
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
-        .where(is_held(), *which)
+        .where(*which)
         .order_by(col(Attempt.send_at), col(Attempt.attempt_id))
     )
     return [
@@ -84,19 +98,35 @@ def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
 
 
 def _was_unanswered(attempt: type[Attempt]) -> ColumnElement[bool]:
-    """Whether the POST of an attempt was not answered, so that Twilio may hold a copy of it."""
+    """Whether the POST of an attempt was not answered, so that Twilio may hold a copy of it.
+
+    What Twilio has taken all the same still says what was wrong with its answer.
+    """
+    was_taken = col(attempt.state).in_([AttemptState.ACCEPTED.value, AttemptState.CANCELLED.value])
     return (
         col(attempt.absent_at).is_not(None)
         | (col(attempt.settle_tries) > 0)
-        | (col(attempt.settled_by) == BY_LIST)
+        | (was_taken & (col(attempt.cause) != ""))
     )
 
 
 def look_again_at(book: Writing, one: Held) -> None:
-    """It may still go out: decide on it again when it is time."""
+    """It, or a copy of it, may still go out: decide on it again when it is time."""
     row = present.locked_attempt(book.session, one.attempt_id)
     if row.settle_at is not None:
-        row.settle_at = next_look(book.session, row, book.now)
+        row.settle_at = look_at(book.session, row, book.now)
+
+
+def look_at(session: Session, row: Attempt, now: datetime) -> datetime | None:
+    """When a message that Twilio was to hold is looked at the next time; ``None`` where no look is needed.
+
+    One that was taken back is looked at until its time where its POST was not answered: what was taken back
+    may have been one copy of two.
+    """
+    if row.provider_status != MessageStatus.CANCELED.value:
+        return next_look(session, row, now)
+    may_turn_up = row.send_at is not None and now < row.send_at and _is_doubted(session, row)
+    return next_look(session, row, now) if may_turn_up else None
 
 
 def next_look(session: Session, row: Attempt, now: datetime) -> datetime:
@@ -109,11 +139,15 @@ def next_look(session: Session, row: Attempt, now: datetime) -> datetime:
     if row.send_at is None:
         raise ValueError(f"attempt {row.attempt_id} is not one that Twilio holds")
     usual = scheduling.next_look(row.send_at, now)
-    if _doubted(session, row.attempt_id).first() is not None:
+    if _is_doubted(session, row):
         usual = min(usual, now + scheduling.LOOKS_APART)
     last = _last_lost(session, row.notification_id).one()
     turns_up = last is not None and now < last + scheduling.LOOK_AFTER
     return min(usual, now + scheduling.ABSENCES_APART) if turns_up else usual
+
+
+def _is_doubted(session: Session, row: Attempt) -> bool:
+    return _doubted(session, row.attempt_id).first() is not None
 
 
 @built_once

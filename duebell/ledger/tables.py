@@ -365,12 +365,14 @@ class Leg(Row, table=True):
     """Why this leg failed and the next one took over; empty while it did not."""
 
 
+HAS_LOOKS = text("state in ('unknown', 'accepted', 'cancelled')")
+
+
 class Attempt(Row, table=True):
     """One call to the provider, committed before the call. Its id travels in the callback's address."""
 
     __table_args__ = (
-        Index("ix_attempt_settle", "settle_at", sqlite_where=text("state in ('unknown', 'accepted')"),
-              postgresql_where=text("state in ('unknown', 'accepted')")),
+        Index("ix_attempt_settle", "settle_at", sqlite_where=HAS_LOOKS, postgresql_where=HAS_LOOKS),
     )  # fmt: skip
 
     attempt_id: str = Field(primary_key=True)

@@ -16,7 +16,7 @@ from duebell.ledger.writing import Writing
 from duebell.states import AttemptState
 from duebell.twilio.statuses import MessageStatus, is_final
 
-LOOKED_AT = [AttemptState.UNKNOWN.value, AttemptState.ACCEPTED.value]
+LOOKED_AT = [AttemptState.UNKNOWN.value, AttemptState.ACCEPTED.value, AttemptState.CANCELLED.value]
 """The states of attempts that have a time at which they are looked at again."""
 
 
