@@ -12,6 +12,7 @@ from sqlmodel import func, select
 from deployments import (
     doctor_calls,
     doctor_consent,
+    doctor_copies,
     doctor_groups,
     doctor_holding,
     doctor_mirror,
@@ -104,6 +105,7 @@ def look(resources: Resources) -> list[Finding]:
         ("Twilio", _twilio),
         ("Xero", _xero),
         ("held messages", doctor_holding.look),
+        ("copies", doctor_copies.look),
         ("calls to Xero", doctor_calls.look),
         ("consents", doctor_consent.look),
         ("webhooks", _webhooks),

@@ -12,6 +12,7 @@ from duebell.deciding import basis_again, decide
 from duebell.errors import ConfigurationError, DuebellError, TemplateProblem, Transient
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, known_of, with_reminders
+from duebell.ledger import copies as copies_of
 from duebell.ledger import groups, legs, present, receipts, scheduled, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.meaning import said_of
@@ -204,7 +205,16 @@ def _copies(resources: Resources, one: Held) -> list[TakeBack]:
         if attempt.sid is None and found:
             _bind(resources, attempt.attempt_id, found.pop(0))
         copies += [TakeBack("", it.sid, SURPLUS) for it in found if it.raw_status == "scheduled"]
+        if gone_out := [it for it in found if it.raw_status not in {"scheduled", "canceled"}]:
+            _notice(resources, attempt.attempt_id, gone_out)
     return copies
+
+
+def _notice(resources: Resources, attempt_id: str, gone_out: Sequence[MessageState]) -> None:
+    """Say of copies that they went out: nobody can take them back."""
+    with writing(resources.engine, resources.clock()) as book:
+        for message in gone_out:
+            copies_of.notice(book, attempt_id, message.sid, message.raw_status, actor=scheduled.BY_LIST)
 
 
 def _bind(resources: Resources, attempt_id: str, message: MessageState) -> None:

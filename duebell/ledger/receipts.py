@@ -10,7 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.email.rulings import ruling_of
-from duebell.ledger import consent_lines, repeats, wishes
+from duebell.ledger import consent_lines, copies, repeats, wishes
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
@@ -69,6 +69,8 @@ def keep_receipt_in(book: Writing, receipt: NewReceipt) -> Bound:
     new = _insert(book, receipt, attempt.attempt_id if attempt else None)
     if new and attempt is not None:
         apply(book, attempt.attempt_id, receipt.sid, receipt.status, receipt.error_code, "receipt")
+    elif new and receipt.attempt_id:
+        copies.notice(book, receipt.attempt_id, receipt.sid, receipt.status, actor="receipt")
     return Bound(new, attempt.attempt_id if attempt else None)
 
 

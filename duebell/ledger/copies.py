@@ -1,0 +1,58 @@
+"""Copies: messages that a provider made of an attempt beside the one that is known as its own.
+
+A provider promises one message for one POST. Where it breaks that, or something on the way repeats a POST, a
+person is told twice, or told what was taken back. Nobody can call it back, but it must not go unsaid.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from duebell.audit import Entry
+from duebell.ledger.built_once import built_once
+from duebell.ledger.engine import reading
+from duebell.ledger.meaning import MEANS
+from duebell.ledger.tables import Attempt, Audit, Notification
+from duebell.ledger.writing import Writing
+from duebell.states import NotificationState
+from duebell.twilio.statuses import message_status
+
+WENT_OUT = "a copy went out"
+"""What the trail says of such a message, once."""
+
+OUT = frozenset({NotificationState.SENT, NotificationState.DELIVERED})
+
+
+def notice(book: Writing, attempt_id: str, sid: str, status: str, *, actor: str) -> None:
+    """Write down that a message which is not the attempt's own went out; nothing where it did not."""
+    if MEANS.get(message_status(status)) not in OUT:
+        return
+    attempt = book.session.get(Attempt, attempt_id)
+    if attempt is None or attempt.sid in {None, sid}:
+        return
+    row = book.session.get_one(Notification, attempt.notification_id)
+    if _is_told(book.session, row.key, sid):
+        return
+    why = f"Twilio made {sid} of it beside {attempt.sid}"
+    details = {"attempt": attempt_id, "sid": sid, "status": status, "why": why}
+    book.audit(Entry(actor, WENT_OUT, "notification", row.key, row.tenant_id, attempt.flow_run_id, details))
+
+
+def _is_told(session: Session, key: str, sid: str) -> bool:
+    told = _told_of(session, key, WENT_OUT).all()
+    return any(f'"sid":"{sid}"' in details for details in told)
+
+
+@built_once
+def _told_of(key: str, action: str) -> SelectOfScalar[str]:
+    return select(Audit.details).where(Audit.subject_id == key, Audit.action == action)
+
+
+def since(engine: Engine, moment: datetime) -> Sequence[str]:
+    """The keys of the notifications of which a copy went out at ``moment`` or later, the latest first."""
+    with reading(engine) as session:
+        wanted = select(Audit.subject_id).where(Audit.action == WENT_OUT, col(Audit.at) >= moment)
+        return session.exec(wanted.order_by(col(Audit.sequence).desc())).all()
