@@ -88,13 +88,10 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
             why[one] = _why_untrue(session, one, known, resources)
     now = resources.clock()
     with writing(resources.engine, now) as book:
-        for one in batch.held:
-            if why[one]:
+        for one in (*batch.held, *batch.gone):
+            if why.get(one):
                 scheduled.ask_to_cancel(book, one.attempt_id, why[one])
             elif one not in unsearched:
-                scheduled.look_again_at(book, one)
-        for one in batch.gone:
-            if one not in unsearched:
                 scheduled.look_again_at(book, one)
     return (*(TakeBack(one.attempt_id, one.sid, why[one]) for one in batch.held if why[one]), *copies)
 

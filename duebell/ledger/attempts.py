@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, update
+from sqlalchemy import ColumnElement, exists, update
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.failpoints import fail_point
-from duebell.ledger import channel_stops, groups
+from duebell.ledger import channel_stops, groups, unsettled
 from duebell.ledger.built_once import built_once
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
@@ -75,7 +75,7 @@ def begin(
     if send_at is not None:
         begun["reason"] = f"held_at_twilio:{send_at:%d %b %Y %H:%M} UTC"
     book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
-    tries = _count(book.session, claimed.notification_id).one()
+    tries = unsettled.tries_of(book.session, claimed.notification_id)
     return _intent(attempt, leg, lease_until, tries, open_until)
 
 
@@ -153,11 +153,6 @@ def _begin_sending(
 def _stopped(tenant_id: str) -> ColumnElement[bool]:
     is_of_it = (col(Brake.scope) == EVERYTHING) | (col(Brake.scope) == tenant_id)
     return exists(select(Brake.scope).where(is_of_it, col(Brake.stopped).is_(True)))
-
-
-@built_once
-def _count(notification_id: int) -> SelectOfScalar[int]:
-    return select(func.count()).select_from(Attempt).where(Attempt.notification_id == notification_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,12 @@ def _saying(notification_id: int, address: str, text: str) -> SelectOfScalar[str
 
 def tries_of(session: Session, notification_id: int) -> int:
     """How many attempts a notification has had."""
-    count = select(func.count()).where(Attempt.notification_id == notification_id)
-    return session.exec(count).one()
+    return _count_of(session, notification_id).one()
+
+
+@built_once
+def _count_of(notification_id: int) -> SelectOfScalar[int]:
+    return select(func.count()).select_from(Attempt).where(Attempt.notification_id == notification_id)
 
 
 def settle_due(engine: Engine, *, now: datetime) -> bool:
