@@ -170,7 +170,7 @@ def test_f019_a_statement_that_waits_on_postgresql_is_given_up_and_frees_its_thr
         assert deliver(app, raw) == 503
         # The lock is still held: the statement that waits for it has to end by itself.
         wait_until(lambda: engine.pool.checkedout() == 0, "the statement gave up", 10)  # type: ignore[attr-defined]
-    assert deliver(app, raw) == 200
+    assert deliver(make_app(parts(engine, patience=Patience(answer_seconds=30))), raw) == 200
     engine.dispose()
 
 

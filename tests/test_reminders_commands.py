@@ -16,9 +16,8 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Audit, Notification
 from tests.support_facts import counted, keep_contact, numbered, open_tenant
 from tests.support_office import environment_of
-from tests.support_overdue import ZONE, Office, at, due, office_over, policy_text
+from tests.support_overdue import ZONE, Office, due, office_over, policy_text
 
-TODAY = system_clock().astimezone(ZONE).date()
 DAY = timedelta(days=1)
 RULE = '[[rule]]\nname = "mine"\nwhen = { stage = "overdue" }\nthen = { tone = "firm" }\n'
 
@@ -28,13 +27,15 @@ def office(sqlite_ledger: Engine, tmp_path: Path) -> Office:
     """Twelve customers with an invoice that is a day overdue, one of whom nobody can text."""
     open_tenant(sqlite_ledger, short_code="!mBdtL")
     text = policy_text(rest=f"[limits]\nbreaker_from = 10\n{RULE}")
-    office = office_over(sqlite_ledger, tmp_path, system_clock(), text)
+    now = system_clock()
+    today = now.astimezone(ZONE).date()
+    office = office_over(sqlite_ledger, tmp_path, now, text)
     for number in range(1, 14):
         phones = [{"PhoneType": "MOBILE", "PhoneNumber": f"+64215550{number:03}" if number < 13 else ""}]
         keep_contact(sqlite_ledger, numbered(700 + number), Phones=phones)
-        issued = f"{TODAY - 2 * DAY}T00:00:00"
+        issued = f"{today - 2 * DAY}T00:00:00"
         contact = {"ContactID": numbered(700 + number)}
-        office.keeps(number, **due(TODAY - DAY, Contact=contact, DateString=issued))
+        office.keeps(number, **due(today - DAY, Contact=contact, DateString=issued))
     return office
 
 
@@ -84,7 +85,6 @@ def test_a_preview_of_an_invoice_that_nobody_knows_fails_in_a_sentence(
 
 
 def test_what_was_told_is_shown_as_told(office: Office) -> None:
-    office.clock.now = at(TODAY)
     office.tells([numbered(1)])
     reminder = previewing.of_invoice(office.resources, numbered(1))[-1]
     assert (reminder.state, reminder.text) == ("accepted", "")
