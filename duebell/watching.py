@@ -27,6 +27,7 @@ from duebell.settling import BEFORE, Settled, candidates
 from duebell.states import TOLD, AttemptState, NotificationState
 from duebell.telling import FRESH, ReadAgain, rules_of
 from duebell.twilio.messages import MessageState
+from duebell.xero.queries import IDS_PER_QUERY
 
 log = logging.getLogger("duebell.watching")
 
@@ -35,9 +36,13 @@ OTHER_ADDRESS, OTHER_WORDS = "another_address", "another_text"
 """Why a message that Twilio holds is taken back, beside the reasons of the policy."""
 
 
+AT_ONCE = IDS_PER_QUERY
+"""Messages that are decided on together: as many as one call to Xero reads invoices of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is to be decided on now of one organisation."""
+    """Some of what is to be decided on now of one organisation."""
 
     tenant_id: str
     held: tuple[Held, ...]
@@ -60,16 +65,28 @@ class TakeBack:
 
 
 def due(engine: Engine, now: datetime, attempt_ids: Sequence[str] | None = None) -> list[Batch]:
-    """What is to be decided on now, or of these attempts, organisation by organisation."""
+    """What is to be decided on now, or of these attempts."""
     with reading(engine) as session:
         held = scheduled.due(session, now=now, attempt_ids=attempt_ids)
         gone = [] if attempt_ids is not None else scheduled.in_doubt(session, now=now)
-    tenant_ids = dict.fromkeys(one.tenant_id for one in (*held, *gone))
-    return [Batch(one, _of(one, held), _of(one, gone)) for one in tenant_ids]
+    return batches(held, gone)
 
 
-def _of(tenant_id: str, held: Sequence[Held]) -> tuple[Held, ...]:
-    return tuple(one for one in held if one.tenant_id == tenant_id)
+def batches(held: Sequence[Held], gone: Sequence[Held] = ()) -> list[Batch]:
+    """A few of one organisation at a time, the soonest to go out first, what is gone last.
+
+    Each is decided on and taken back by itself: what goes out in a minute does not wait until Xero has been
+    asked about thousands, nor is it lost with those when a run dies.
+    """
+    of_held = [Batch(some[0].tenant_id, some) for some in _portions(held)]
+    of_gone = [Batch(some[0].tenant_id, (), some) for some in _portions(gone)]
+    return [*sorted(of_held, key=lambda one: one.held[0].send_at), *of_gone]
+
+
+def _portions(messages: Sequence[Held]) -> list[tuple[Held, ...]]:
+    by_tenant = dict.fromkeys(one.tenant_id for one in messages)
+    of_tenants = [[one for one in messages if one.tenant_id == tenant_id] for tenant_id in by_tenant]
+    return [tuple(some[at : at + AT_ONCE]) for some in of_tenants for at in range(0, len(some), AT_ONCE)]
 
 
 def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tuple[TakeBack, ...]:

@@ -28,13 +28,14 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
             by hand for all of them, and show what nobody knows for sure.
     """
     decided = decide_on_held.map(held_messages(attempt_ids))
-    untrue = list(completed(decided))
-    looks = take_back.map([one for some in untrue for one in some])
-    looks += look_for_outcome.map(unknown_attempts(attempt_ids))
+    taken_back = [take_back.map(list(untrue)) for untrue in completed(decided)]
+    looks = look_for_outcome.map(unknown_attempts(attempt_ids))
     if not attempt_ids:
         looks += ask_for_status.map(unconfirmed_messages(of_the_hour=asks_for_receipts))
+    for some in taken_back:
+        looks += some
     settled = list(completed(looks))
-    failed = len(decided) - len(untrue) + len(looks) - len(settled)
+    failed = len(decided) - len(taken_back) + len(looks) - len(settled)
     name, message = ending(settled, failed)
     if asks_for_receipts:
         message = f"{message}; {show_outstanding()}"

@@ -99,7 +99,7 @@ def look_for_outcome(attempt: Unsettled) -> Settled:
 
 @task(cache_policy=NO_CACHE)
 def held_messages(attempt_ids: list[str] | None) -> list[Batch]:
-    """The messages that Twilio holds and that are to be decided on now, by organisation."""
+    """The messages that Twilio holds and that are to be decided on now, the soonest to go out first."""
     return watching.due(resources().engine, resources().clock(), attempt_ids)
 
 

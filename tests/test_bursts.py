@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, update
@@ -36,6 +37,7 @@ from duebell.settings import load
 from duebell.states import NotificationState
 from tests.support_calls import Burst, burst
 from tests.support_office import environment_of
+from tests.support_receiver import add_attempt
 
 LIMITS = SandboxSettings(minute_limit=60, day_limit=1_000, concurrent_limit=5)
 STALE = timedelta(minutes=5)
@@ -87,6 +89,19 @@ class Desk:
                 owed = Owed(f"key:{one}", TENANT_ID, "invoice_issued", one, one, "contact:x", None)
                 notifications.plan(book, owed, Send("+64211234567"), actor="test", flow_run_id=None)
         return list(books.ids)
+
+    def hold(self, ids: Sequence[str]) -> None:
+        """Twilio holds a message about each, and it is time to decide on it again."""
+        now = self.now()
+        looks: dict[str, Any] = {"send_at": now + timedelta(minutes=3), "settle_at": now}
+        with writing(self.resources.engine, now) as book:
+            for number, one in enumerate(ids):
+                key, sid = f"attempt {number}", f"SM{number:032}"
+                add_attempt(
+                    book.session, key, state="accepted", sid=sid, provider_status="scheduled", **looks
+                )
+                about: dict[str, str] = {"tenant_id": TENANT_ID, "invoice_id": one, "state": "scheduled"}
+                book.session.exec(update(Notification).where(col(Notification.key) == key).values(about))
 
     def age(self, by: timedelta = STALE) -> None:
         """Let every read be that much older."""
@@ -241,6 +256,20 @@ def test_forty_runs_that_look_again_cost_one_call(desk: Desk) -> None:
     runs = [ids[start : start + 3] for start in range(0, 120, 3)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(desk.look_again, runs))
+    assert made.made() == {"Invoices": 1}
+    assert desk.oldest_read(ids) < timedelta(minutes=1)
+
+
+def test_what_twilio_holds_is_looked_at_again_at_the_cost_of_one_call_however_many_there_are(
+    desk: Desk,
+) -> None:
+    ids = list(desk.approve(120).ids)
+    desk.drain()
+    desk.hold(ids)
+    desk.age()
+    made = Calls(desk)
+    for start in range(0, 120, 50):
+        desk.look_again(ids[start : start + 50])
     assert made.made() == {"Invoices": 1}
     assert desk.oldest_read(ids) < timedelta(minutes=1)
 

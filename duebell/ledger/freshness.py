@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Engine, distinct, exists, func, or_, updat
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
+from duebell.ledger import scheduled
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification, Tenant, XeroEvent
@@ -63,19 +64,24 @@ def awaiting_events(engine: Engine, tenant_id: str) -> tuple[Waiting, ...]:
 def awaiting_messages(
     engine: Engine, tenant_id: str, *, before: datetime, now: datetime
 ) -> tuple[Waiting, ...]:
-    """The invoices that messages are due about and that were last read before ``before``, by our clock."""
-    wanted = (
+    """The invoices last read before ``before``, by our clock, that messages are due about, or a look at
+    messages that Twilio holds.
+    """
+    stale = (
         select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at)
         .join(
             Notification,
             (col(Notification.tenant_id) == col(InvoiceSnapshot.tenant_id))
             & (col(Notification.invoice_id) == col(InvoiceSnapshot.invoice_id)),
         )
-        .where(InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.read_at) < before, _is_due(now))
+        .where(InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.read_at) < before)
         .distinct()
     )
+    held = scheduled.looked_at(now)
+    told_by = col(Notification.notification_id).in_(held) | col(Notification.lead_id).in_(held)
     with reading(engine) as session:
-        return tuple(Waiting(*row) for row in session.exec(wanted).all())
+        rows = [row for which in (_is_due(now), told_by) for row in session.exec(stale.where(which)).all()]
+    return tuple(Waiting(*row) for row in dict.fromkeys(rows))
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

@@ -63,6 +63,13 @@ def due(session: Session, *, now: datetime, attempt_ids: Sequence[str] | None = 
     return _held(session, is_held(), col(Attempt.send_at) > now, which)
 
 
+def looked_at(now: datetime) -> SelectOfScalar[int]:
+    """The notifications whose message Twilio holds and is to be decided on now."""
+    return select(Attempt.notification_id).where(
+        is_held(), col(Attempt.send_at) > now, col(Attempt.settle_at) <= now
+    )
+
+
 def in_doubt(session: Session, *, now: datetime) -> list[Held]:
     """Those that were taken back and of which a copy may come to light, where a look is due."""
     return _held(session, is_taken_back(), col(Attempt.settle_at) <= now)
