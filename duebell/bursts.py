@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from duebell.ledger import freshness
-from duebell.ledger.freshness import Waiting
+from duebell.ledger import awaiting, freshness
+from duebell.ledger.awaiting import Waiting
 from duebell.model import Invoice
 from duebell.polling_seek import OVERLAP, Ask, ListNotFiltered, seek
 from duebell.reading import Reading, XeroReader
@@ -46,7 +46,7 @@ class BurstReader(XeroReader):
         nobody has taken yet too. An invoice that is not in it is read by its id: its event says that it
         changed, so that its absence proves nothing.
         """
-        waiting = freshness.awaiting_events(self._engine, self._tenant_id)
+        waiting = awaiting.events(self._engine, self._tenant_id)
         listed = self._list_of_changes(waiting).found if self._is_worth_a_list(waiting) else frozenset[str]()
         read = self.invoices(invoice_ids, since=since)
         # Where an earlier drain came to its end between the invoices and their contacts.
@@ -62,11 +62,11 @@ class BurstReader(XeroReader):
         """
         who, listed = uuid.uuid4().hex, frozenset[str]()
         while self._others_wait(invoice_ids, since):
-            if freshness.take_reading(self._engine, self._tenant_id, who, now=self._clock()):
+            if awaiting.take_reading(self._engine, self._tenant_id, who, now=self._clock()):
                 try:
                     listed = self._refresh(self.stale(invoice_ids, since), since)
                 finally:
-                    freshness.end_reading(self._engine, self._tenant_id, who, now=self._clock())
+                    awaiting.end_reading(self._engine, self._tenant_id, who, now=self._clock())
                 break
             self._access.sleep(0.2 + 0.3 * random.random())  # noqa: S311 - it spreads looks, it guards nothing
         return _with(self.invoices(invoice_ids, since=since), listed)
@@ -79,7 +79,7 @@ class BurstReader(XeroReader):
 
     def _awaiting_messages(self, before: datetime) -> tuple[Waiting, ...]:
         now = self._clock()
-        return freshness.awaiting_messages(self._engine, self._tenant_id, before=before, now=now)
+        return awaiting.messages(self._engine, self._tenant_id, before=before, now=now)
 
     def _refresh(self, stale: Sequence[str], since: datetime) -> frozenset[str]:
         """Read for all who wait; ``stale`` are the invoices that the caller itself needs, none any more."""

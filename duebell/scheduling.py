@@ -23,7 +23,7 @@ LOOKS_BEFORE = (timedelta(minutes=3), timedelta(minutes=2), timedelta(minutes=1)
 
 SURE_TO_COME = timedelta(minutes=2)
 """How long before it goes out a look comes in time whatever happens: a run may start more than a minute late,
-because there is one a minute, and one that meets another at work ends at once.
+because there is one a minute, and one that meets three others at work ends at once.
 """
 
 LOOK_AFTER, LOOKS_APART = timedelta(minutes=2), timedelta(minutes=5)

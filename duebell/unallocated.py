@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from duebell.access import XeroAccess
 from duebell.errors import ScopeMissing, Transient
 from duebell.keys import INVOICE_OVERDUE
-from duebell.ledger import credits, freshness, polls
+from duebell.ledger import awaiting, credits, polls
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import ALLOCATED, ClaimedEvent
 from duebell.ledger.notifications import Claim
@@ -88,11 +88,11 @@ class _Lists:
     def have(self, kinds: Collection[CreditKind], since: datetime) -> int:
         who = uuid.uuid4().hex
         while wanted := self._stale(kinds, since):
-            if freshness.take_reading(self._engine, self._tenant_id, who, now=self._clock()):
+            if awaiting.take_reading(self._engine, self._tenant_id, who, now=self._clock()):
                 try:
                     return sum(self.read(kind) for kind in self._stale(wanted, since))
                 finally:
-                    freshness.end_reading(self._engine, self._tenant_id, who, now=self._clock())
+                    awaiting.end_reading(self._engine, self._tenant_id, who, now=self._clock())
             self._access.sleep(0.2 + 0.3 * random.random())  # noqa: S311 - it spreads looks, it guards nothing
         return 0
 

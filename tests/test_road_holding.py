@@ -1,12 +1,17 @@
 """A message that Twilio holds, on the whole road: what stopped being true is taken back by itself."""
 
 from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from prefect.client.schemas.objects import StateType
+from prefect.states import Scheduled
 from sqlmodel import col, select
 
 from deployments.sandbox.control_types import AcceptedMessage
 from deployments.sandbox.credentials import MESSAGING_SERVICE_SID
+from deployments.worker_runs import WORKER_LABEL
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Notification
 from tests.support_prefect import wait_until
@@ -43,7 +48,23 @@ def trail(road: Road, notification: Notification) -> list[str]:
         return list(session.exec(wanted).all())
 
 
-def test_f051_what_is_paid_while_twilio_holds_it_is_taken_back_and_the_ledger_says_why(
+@contextmanager
+def another_machine_died_over_settling(road: Road) -> Generator[None]:
+    """Its run has begun as far as Prefect knows, and keeps its place among them."""
+    with road.prefect.client() as client:
+        deployment = client.read_deployment_by_name("settle/settle")
+        later = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(hours=1))
+        run = client.create_flow_run_from_deployment(deployment.id, state=later).id
+        client.update_flow_run_labels(run, {WORKER_LABEL: "another"})
+    road.prefect.set_state(run, StateType.PENDING, "Pending", force=False)
+    try:
+        yield
+        assert road.prefect.read_run(run).state_type is StateType.PENDING
+    finally:
+        road.prefect.set_state(run, StateType.CANCELLED, "Cancelled", force=False)
+
+
+def test_f051_what_is_paid_while_twilio_holds_it_is_taken_back_though_another_machine_died(
     holding: Road,
 ) -> None:
     contact = holding.sandbox.add_contact("Paid While Held Pty", mobile=("61", "", MOBILE[3:]))
@@ -53,8 +74,9 @@ def test_f051_what_is_paid_while_twilio_holds_it_is_taken_back_and_the_ledger_sa
     [attempt] = holding.attempts(invoice.invoice_id)
     assert (message.status, message.send_at) == ("scheduled", attempt.send_at)
 
-    holding.sandbox.pay(invoice.invoice_id)
-    row = holding.wait_for(invoice.invoice_id, "skipped", seconds=120)
+    with another_machine_died_over_settling(holding):
+        holding.sandbox.pay(invoice.invoice_id)
+        row = holding.wait_for(invoice.invoice_id, "skipped", seconds=120)
 
     assert row.reason == "already_paid"
     [attempt] = holding.attempts(invoice.invoice_id)

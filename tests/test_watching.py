@@ -127,7 +127,7 @@ def test_what_cannot_be_read_anew_is_taken_back_at_the_last_look(office: Office)
 
 
 def test_it_is_taken_back_in_time_though_every_run_comes_more_than_a_minute_late(office: Office) -> None:
-    """The net starts one `settle` a minute, and one that meets another at work ends at once."""
+    """The net starts one `settle` a minute, and one that meets three others at work ends at once."""
     office.tells()
     office.xero_is_away = Transient("Xero could not be read")
     while office.clock() < NOW + 40 * MINUTE:
