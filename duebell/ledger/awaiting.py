@@ -1,16 +1,18 @@
 """Who waits for a fresh read of invoices, and who reads them anew for all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, func, or_, update
+from sqlalchemy import ColumnElement, Engine, func, update
 from sqlmodel import col, select
+from sqlmodel.sql.expression import Select
 
-from duebell.ledger import scheduled
+from duebell.ledger import dispatch, freshness, scheduled
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Notification, Tenant, XeroEvent
 from duebell.ledger.writing import writing
-from duebell.states import WAITING, NotificationState
+from duebell.states import NotificationState
 
 READING_LEASE = timedelta(seconds=30)
 """Longer than a list usually takes; should it lapse, two read the same, which harms nothing."""
@@ -26,30 +28,23 @@ class Waiting:
 
 def events(engine: Engine, tenant_id: str) -> tuple[Waiting, ...]:
     """The invoices that waiting events name and that were not read since those came, by Xero's own times."""
-    wanted = (
-        select(
-            XeroEvent.resource_id,
-            func.min(func.coalesce(XeroEvent.event_time, XeroEvent.received_at)),
-            func.max(XeroEvent.received_at),
-            func.max(InvoiceSnapshot.read_at),
-        )
-        .join(
-            InvoiceSnapshot,
-            (col(InvoiceSnapshot.tenant_id) == col(XeroEvent.tenant_id))
-            & (col(InvoiceSnapshot.invoice_id) == col(XeroEvent.resource_id)),
-            isouter=True,
-        )
-        .where(
-            XeroEvent.tenant_id == tenant_id, XeroEvent.state == "pending", XeroEvent.category == "INVOICE"
-        )
-        .group_by(col(XeroEvent.resource_id))
+    changed_at = func.coalesce(XeroEvent.event_time, XeroEvent.received_at)
+    # Grouped here: SQLite would go through all that ever came of the tenant to have it by invoice.
+    pending = select(XeroEvent.category, XeroEvent.resource_id, changed_at, XeroEvent.received_at).where(
+        XeroEvent.tenant_id == tenant_id, XeroEvent.state == "pending"
     )
     with reading(engine) as session:
-        rows = session.exec(wanted).all()
+        rows = session.exec(pending).all()
+    first, last = dict[str, datetime](), dict[str, datetime]()
+    for category, invoice_id, changed, received in rows:
+        if category == "INVOICE":
+            first[invoice_id] = min(changed, first.get(invoice_id, changed))
+            last[invoice_id] = max(received, last.get(invoice_id, received))
+    read = freshness.read_times(engine, tenant_id, list(last))
     return tuple(
-        Waiting(invoice_id, changed_at)
-        for invoice_id, changed_at, received_at, read_at in rows
-        if not read_at or read_at < received_at  # never read: an outer join has nothing there
+        Waiting(invoice_id, first[invoice_id])
+        for invoice_id, received in last.items()
+        if invoice_id not in read or read[invoice_id] < received
     )
 
 
@@ -57,28 +52,34 @@ def messages(engine: Engine, tenant_id: str, *, before: datetime, now: datetime)
     """The invoices last read before ``before``, by our clock, that messages are due about, or a look at
     messages that Twilio holds.
     """
-    stale = (
-        select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at)
-        .join(
-            Notification,
-            (col(Notification.tenant_id) == col(InvoiceSnapshot.tenant_id))
-            & (col(Notification.invoice_id) == col(InvoiceSnapshot.invoice_id)),
-        )
-        .where(InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.read_at) < before)
-        .distinct()
-    )
-    held = scheduled.looked_at(now)
-    told_by = col(Notification.notification_id).in_(held) | col(Notification.lead_id).in_(held)
     with reading(engine) as session:
-        rows = [row for which in (_is_due(now), told_by) for row in session.exec(stale.where(which)).all()]
-    return tuple(Waiting(*row) for row in dict.fromkeys(rows))
+        # Of every tenant: those that wait are few, and all that one was ever told of are many.
+        due = [select(Notification.invoice_id).where(which) for which in _due(now)]
+        about = sorted({one for wanted in due for one in session.exec(wanted).all()})
+        rows = [
+            row
+            for some in freshness.portions(about)
+            for row in session.exec(_stale(tenant_id, some, before)).all()
+        ]
+    return tuple(Waiting(*row) for row in rows)
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    waits = col(Notification.state).in_([state.value for state in WAITING])
-    return or_(
-        waits & (col(Notification.not_before) <= now),
-        col(Notification.state) == NotificationState.CLAIMED.value,
+def _stale(tenant_id: str, invoice_ids: Sequence[str], before: datetime) -> Select[str, datetime]:
+    return select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at).where(
+        InvoiceSnapshot.tenant_id == tenant_id,
+        col(InvoiceSnapshot.invoice_id).in_(invoice_ids),
+        col(InvoiceSnapshot.read_at) < before,
+    )
+
+
+def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    is_claimed = col(Notification.state) == NotificationState.CLAIMED.value
+    held = scheduled.looked_at(now)
+    return (
+        dispatch.is_waiting() & (col(Notification.not_before) <= now),
+        is_claimed & col(Notification.lease_until).is_not(None),
+        col(Notification.notification_id).in_(held),
+        col(Notification.lead_id).in_(held),
     )
 
 

@@ -1,6 +1,6 @@
 """How fresh the snapshots are, and which of them still hold."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine, distinct, exists, func, update
@@ -18,13 +18,11 @@ AT_ONCE = 200
 """Rows a transaction: on SQLite the receiver's answers to Xero wait for each of them."""
 
 
-def read_times(engine: Engine, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, datetime]:
+def read_times(engine: Engine, tenant_id: str, invoice_ids: Collection[str]) -> dict[str, datetime]:
     """When these invoices were last read; one that never was is not among them."""
-    wanted = select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at).where(
-        InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(invoice_ids)
-    )
     with reading(engine) as session:
-        return dict(session.exec(wanted).all())
+        found = [row for some in portions(invoice_ids) for row in _reads(session, tenant_id, some).all()]
+    return dict(found)
 
 
 def contact_read_times(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> dict[str, datetime]:
@@ -103,7 +101,7 @@ def confirm(engine: Engine, tenant_id: str, seen: Mapping[str, datetime], *, rea
     somebody else read meanwhile.
     """
     return sum(
-        _confirm(engine, tenant_id, {one: seen[one] for one in ids}, read_at) for ids in _portions(seen)
+        _confirm(engine, tenant_id, {one: seen[one] for one in ids}, read_at) for ids in portions(seen)
     )
 
 
@@ -139,7 +137,8 @@ def _is_part_paid(invoice: Invoice) -> bool:
     return bool(invoice.amount_paid) or bool(invoice.amount_credited) or bool(invoice.payments)
 
 
-def _portions(ids: Iterable[str]) -> list[Sequence[str]]:
+def portions(ids: Iterable[str]) -> list[Sequence[str]]:
+    """These ids in their order, ``AT_ONCE`` at a time."""
     ordered = sorted(ids)
     return [ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE)]
 

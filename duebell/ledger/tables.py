@@ -305,8 +305,10 @@ class Notification(Row, table=True):
     __table_args__ = (
         Index("ix_notification_dispatch", "dispatch_at", sqlite_where=text("state in ('planned', 'held')"),
               postgresql_where=text("state in ('planned', 'held')")),
-        Index("ix_notification_lease", "lease_until", sqlite_where=text("state in ('claimed', 'sending')"),
-              postgresql_where=text("state in ('claimed', 'sending')")),
+        Index("ix_notification_lease", "lease_until", sqlite_where=text("lease_until is not null"),
+              postgresql_where=text("lease_until is not null")),
+        Index("ix_notification_lead_id", "lead_id", sqlite_where=text("lead_id is not null"),
+              postgresql_where=text("lead_id is not null")),
     )  # fmt: skip
 
     notification_id: int | None = Field(default=None, primary_key=True)
@@ -321,7 +323,7 @@ class Notification(Row, table=True):
     """The key's last part: ``contact:<id>`` or ``team:<name>``."""
     leg_position: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     """The leg by which it is told now."""
-    lead_id: int | None = Field(default=None, index=True)
+    lead_id: int | None = None
     """The notification in whose message this one is told too; it follows that one's state."""
     contact_id: str | None = None
     state: str
@@ -365,7 +367,7 @@ class Leg(Row, table=True):
     """Why this leg failed and the next one took over; empty while it did not."""
 
 
-HAS_LOOKS = text("state in ('unknown', 'accepted', 'cancelled')")
+HAS_LOOKS = text("settle_at is not null")
 
 
 class Attempt(Row, table=True):
@@ -473,7 +475,7 @@ class ConsentWish(Row, table=True):
     """The organisations whose senders it is about, separated by blanks; empty for all."""
     look_at: datetime | None = maybe_moment(index=True)
     """When it is laid out for our senders; empty once that is done."""
-    groups_look_at: datetime | None = maybe_moment()
+    groups_look_at: datetime | None = maybe_moment(index=True)
     """When it is laid out for the contact groups of Xero; empty once that is done."""
 
 

@@ -61,9 +61,8 @@ def _which(session: Session, *which: ColumnElement[bool]) -> list[Unsettled]:
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
         .where(*which)
-        .order_by(col(Attempt.started_at))
     )
-    return [
+    found = [
         Unsettled(
             row.attempt_id,
             tenant_id,
@@ -80,6 +79,8 @@ def _which(session: Session, *which: ColumnElement[bool]) -> list[Unsettled]:
         )
         for row, tenant_id, kind, channel in session.exec(wanted).all()
     ]
+    # Not by the statement: SQLite would go through all that was ever posted, in that order, to find the few.
+    return sorted(found, key=lambda one: (one.started_at, one.attempt_id))
 
 
 def others_say_it(session: Session, one: Unsettled) -> bool:
