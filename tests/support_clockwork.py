@@ -1,15 +1,16 @@
 """Simulated time: several senders take turns at every step of the real code, in an order drawn by a seed.
 
-Each of them is a thread, because the code that they run is ordinary code; but one thread runs at a time, the
-one whose moment has come. So a seed tells the same story each time it is told.
+Each of them is a greenlet, because the code that they run is ordinary code: one is at work until it takes a
+step, and then the one whose moment has come. So a seed tells the same story each time it is told.
 """
 
 import heapq
 import random
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from greenlet import getcurrent, greenlet
 
 from tests.support_truth import Killed
 
@@ -27,13 +28,12 @@ class Nerves:
 CALM = Nerves()
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Actor:
-    """Somebody who acts over simulated time; its thread waits for its turn."""
+    """Somebody who acts over simulated time."""
 
-    name: str
-    stops: bool = True
-    turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    work: greenlet
+    stops: bool
 
 
 class Clockwork:
@@ -48,10 +48,8 @@ class Clockwork:
         self._chance = chance
         self._coming: list[tuple[datetime, int, _Actor | Callable[[], None]]] = []
         self._number = 0
-        self._back = threading.Semaphore(0)
         self._acting: _Actor | None = None
-        self._alive: set[str] = set()
-        self._failure: BaseException | None = None
+        self._time_itself = getcurrent()
         self._closing = False
 
     def __call__(self) -> datetime:
@@ -67,31 +65,22 @@ class Clockwork:
         """Have something happen in ``delay`` seconds, between two steps of whoever acts then."""
         self._plan(delay, happens)
 
-    def act(
-        self, name: str, body: Callable[[], None], *, reborn: float | None = None, stops: bool = True
-    ) -> None:
+    def act(self, body: Callable[[], None], *, reborn: float | None = None, stops: bool = True) -> None:
         """Have ``body`` act from now on; one that dies is born anew after ``reborn`` seconds, where given.
 
         Without ``stops`` it may die, but never stands still.
         """
-        actor = _Actor(name, stops)
-        self._alive.add(name)
-        threading.Thread(target=self._live, args=(actor, body, reborn), name=name, daemon=True).start()
-        self._plan(0.0, actor)
+        work = greenlet(lambda: self._live(body, reborn), self._time_itself)
+        self._plan(0.0, _Actor(work, stops))
 
-    def _live(self, actor: _Actor, body: Callable[[], None], reborn: float | None) -> None:
-        actor.turn.acquire()
-        try:
-            if not self._closing:
-                body()
-        except Killed:
-            if reborn is not None and not self._closing:
-                self.at(reborn, lambda: self.act(actor.name, body, reborn=reborn, stops=actor.stops))
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the simulation is run
-            self._failure = error
-        finally:
-            self._alive.discard(actor.name)
-            self._back.release()
+    def _live(self, body: Callable[[], None], reborn: float | None) -> None:
+        while True:
+            try:
+                return body()
+            except Killed:
+                if reborn is None:
+                    return None
+            self.wait(reborn)
 
     def step(self, seconds: float | None = None) -> None:
         """One step of an actor: others act meanwhile, and it may die or be stopped there.
@@ -117,10 +106,7 @@ class Clockwork:
         if actor is None:
             return
         self._plan(seconds, actor)
-        self._back.release()
-        actor.turn.acquire()
-        if self._closing:
-            raise Killed
+        self._time_itself.switch()
 
     def run(self, is_over: Callable[[], bool], *, most_seconds: float) -> bool:
         """Let everything happen in its order until ``is_over`` (asked once a simulated minute) or too late.
@@ -139,10 +125,9 @@ class Clockwork:
     def close(self) -> None:
         """End everybody where they are."""
         self._closing = True
-        waiting = [who for _, _, who in self._coming if isinstance(who, _Actor)]
-        for actor in waiting:
-            actor.turn.release()
-            self._back.acquire()
+        for _, _, who in self._coming:
+            if isinstance(who, _Actor):
+                who.work.throw()
 
     def _plan(self, delay: float, who: _Actor | Callable[[], None]) -> None:
         self._number += 1
@@ -154,8 +139,7 @@ class Clockwork:
             who()
             return
         self._acting = who
-        who.turn.release()
-        self._back.acquire()
-        self._acting = None
-        if self._failure is not None:
-            raise self._failure
+        try:
+            who.work.switch()
+        finally:
+            self._acting = None

@@ -169,13 +169,13 @@ class Life:
                 self._something_happens(self.truths[number], at)
         if self.plot.office:
             self.office.opens()
-        for number in range(self.plot.workers):
-            self.clockwork.act(f"worker {number}", self._work, reborn=self.chance.uniform(2, 60))
+        for _ in range(self.plot.workers):
+            self.clockwork.act(self._work, reborn=self.chance.uniform(2, 60))
         # Who holds messages has to be awake when they go out: the receiver dies, and is started again, and so
         # is a worker that has a place left for the last looks.
-        self.clockwork.act("net", self._watch, reborn=15.0, stops=not self.plot.holds)
+        self.clockwork.act(self._watch, reborn=15.0, stops=not self.plot.holds)
         if self.plot.holds:
-            self.clockwork.act("place for looks", self._look_on, reborn=15.0, stops=False)
+            self.clockwork.act(self._look_on, reborn=15.0, stops=False)
         for hour in range(1, 25):
             self.clockwork.at(hour * HOURS, lambda: self.jobs.append(Job("cron", confirms=True)))
         try:
