@@ -29,10 +29,10 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 WAITING = (
-    "test_road_faults", "test_demo", "test_road_calls", "test_road", "test_road_payments",
-    "test_receiver_crash", "test_road_prefect", "test_road_stock", "test_road_tenants", "test_road_idle",
-    "test_provision", "test_worker_process", "test_road_email", "test_road_polling", "test_road_overdue",
-    "test_road_canaries", "test_road_holding", "test_worker", "test_worker_places",
+    "test_road_prefect", "test_road_faults", "test_road_calls", "test_demo", "test_road",
+    "test_receiver_crash", "test_provision", "test_road_holding", "test_road_stock", "test_road_preferences",
+    "test_worker_process", "test_road_idle", "test_road_tenants", "test_road_email", "test_road_polling",
+    "test_road_payments", "test_road_canaries", "test_worker_places", "test_road_overdue", "test_worker",
 )  # fmt: skip
 """The files that mostly wait for real processes, the longest first."""
 

@@ -108,6 +108,13 @@ def report(total: Verdict, seconds: float) -> str:
     return "\n".join(f"{name:<28} {value}" for name, value in lines)
 
 
+def so_far(total: Verdict) -> str:
+    """What counts, in a line: a long proof may be ended before its report."""
+    left = f"{total.parked} left to a person ({total.parked_though_sent} of them sent)"
+    untrue = f"{total.stale} told of what had ended long before"
+    return f"{total.owed} messages, {total.doubled} doubled, {total.lost} lost, {left}, {untrue}"
+
+
 def _steps(total: Verdict) -> str:
     if not total.steps:
         return "looked at on SQLite alone"
@@ -133,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for wrong in verdict.wrongs:
             print(f"WRONG {wrong}", flush=True)  # noqa: T201 - its purpose
         if total.lives % 10 == 0 or verdict.wrongs:
-            print(f"{total.owed} messages, {total.doubled} doubled, {total.lost} lost", flush=True)  # noqa: T201 - its purpose
+            print(so_far(total), flush=True)  # noqa: T201 - its purpose
     print(report(total, time.monotonic() - began))  # noqa: T201 - its purpose
     return 0 if total.sound else 1
 
