@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,9 +14,13 @@ from deployments.receiver.net import Net
 from deployments.receiver.parts import Patience
 from deployments.receiver.prefect_rest import PrefectPlace, PrefectRest
 from duebell import watching
-from duebell.ledger import awaiting, inbox, unsettled
+from duebell.keys import INVOICE_ISSUED
+from duebell.ledger import awaiting, inbox, polls, unsettled
 from duebell.ledger.engine import reading
-from tests.support_facts import NOW, TENANT, open_tenant
+from duebell.ledger.polls import FoundBy, News
+from duebell.ledger.receipts import NewReceipt, keep_receipt
+from tests.support_facts import NOW, TENANT, keep_contact, numbered, open_tenant, sid
+from tests.support_overdue import due, office_over
 
 GROW = ("attempt", "audit", "contact", "invoice", "leg", "notification", "receipt", "xero_event")
 THROUGH_ALL = re.compile(
@@ -25,13 +30,16 @@ OF_ALL_OF_A_TENANT = re.compile(
     rf"SEARCH ({'|'.join(GROW)}) USING (?!INDEX ix_xero_event_waiting).*\(tenant_id=\?( AND category=\?)?\)"
 )
 
+FIRST_OR_LAST = re.compile(r"FROM audit ORDER BY audit.sequence( DESC)?\s+LIMIT")
+"""By the key of the table itself: SQLite calls it a scan, and ends it after the first row."""
 
-def looks_of_the_net(engine: Engine) -> None:
+
+def looks_of_the_net(engine: Engine, _: Path) -> None:
     place = PrefectPlace("http://prefect/api", transport=httpx.MockTransport(lambda _: httpx.Response(503)))
     Net(engine, PrefectRest(place), lambda: NOW, Patience(), lambda: frozenset({"twilio", "xero"})).look()
 
 
-def looks_of_settle(engine: Engine) -> None:
+def looks_of_settle(engine: Engine, _: Path) -> None:
     watching.due(engine, NOW)
     with reading(engine) as session:
         unsettled.unsettled(session, now=NOW)
@@ -39,15 +47,38 @@ def looks_of_settle(engine: Engine) -> None:
         unsettled.unconfirmed(session, after=NOW - timedelta(hours=1), before=NOW)
 
 
-def reads_for_all(engine: Engine) -> None:
+def reads_for_all(engine: Engine, _: Path) -> None:
     awaiting.events(engine, TENANT)
     awaiting.messages(engine, TENANT, before=NOW, now=NOW)
     inbox.claim(engine, TENANT, now=NOW, most=50)
 
 
-@pytest.mark.parametrize("asks", [looks_of_the_net, looks_of_settle, reads_for_all])
+def events_that_come(engine: Engine, folder: Path) -> None:
+    office = office_over(engine, folder, NOW)
+    office.keeps(1, **due(NOW.date()))
+    office.hears(1)
+    polls.keep_news(
+        engine, TENANT, [News("INVOICE", numbered(1), "{}", NOW)], FoundBy.LIST, received_at=NOW, now=NOW
+    )
+    inbox.claimed_by(engine, "run 1")
+
+
+def messages_that_are_told(engine: Engine, folder: Path) -> None:
+    office = office_over(engine, folder, NOW)
+    keep_contact(engine)
+    office.keeps(1, **due(NOW.date() + timedelta(days=20)))
+    office.keeps(2, **due(NOW.date() - timedelta(days=3), DateString="2026-10-01T00:00:00"))
+    said = [*office.tells([numbered(1)], INVOICE_ISSUED), *office.tells([numbered(2)])]
+    assert {one.state for one in said} == {"accepted"}
+    keep_receipt(engine, NewReceipt(sid(1), "delivered", None, None, "{}"), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [looks_of_the_net, looks_of_settle, reads_for_all, events_that_come, messages_that_are_told],
+)
 def test_sqlite_goes_through_no_table_that_grows(
-    sqlite_ledger: Engine, asks: Callable[[Engine], None]
+    sqlite_ledger: Engine, tmp_path: Path, asks: Callable[[Engine, Path], None]
 ) -> None:
     open_tenant(sqlite_ledger)
     asked: list[tuple[str, Any]] = []
@@ -56,12 +87,12 @@ def test_sqlite_goes_through_no_table_that_grows(
         asked.append((statement, parameters))
 
     event.listen(sqlite_ledger, "before_cursor_execute", note)
-    asks(sqlite_ledger)
+    asks(sqlite_ledger, tmp_path)
     event.remove(sqlite_ledger, "before_cursor_execute", note)
     plans = [(statement, plan_of(sqlite_ledger, statement, values)) for statement, values in asked]
     assert len(plans) > 3
     slow = [(one, plan) for one, plan in plans if THROUGH_ALL.search(plan) or OF_ALL_OF_A_TENANT.search(plan)]
-    assert slow == []
+    assert [one for one in slow if not FIRST_OR_LAST.search(one[0])] == []
 
 
 def plan_of(engine: Engine, statement: str, values: Any) -> str:

@@ -48,7 +48,7 @@ def test_partial_indexes_keep_their_condition(ledger: Engine) -> None:
     }
     states = {name for name, condition in found.items() if "state" in condition}
     filled = {name for name, condition in found.items() if "not null" in condition.lower()}
-    assert states == {"ix_xero_event_waiting", "ix_notification_dispatch"}
+    assert states == {"ix_xero_event_waiting", "ix_notification_dispatch", "ix_notification_recipient"}
     assert filled == {"ix_notification_lease", "ix_notification_lead_id", "ix_attempt_settle"}
 
 

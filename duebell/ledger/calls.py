@@ -9,8 +9,9 @@ from sqlmodel import col, select
 
 from duebell.calls import Park, Pause, Purpose, Standing, after_refusal, endpoint_of
 from duebell.clock import Clock
+from duebell.ledger import present
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Attempt, Notification, Tenant, XeroCall
+from duebell.ledger.tables import Attempt, Tenant, XeroCall
 from duebell.ledger.tenants import park_in
 from duebell.ledger.writing import Writing, writing
 from duebell.xero.answers import CallMade, Limits
@@ -135,9 +136,8 @@ def messages_since(engine: Engine, tenant_id: str, since: datetime) -> int:
     wanted = (
         select(func.count())
         .select_from(Attempt)
-        .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .where(
-            Notification.tenant_id == tenant_id,
+            present.attempt_is_of_tenant(tenant_id),
             col(Attempt.started_at) >= since,
             col(Attempt.sid).is_not(None),
         )

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
-from duebell.ledger import present
+from duebell.ledger import dispatch, present
 from duebell.ledger.built_once import built_once
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
@@ -88,7 +88,7 @@ def due_for(
     wanted = select(Notification).where(
         Notification.tenant_id == tenant_id,
         col(Notification.recipient).in_(recipients),
-        col(Notification.state).in_([state.value for state in WAITING]),
+        dispatch.is_waiting(),
         col(Notification.not_before) <= now,
         col(Notification.reason) != RUN_CANCELLED,
         Notification.generation == 0,

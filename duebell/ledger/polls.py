@@ -112,14 +112,15 @@ def _content_mark(one: News, handled: int) -> str:
 
 
 def _last_handled(session: Session, tenant_id: str, ids: Sequence[str]) -> dict[tuple[str, str], int]:
+    # The last of each is found here: to group them, SQLite would go through all that ever came of the tenant.
     rows = session.exec(
-        select(XeroEvent.category, XeroEvent.resource_id, func.max(XeroEvent.event_id))
+        select(XeroEvent.category, XeroEvent.resource_id, XeroEvent.event_id)
         .where(
             XeroEvent.tenant_id == tenant_id,
             col(XeroEvent.resource_id).in_(ids),
             XeroEvent.state == "handled",
         )
-        .group_by(col(XeroEvent.category), col(XeroEvent.resource_id))
+        .order_by(col(XeroEvent.event_id))
     ).all()
     return {(category, resource_id): event_id or 0 for category, resource_id, event_id in rows}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import ColumnElement, exists, func
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -86,3 +87,20 @@ def other_attempts(session: Session, notification_id: int, attempt_id: str) -> S
 @built_once
 def _beside(notification_id: int, attempt_id: str) -> SelectOfScalar[Attempt]:
     return select(Attempt).where(Attempt.notification_id == notification_id, Attempt.attempt_id != attempt_id)
+
+
+def is_of_tenant(tenant_id: str) -> ColumnElement[bool]:
+    """Whether a notification is one of this tenant's, for a statement that leaves few without it.
+
+    Asked of the column itself, SQLite would find them by the tenant: all that it was ever told.
+    """
+    return func.coalesce(col(Notification.tenant_id), "") == tenant_id
+
+
+def attempt_is_of_tenant(tenant_id: str) -> ColumnElement[bool]:
+    """The same of an attempt."""
+    return exists(
+        select(Notification.notification_id)
+        .where(col(Notification.notification_id) == col(Attempt.notification_id), is_of_tenant(tenant_id))
+        .correlate(Attempt)
+    )

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, col, or_, select
 
 from duebell.keys import INVOICE_OVERDUE, is_contact, person_of, team_recipient
+from duebell.ledger import present
 from duebell.ledger.tables import Attempt, Notification
 from duebell.states import AttemptState
 
@@ -44,7 +45,7 @@ def since(
         select(Attempt.notification_id, Attempt.started_at, Attempt.address, Notification)
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .where(
-            Notification.tenant_id == tenant_id,
+            present.is_of_tenant(tenant_id),
             or_(col(Notification.kind) == INVOICE_OVERDUE, is_teams),
             col(Attempt.state).in_(HEARD),
             col(Attempt.started_at) >= moment,

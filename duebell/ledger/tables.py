@@ -137,6 +137,7 @@ class XeroEvent(Row, table=True):
         UniqueConstraint("tenant_id", "category", "resource_id", "type", "mark", name="uq_xero_event"),
         Index("ix_xero_event_waiting", "tenant_id", "retry_at", sqlite_where=text("state = 'pending'"),
               postgresql_where=text("state = 'pending'")),
+        Index("ix_xero_event_resource", "resource_id", "tenant_id"),
     )  # fmt: skip
 
     event_id: int | None = Field(default=None, primary_key=True)
@@ -154,7 +155,7 @@ class XeroEvent(Row, table=True):
     retry_at: datetime = moment()
     claim_token: int = 0
     handled_at: datetime | None = maybe_moment()
-    flow_run_id: str | None = None
+    flow_run_id: str | None = Field(default=None, index=True)
 
 
 class SequenceGap(Row, table=True):
@@ -231,9 +232,11 @@ class PaymentSnapshot(Row, table=True):
     invoice's currency.
     """
 
+    __table_args__ = (Index("ix_payment_invoice", "tenant_id", "invoice_id"),)
+
     tenant_id: str = Field(primary_key=True)
     payment_id: str = Field(primary_key=True)
-    invoice_id: str = Field(index=True)
+    invoice_id: str
     subject_id: str = Field(index=True)
     amount: str
     paid_on: str | None = None
@@ -245,6 +248,11 @@ class PaymentSnapshot(Row, table=True):
 
 class ContactSnapshot(Row, table=True):
     """A contact as last read."""
+
+    __table_args__ = (
+        Index("ix_contact_merged_to", "tenant_id", "merged_to", sqlite_where=text("merged_to is not null"),
+              postgresql_where=text("merged_to is not null")),
+    )  # fmt: skip
 
     tenant_id: str = Field(primary_key=True)
     contact_id: str = Field(primary_key=True)
@@ -309,14 +317,21 @@ class Notification(Row, table=True):
               postgresql_where=text("lease_until is not null")),
         Index("ix_notification_lead_id", "lead_id", sqlite_where=text("lead_id is not null"),
               postgresql_where=text("lead_id is not null")),
+        Index("ix_notification_recipient", "tenant_id", "recipient",
+              sqlite_where=text("state in ('planned', 'held')"),
+              postgresql_where=text("state in ('planned', 'held')")),
+        # Each begins with the tenant: SQLite takes an index over the tenant alone for as good as any.
+        Index("ix_notification_subject", "tenant_id", "subject_id"),
+        Index("ix_notification_invoice", "tenant_id", "invoice_id"),
+        Index("ix_notification_contact", "tenant_id", "contact_id"),
     )  # fmt: skip
 
     notification_id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)
-    tenant_id: str = Field(index=True)
+    tenant_id: str
     kind: str
-    subject_id: str = Field(index=True)
-    invoice_id: str = Field(default="", index=True, sa_column_kwargs={"server_default": text("''")})
+    subject_id: str
+    invoice_id: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     """The invoice that it is about; the subject itself, except for a payment's."""
     step: str = later_text()
     recipient: str = later_text()
@@ -571,13 +586,15 @@ class Brake(Row, table=True):
 class Audit(Row, table=True):
     """Append-only: who did what to which subject. Each row's hash covers the row before it."""
 
+    __table_args__ = (Index("ix_audit_action", "tenant_id", "action"),)
+
     sequence: int | None = Field(default=None, primary_key=True)
     at: datetime = moment(index=True)
     actor: str
     action: str
     subject_type: str
     subject_id: str = Field(index=True)
-    tenant_id: str | None = Field(default=None, index=True)
+    tenant_id: str | None = None
     flow_run_id: str | None = None
     details: str = long_text()
     previous_hash: str

@@ -1,16 +1,18 @@
 """How many messages go out: of an hour, of a day, and of the days before it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Engine, exists, func
+from sqlalchemy import ColumnElement, Engine, distinct, exists, func
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.keys import INVOICE_OVERDUE
+from duebell.ledger import dispatch, present
 from duebell.ledger.built_once import built_once
 from duebell.ledger.reminders import HEARD
 from duebell.ledger.tables import Attempt, Brake, Notification, Tenant
@@ -39,25 +41,39 @@ def volume_of(session: Session, tenant: Tenant, now: datetime, days: int) -> Vol
     """The volume as it stands; ``days`` is how many days before are looked at."""
     lifted = session.get(Brake, _scope(tenant.tenant_id))
     lifted_at = lifted.changed_at if lifted else None
-    went, tomorrow = _went_since(_day(tenant, now)), _day(tenant, now, 1)
-    waits = col(Notification.state).in_([S.PLANNED.value, S.CLAIMED.value]) | (
-        (col(Notification.state) == S.HELD.value)
-        & (is_held_for_volume() | (col(Notification.not_before) < tomorrow))
-    )
+    today, tomorrow = _day(tenant, now), _day(tenant, now, 1)
     messages = [
-        col(Notification.tenant_id) == tenant.tenant_id,
+        present.is_of_tenant(tenant.tenant_id),
         col(Notification.kind) == INVOICE_OVERDUE,
         col(Notification.generation) == 0,
         col(Notification.lead_id).is_(None),
     ]
     if lifted_at is not None:
         messages.append(col(Notification.planned_at) > lifted_at)
-    count = select(func.count()).select_from(Notification).where(*messages)
+    waiting = select(func.count()).select_from(Notification).where(*messages, ~_went_since(today))
     return Volume(
-        session.exec(count.where(went)).one(),
-        session.exec(count.where(waits, ~went)).one(),
+        session.exec(_gone_since(today, messages)).one(),
+        sum(session.exec(waiting.where(which)).one() for which in _waits_until(tomorrow)),
         _earlier(session, tenant, now, days),
         lifted_at,
+    )
+
+
+def _waits_until(tomorrow: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Each for itself, as each is found by an index of its own."""
+    state = col(Notification.state)
+    is_held_until = (state == S.HELD.value) & (col(Notification.not_before) < tomorrow)
+    return (
+        dispatch.is_waiting() & ((state == S.PLANNED.value) | is_held_for_volume() | is_held_until),
+        (state == S.CLAIMED.value) & col(Notification.lease_until).is_not(None),
+    )
+
+
+def _gone_since(moment: datetime, messages: Sequence[ColumnElement[bool]]) -> SelectOfScalar[int]:
+    return (
+        select(func.count(distinct(col(Attempt.notification_id))))
+        .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
+        .where(*messages, col(Attempt.started_at) >= moment, col(Attempt.state).in_(HEARD))
     )
 
 
@@ -124,9 +140,8 @@ def _heard_since(tenant_id: str, since: datetime) -> SelectOfScalar[int]:
     return (
         select(func.count())
         .select_from(Attempt)
-        .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .where(
-            Notification.tenant_id == tenant_id,
+            present.attempt_is_of_tenant(tenant_id),
             col(Attempt.started_at) >= since,
             col(Attempt.state).in_(HEARD),
         )
@@ -145,7 +160,7 @@ def _earlier(session: Session, tenant: Tenant, now: datetime, days: int) -> tupl
         select(func.min(Attempt.started_at))
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
         .where(
-            Notification.tenant_id == tenant.tenant_id,
+            present.is_of_tenant(tenant.tenant_id),
             Notification.kind == INVOICE_OVERDUE,
             col(Attempt.state).in_(HEARD),
             col(Attempt.started_at) >= _day(tenant, now, -days),
