@@ -61,10 +61,13 @@ lock: $(STAMP) ## resolve the dependencies anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header --upgrade pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header --group pyproject.toml:dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
-.PHONY: prove-crash prove-faults prove-controls
+.PHONY: prove-crash prove-faults prove-controls prove-ledger
 
 prove-crash: $(STAMP) ## kill and stop senders and the worker, and let Twilio fail (ARGS="--kills 2000 --only random")
 	@$(BIN)/python -m tests.prove_crash $(ARGS)
+
+prove-ledger: $(STAMP) ## measure what a message costs behind 200,000 others (ARGS="--database postgresql")
+	@$(BIN)/python -m tests.prove_ledger $(ARGS)
 
 prove-faults: $(STAMP) ## hold the catalogue of faults against the tests that bear their numbers (ARGS="--run" runs them)
 	@$(BIN)/python -m tests.prove_faults $(ARGS)

@@ -19,6 +19,7 @@ from duebell.ledger import awaiting, inbox, polls, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.polls import FoundBy, News
 from duebell.ledger.receipts import NewReceipt, keep_receipt
+from tests.prove_ledger import measured
 from tests.support_facts import NOW, TENANT, keep_contact, numbered, open_tenant, sid
 from tests.support_overdue import due, office_over
 
@@ -102,3 +103,7 @@ def plan_of(engine: Engine, statement: str, values: Any) -> str:
     with engine.connect() as connection:
         rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
     return "\n".join(row[3] for row in rows)
+
+
+def test_what_a_message_costs_behind_others_can_be_measured() -> None:
+    assert all(seconds > 0 for seconds in measured("sqlite", 30).values())
