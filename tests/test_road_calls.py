@@ -29,12 +29,17 @@ def strict(calm: Road) -> Road:
 
 @pytest.fixture(autouse=True)
 def as_before(calm: Road) -> object:
-    """Leave the sandbox's limits as the other tests have them."""
+    """Leave the limits as the other tests have them, and forget these.
+
+    What a short day left would be taken for the last calls of a long one.
+    """
     yield
     usual = SandboxSettings()
     calm.sandbox.settings(
         minute_limit=100_000, day_limit=usual.day_limit, concurrent_limit=usual.concurrent_limit
     )
+    with calm.engine.begin() as connection:
+        connection.execute(update(Tenant).values(day_remaining=None, day_began_with=None, limits_at=None))
 
 
 def test_fifty_invoices_at_once_cost_a_handful_of_calls_and_none_is_refused(strict: Road) -> None:
