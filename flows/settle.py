@@ -5,7 +5,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from duebell.settling import ending
-from tasks._prefect import completed
+from tasks._prefect import MANY_AT_ONCE, completed
 from tasks.messages import (
     ask_for_status,
     decide_on_held,
@@ -18,7 +18,7 @@ from tasks.messages import (
 )
 
 
-@flow(name="settle", persist_result=False)
+@flow(name="settle", task_runner=MANY_AT_ONCE, persist_result=False)
 def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = True) -> State[None]:
     """Decide again on what Twilio holds, and look for outcomes that nobody knows; nothing is ever sent here.
 

@@ -48,6 +48,11 @@ RETRYING: dict[str, Any] = {
 FEW_AT_ONCE = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner[Any](max_workers=4))
 """How many messages of one run are posted side by side: Twilio bounds its concurrent requests by account."""
 
+MANY_AT_ONCE = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner[Any](max_workers=32))
+"""How much one run looks at side by side. Each may try again for most of a minute where a provider is away,
+and the last looks before a message goes out must not wait for that; unbounded, hundreds would ask at once.
+"""
+
 
 def completed(futures: PrefectFutureList[T]) -> Generator[T]:
     """The results of those that completed, as they come; one that failed holds up no other."""

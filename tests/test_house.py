@@ -249,15 +249,19 @@ def test_every_flow_is_deployed_under_its_name() -> None:
     assert {(one["name"], one["entrypoint"]) for one in deployed} == expected
 
 
+MOST_AT_ONCE = 32
 LOAD = """
 import sys
 from prefect.flows import load_flow_from_entrypoint
 for entrypoint in sys.argv[1:]:
-    print(load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False).name)
+    flow = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+    print(flow.name, getattr(flow.task_runner, "_max_workers", 0))
 """
 
 
-def test_every_entrypoint_loads_as_the_flow_itself(tmp_path: Path) -> None:
+def test_every_entrypoint_loads_as_the_flow_itself_and_bounds_what_it_does_side_by_side(
+    tmp_path: Path,
+) -> None:
     # A file that fails to import is loaded as a placeholder otherwise, and fails only when it runs.
     loaded = subprocess.run(
         [sys.executable, "-c", LOAD, *entrypoints()],
@@ -269,7 +273,12 @@ def test_every_entrypoint_loads_as_the_flow_itself(tmp_path: Path) -> None:
         check=False,
     )
     assert loaded.returncode == 0, loaded.stderr[-2000:]
-    assert loaded.stdout.split() == [one.partition(":")[2].replace("_", "-") for one in entrypoints()]
+    flows = [line.split() for line in loaded.stdout.splitlines()]
+    assert [name for name, _ in flows] == [one.partition(":")[2].replace("_", "-") for one in entrypoints()]
+    # Prefect's own bound is none: hundreds of threads would ask Twilio, and wait for the ledger, at once.
+    maps = [".map(" in (ROOT / one.partition(":")[0]).read_text(encoding="utf-8") for one in entrypoints()]
+    bounded = {name: 0 < int(workers) <= MOST_AT_ONCE for name, workers in flows}
+    assert [name for (name, _), many in zip(flows, maps, strict=True) if many and not bounded[name]] == []
 
 
 def runtime_files() -> list[Path]:
