@@ -139,6 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         total.add(verdict)
         for wrong in verdict.wrongs:
             print(f"WRONG {wrong}", flush=True)  # noqa: T201 - its purpose
+        for told in verdict.told_late:
+            print(f"had ended long before: {told}", flush=True)  # noqa: T201 - its purpose
         if total.lives % 10 == 0 or verdict.wrongs:
             print(so_far(total), flush=True)  # noqa: T201 - its purpose
     print(report(total, time.monotonic() - began))  # noqa: T201 - its purpose

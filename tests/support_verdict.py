@@ -53,6 +53,8 @@ class Verdict:
     """How often each step of the table of states was made; looked at on SQLite."""
     deaths: int = 0
     stops: int = 0
+    told_late: list[str] = field(default_factory=list[str])
+    """The stale ones, each with its seed."""
     wrongs: list[str] = field(default_factory=list[str])
 
     def add(self, other: "Verdict") -> None:
@@ -99,7 +101,9 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
             found.wrongs += [f"{message.number}: {what}" for what in _untrue(truth, message, attempt)]
             if truth.ended is not None and message.went_at > truth.ended:
                 found.late += 1
-                found.stale += message.send_at is not None and message.send_at - truth.ended > TAKEN_BACK
+                if message.send_at is not None and message.send_at - truth.ended > TAKEN_BACK:
+                    found.stale += 1
+                    found.told_late.append(f"seed {life.plot.seed}: {message.number}")
     found.wrongs += [f"a message about {number}, which nobody owed" for number in by_number]
     found.wrongs = [f"seed {life.plot.seed}: {what}" for what in found.wrongs]
     return found
