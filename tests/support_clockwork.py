@@ -50,7 +50,6 @@ class Clockwork:
         self._number = 0
         self._acting: _Actor | None = None
         self._time_itself = getcurrent()
-        self._closing = False
 
     def __call__(self) -> datetime:
         self.step()
@@ -124,7 +123,6 @@ class Clockwork:
 
     def close(self) -> None:
         """End everybody where they are."""
-        self._closing = True
         for _, _, who in self._coming:
             if isinstance(who, _Actor):
                 who.work.throw()

@@ -46,21 +46,25 @@ class Verdict:
     given_up: int = 0
     late: int = 0
     """Told of what had ended by the time Twilio took it, though it was true when the attempt was written."""
-    stale: int = 0
-    """Told though it had ended long enough before to be taken back, had anybody been there to do it."""
     posts: Counter[str] = field(default_factory=Counter[str])
     steps: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     """How often each step of the table of states was made; looked at on SQLite."""
     deaths: int = 0
     stops: int = 0
     told_late: list[str] = field(default_factory=list[str])
-    """The stale ones, each with its seed."""
+    """What was told though it had ended long enough before to be taken back, had anybody been there to do it;
+    each with its seed."""
     wrongs: list[str] = field(default_factory=list[str])
 
     def add(self, other: "Verdict") -> None:
         """Count another in."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
+
+    @property
+    def stale(self) -> int:
+        """How many were told of what had ended long before."""
+        return len(self.told_late)
 
     @property
     def progress(self) -> float:
@@ -102,7 +106,6 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
             if truth.ended is not None and message.went_at > truth.ended:
                 found.late += 1
                 if message.send_at is not None and message.send_at - truth.ended > TAKEN_BACK:
-                    found.stale += 1
                     found.told_late.append(f"seed {life.plot.seed}: {message.number}")
     found.wrongs += [f"a message about {number}, which nobody owed" for number in by_number]
     found.wrongs = [f"seed {life.plot.seed}: {what}" for what in found.wrongs]

@@ -1,16 +1,14 @@
 """Who waits for a fresh read of invoices, and who reads them anew for all."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, func, update
 from sqlmodel import col, select
-from sqlmodel.sql.expression import Select
 
 from duebell.ledger import dispatch, freshness, scheduled
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import InvoiceSnapshot, Notification, Tenant, XeroEvent
+from duebell.ledger.tables import Notification, Tenant, XeroEvent
 from duebell.ledger.writing import writing
 from duebell.states import NotificationState
 
@@ -40,7 +38,7 @@ def events(engine: Engine, tenant_id: str) -> tuple[Waiting, ...]:
         if category == "INVOICE":
             first[invoice_id] = min(changed, first.get(invoice_id, changed))
             last[invoice_id] = max(received, last.get(invoice_id, received))
-    read = freshness.read_times(engine, tenant_id, list(last))
+    read = freshness.read_times(engine, tenant_id, last)
     return tuple(
         Waiting(invoice_id, first[invoice_id])
         for invoice_id, received in last.items()
@@ -55,21 +53,9 @@ def messages(engine: Engine, tenant_id: str, *, before: datetime, now: datetime)
     with reading(engine) as session:
         # Of every tenant: those that wait are few, and all that one was ever told of are many.
         due = [select(Notification.invoice_id).where(which) for which in _due(now)]
-        about = sorted({one for wanted in due for one in session.exec(wanted).all()})
-        rows = [
-            row
-            for some in freshness.portions(about)
-            for row in session.exec(_stale(tenant_id, some, before)).all()
-        ]
-    return tuple(Waiting(*row) for row in rows)
-
-
-def _stale(tenant_id: str, invoice_ids: Sequence[str], before: datetime) -> Select[str, datetime]:
-    return select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at).where(
-        InvoiceSnapshot.tenant_id == tenant_id,
-        col(InvoiceSnapshot.invoice_id).in_(invoice_ids),
-        col(InvoiceSnapshot.read_at) < before,
-    )
+        about = {one for wanted in due for one in session.exec(wanted).all()}
+    read = freshness.read_times(engine, tenant_id, about)
+    return tuple(Waiting(invoice_id, read_at) for invoice_id, read_at in read.items() if read_at < before)
 
 
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -14,7 +14,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake, Notification, Tenant
 from duebell.ledger.tenants import EVERYTHING
 from duebell.ledger.writing import Writing
-from duebell.states import NotificationState
+from duebell.states import WAITING, NotificationState
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ def _first_of_each(now: datetime, most: int) -> SelectOfScalar[Notification]:
 def is_waiting() -> ColumnElement[bool]:
     """Whether a notification can be claimed once its time has come.
 
-    The states stand in the statement itself, as they stand in the index over them: SQLite decides whether
-    such an index serves a statement without what is bound to it (sqlite.org/partialindex.html).
+    The states stand in the statement itself, in the order in which they stand in the index over them: SQLite
+    decides whether it serves a statement without what is bound to that (sqlite.org/partialindex.html).
     """
-    states = [state.value for state in (NotificationState.PLANNED, NotificationState.HELD)]
+    states = [state.value for state in NotificationState if state in WAITING]
     return col(Notification.state).in_(bindparam(None, states, expanding=True, literal_execute=True))
 
 

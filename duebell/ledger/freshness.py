@@ -21,8 +21,8 @@ AT_ONCE = 200
 def read_times(engine: Engine, tenant_id: str, invoice_ids: Collection[str]) -> dict[str, datetime]:
     """When these invoices were last read; one that never was is not among them."""
     with reading(engine) as session:
-        found = [row for some in portions(invoice_ids) for row in _reads(session, tenant_id, some).all()]
-    return dict(found)
+        found = [read_at(session, tenant_id, some) for some in _portions(invoice_ids)]
+    return {invoice_id: at for some in found for invoice_id, at in some.items()}
 
 
 def contact_read_times(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> dict[str, datetime]:
@@ -101,7 +101,7 @@ def confirm(engine: Engine, tenant_id: str, seen: Mapping[str, datetime], *, rea
     somebody else read meanwhile.
     """
     return sum(
-        _confirm(engine, tenant_id, {one: seen[one] for one in ids}, read_at) for ids in portions(seen)
+        _confirm(engine, tenant_id, {one: seen[one] for one in ids}, read_at) for ids in _portions(seen)
     )
 
 
@@ -137,8 +137,7 @@ def _is_part_paid(invoice: Invoice) -> bool:
     return bool(invoice.amount_paid) or bool(invoice.amount_credited) or bool(invoice.payments)
 
 
-def portions(ids: Iterable[str]) -> list[Sequence[str]]:
-    """These ids in their order, ``AT_ONCE`` at a time."""
+def _portions(ids: Iterable[str]) -> list[Sequence[str]]:
     ordered = sorted(ids)
     return [ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE)]
 

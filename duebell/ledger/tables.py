@@ -137,6 +137,7 @@ class XeroEvent(Row, table=True):
         UniqueConstraint("tenant_id", "category", "resource_id", "type", "mark", name="uq_xero_event"),
         Index("ix_xero_event_waiting", "tenant_id", "retry_at", sqlite_where=text("state = 'pending'"),
               postgresql_where=text("state = 'pending'")),
+        # Not by the tenant first: it would be taken instead of the one above for what waits of a tenant.
         Index("ix_xero_event_resource", "resource_id", "tenant_id"),
     )  # fmt: skip
 
