@@ -241,6 +241,41 @@ def test_f058_what_happens_meanwhile_is_looked_at_at_once(
     assert settle_due(ledger, now=NOW + MINUTE) == at_once
 
 
+@pytest.mark.parametrize(
+    ("happens", "at_once"), [(stop, True), (invoice, True), (contact, True), (another_invoice, False)]
+)
+@pytest.mark.parametrize("is_unknown", [False, True])
+def test_f058_what_happens_while_twilio_is_asked_is_looked_at_as_soon_as_twilio_has_it(
+    ledger: Engine, happens: Callable[[Writing], None], *, is_unknown: bool, at_once: bool
+) -> None:
+    held_off(ledger)
+    if is_unknown:
+        conclude(ledger, UNKNOWN)
+    with writing(ledger, NOW) as book:
+        happens(book)
+    assert not settle_due(ledger, now=NOW)
+    conclude(ledger, held(), now=NOW + MINUTE)
+    assert settle_due(ledger, now=NOW + MINUTE) == at_once
+    conclude(ledger, held(), now=NOW + 2 * MINUTE)  # as by a receipt, which says nothing new
+    assert settle_due(ledger, now=NOW + 2 * MINUTE) == at_once
+
+
+def test_what_happens_while_it_is_decided_on_is_looked_at_after_that(ledger: Engine) -> None:
+    held_off(ledger)
+    conclude(ledger, held())
+    for minute, is_overtaken in ((1, True), (2, False)):
+        now = NOW + minute * MINUTE
+        with writing(ledger, now) as book:
+            stop(book)
+        with reading(ledger) as session:
+            [looked_at] = scheduled.due(session, now=now)
+        with writing(ledger, now + MINUTE / 2) as book:
+            if is_overtaken:
+                invoice(book)
+            scheduled.look_again_at(book, looked_at)
+        assert settle_due(ledger, now=now + MINUTE / 2) == is_overtaken
+
+
 def test_the_brake_is_looked_at_at_once_too(ledger: Engine) -> None:
     held_off(ledger)
     conclude(ledger, held())

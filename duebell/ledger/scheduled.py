@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, update
+from sqlalchemy import ColumnElement, case, exists, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -16,6 +16,9 @@ from duebell.ledger.tables import Attempt, Brake, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import AttemptState
 from duebell.twilio.statuses import MessageStatus
+
+MAY_BE_HELD = [AttemptState.SENDING.value, AttemptState.UNKNOWN.value, AttemptState.PARKED.value]
+"""The states of attempts whose message Twilio may yet turn out to hold."""
 
 BY_LIST = "twilio's list"
 """Says of an attempt that it was found in Twilio's list."""
@@ -37,6 +40,8 @@ class Held:
     send_at: datetime
     cancel_why: str
     doubtful: bool
+    overtaken_at: datetime | None = None
+    """When something happened that may make it untrue, where that is why it is looked at."""
 
 
 def is_held() -> ColumnElement[bool]:
@@ -98,6 +103,7 @@ def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
             row.send_at,
             row.cancel_why,
             doubtful,
+            row.overtaken_at,
         )
         for row, tenant_id, kind, doubtful in session.exec(wanted).all()
         if row.sid is not None and row.send_at is not None
@@ -118,20 +124,24 @@ def _was_unanswered(attempt: type[Attempt]) -> ColumnElement[bool]:
 
 
 def look_again_at(book: Writing, one: Held) -> None:
-    """It, or a copy of it, may still go out: decide on it again when it is time."""
+    """It, or a copy of it, may still go out: decide on it again when it is time, or at once where something
+    more happened since it was read what it was decided on.
+    """
     row = present.locked_attempt(book.session, one.attempt_id)
-    if row.settle_at is not None:
-        row.settle_at = look_at(book.session, row, book.now)
+    if row.settle_at is None or row.overtaken_at != one.overtaken_at:
+        return
+    row.overtaken_at = None
+    row.settle_at = look_at(book.session, row, book.now)
 
 
 def look_at(session: Session, row: Attempt, now: datetime) -> datetime | None:
     """When a message that Twilio was to hold is looked at the next time; ``None`` where no look is needed.
 
-    One that was taken back is looked at until its time where its POST was not answered: what was taken back
-    may have been one copy of two.
+    At once where something happened since it was decided on. One that was taken back is looked at until its
+    time where its POST was not answered: what was taken back may have been one copy of two.
     """
     if row.provider_status != MessageStatus.CANCELED.value:
-        return next_look(session, row, now)
+        return now if row.overtaken_at is not None else next_look(session, row, now)
     may_turn_up = row.send_at is not None and now < row.send_at and _is_doubted(session, row)
     return next_look(session, row, now) if may_turn_up else None
 
@@ -213,9 +223,11 @@ def look_soon_at_address(book: Writing, address: str) -> None:
 
 
 def _look_now(book: Writing, which: ColumnElement[bool]) -> None:
+    """What Twilio is still being asked to hold, or may have taken, is looked at as soon as it is known to."""
+    may_be_held = col(Attempt.state).in_(MAY_BE_HELD) & col(Attempt.send_at).is_not(None)
     book.session.exec(
         update(Attempt)
-        .where(is_held(), which, col(Attempt.settle_at) > book.now)
-        .values(settle_at=book.now)
+        .where(is_held() | may_be_held, which)
+        .values(overtaken_at=book.now, settle_at=case((is_held(), book.now), else_=col(Attempt.settle_at)))
         .execution_options(synchronize_session="fetch")
     )

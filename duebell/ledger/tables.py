@@ -419,6 +419,9 @@ class Attempt(Row, table=True):
     """When Twilio, after it could take the message no more, was first asked and did not list it."""
     cancel_why: str = later_text()
     """Why Twilio was asked to cancel the scheduled message; empty while it was not."""
+    overtaken_at: datetime | None = maybe_moment()
+    """When something happened that may make untrue what Twilio holds, or is to hold; empty again once it was
+    decided on since."""
     settled_by: str = ""
     flow_run_id: str | None = None
 
