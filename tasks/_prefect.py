@@ -45,6 +45,11 @@ RETRYING: dict[str, Any] = {
 }
 """2, 4, 8 and 16 seconds, each with up to half as much again, and only on ``Transient``."""
 
+RETRYING_ONCE: dict[str, Any] = RETRYING | {"retries": 1}
+"""After 2 seconds, for what stays due and is looked at again within a minute or an hour by itself: where
+Twilio cannot be asked about hundreds, the run that asks must not keep its place from the last looks for long.
+"""
+
 FEW_AT_ONCE = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner[Any](max_workers=4))
 """How many messages of one run are posted side by side: Twilio bounds its concurrent requests by account."""
 

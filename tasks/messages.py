@@ -31,7 +31,7 @@ from duebell.reporting_channels import StopTold
 from duebell.resources import resources
 from duebell.settling import Settled
 from duebell.watching import Batch, TakeBack
-from tasks._prefect import RETRYING, access_to, is_by_person, is_cancelled, own_run_id
+from tasks._prefect import RETRYING, RETRYING_ONCE, access_to, is_by_person, is_cancelled, own_run_id
 
 
 @task(cache_policy=NO_CACHE)
@@ -89,7 +89,7 @@ def unknown_attempts(attempt_ids: list[str] | None) -> list[Unsettled]:
         return unsettled.unsettled(session, now=None if attempt_ids else now, attempt_ids=attempt_ids)
 
 
-@task(**RETRYING, cache_policy=NO_CACHE, task_run_name="look for {attempt.attempt_id}")
+@task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="look for {attempt.attempt_id}")
 def look_for_outcome(attempt: Unsettled) -> Settled:
     """Look once for what became of an attempt. Reading Twilio may be repeated; nothing is sent."""
     settled = settling.settle(resources(), attempt)
@@ -141,7 +141,7 @@ def unconfirmed_messages(*, of_the_hour: bool) -> list[Unconfirmed]:
     return silent
 
 
-@task(**RETRYING, cache_policy=NO_CACHE, task_run_name="ask for {message.sid}")
+@task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="ask for {message.sid}")
 def ask_for_status(message: Unconfirmed) -> Settled:
     """Ask Twilio for the status of one message; receipts may be lost, or cannot reach this machine."""
     return settling.confirm(resources(), message)
