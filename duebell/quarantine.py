@@ -54,14 +54,15 @@ def compare(resources: Resources) -> Compared:
 
 
 def _read_back(session: Session, journal: Journal, origin: str) -> Read:
-    """What was posted on the latest days, back to one of which the ledger knows all."""
+    """What was posted on the latest days, back to one that had messages and of which the ledger knows all."""
     posted: list[Posted] = []
     unreadable = 0
     for day in journal.days():
         read = journal.read(origin, day)
         posted += read.posted
         unreadable += read.unreadable
-        if read.posted and not forgotten.difference(session, read.posted).forgotten:
+        messages = [one for one in read.posted if not one.made_nothing]
+        if messages and not forgotten.difference(session, messages).forgotten:
             break
     return Read(tuple(sorted(posted, key=lambda one: one.at)), unreadable)
 

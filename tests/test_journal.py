@@ -277,6 +277,21 @@ def test_the_days_before_one_that_is_known_are_not_read(office: Resources) -> No
     assert compare(office) == Compared()
 
 
+def test_days_that_made_no_message_hide_none_of_those_before(office: Resources) -> None:
+    compare(office)
+    with reading(office.engine) as session:
+        origin = trail.origin(session)
+    assert office.journal is not None
+    office.journal.begun(origin, posted(9, at=NOW - timedelta(days=3)))
+    for number, days in ((7, 2), (8, 1)):
+        nothing = posted(number, at=NOW - timedelta(days=days))
+        office.journal.begun(origin, nothing)
+        office.journal.ended(origin, nothing, None)
+    assert compare(office) == Compared(forgotten=1)
+    [brake] = tenants.brakes(office.engine)
+    assert "did not know of 1 messages" in brake.why
+
+
 def test_the_journal_of_another_ledger_stops_nothing(office: Resources, tmp_path: Path) -> None:
     assert office.journal is not None
     office.journal.begun("another ledger", posted(9))
