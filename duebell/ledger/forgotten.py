@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select
@@ -9,19 +10,21 @@ from sqlmodel import Session, col, select
 from duebell.audit import Entry
 from duebell.journal import Posted
 from duebell.keys import is_contact, parts_of
-from duebell.ledger import groups, legs, receipts
+from duebell.ledger import groups, present, receipts, spoken_last
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.evidence import PROGRESS, conclude
-from duebell.ledger.notifications import move
+from duebell.ledger.notifications import GIVEN_BACK, move
+from duebell.ledger.spoken_last import ACTOR, REASON
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import AttemptState, NotificationState
 
 S, A = NotificationState, AttemptState
-ACTOR = "journal"
-REASON = "ledger_set_back"
 LOCK = 718297
 AT_ONCE = 500
+
+STAYS = frozenset({S.DELIVERED, S.PARKED})
+"""What is told for good, or a person was asked about: proof alone moves it on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +63,19 @@ def bind(book: Writing, one: Posted) -> None:
 
 
 def take_back(book: Writing, one: Posted) -> None:
-    """Write a forgotten attempt down, and have its notifications stand as told, or as to be looked for."""
+    """Write a forgotten attempt down, and have its notifications stand as told, or as to be looked for.
+
+    Of several attempts of one message the latest speaks, in whatever order the machines' journals give them.
+    """
     lead, *members = (_notification(book, key, invoice_id, one) for key, invoice_id in one.told)
-    leg = _leg(book.session, lead, one.channel)
-    before = S(lead.state)
-    stands = before in PROGRESS or before is S.PARKED
-    _stop_what_was_under_way(book, lead)
-    lead.lease_token = max(lead.lease_token, one.lease_token) + 1
-    lead.lease_until = lead.lead_id = None
-    lead.leg_position = leg.position
-    if not stands:
-        if before is not S.UNKNOWN:
-            move(before, S.UNKNOWN)
-        lead.state, lead.reason, lead.updated_at = S.UNKNOWN.value, REASON, book.now
-        lead.not_before = lead.dispatch_at = None
-    _regroup(book, lead, members)
-    book.session.add(_attempt(book, one, lead, leg))
+    if spoken_last.is_overtaken(book.session, lead, one.at):
+        attempt = _kept_beside(book, one, lead)
+        _join(book, _told_by(book.session, lead), members, one)
+    else:
+        attempt = _speaking(book, one, lead)
+        _release(book, lead, members)
+        _join(book, lead, members, one)
+    book.session.add(attempt)
     book.session.flush()
     details = {"attempt": one.attempt_id, "sid": one.sid}
     book.audit(
@@ -85,6 +85,31 @@ def take_back(book: Writing, one: Posted) -> None:
     )
     if one.sid:
         bind(book, one)
+
+
+def _speaking(book: Writing, one: Posted, lead: Notification) -> Attempt:
+    """The attempt as the one that speaks, and the message where it stands by that."""
+    spoken_last.overtake(book, lead)
+    leg = spoken_last.leg_to_speak_by(book.session, lead, one.channel)
+    lead.lease_token = max(lead.lease_token, one.lease_token) + 1
+    lead.lease_until = lead.lead_id = None
+    lead.leg_position = leg.position
+    before = S(lead.state)
+    if before not in STAYS:
+        # What was told had failed and waited again, or there would be no later attempt.
+        before = S.PLANNED if before in PROGRESS else before
+        if before is not S.UNKNOWN:
+            move(before, S.UNKNOWN)
+        lead.state, lead.reason, lead.updated_at = S.UNKNOWN.value, REASON, book.now
+        lead.not_before = lead.dispatch_at = None
+    return _attempt(one, lead, leg, lead.lease_token, A.UNKNOWN, book.now)
+
+
+def _kept_beside(book: Writing, one: Posted, lead: Notification) -> Attempt:
+    """The attempt as one that a later one has overtaken: that it was delivered is all that it can say."""
+    leg = spoken_last.leg_beside(book.session, lead, one.channel)
+    token = spoken_last.token_beside(book.session, lead, one.lease_token)
+    return _attempt(one, lead, leg, token, A.PARKED, book.now)
 
 
 def _notification(book: Writing, key: str, invoice_id: str, one: Posted) -> Notification:
@@ -122,58 +147,52 @@ def _contact_of(recipient: str) -> str | None:
     return recipient.removeprefix("contact:").partition("/")[0] if is_contact(recipient) else None
 
 
-def _leg(session: Session, row: Notification, channel: str) -> Leg:
-    """The leg of that channel; one that has to be made anew has lost its address and its words."""
-    standing = legs.of(session, row.notification_id or 0)
-    for leg in standing:
-        if leg.channel == channel:
-            return leg
-    position = max((leg.position for leg in standing), default=-1) + 1
-    leg = Leg(notification_id=row.notification_id or 0, position=position, channel=channel, address="")
-    session.add(leg)
-    session.flush()
-    return leg
+def _told_by(session: Session, row: Notification) -> Notification:
+    """The notification in whose message this one is told: its own, where it has one."""
+    return row if row.lead_id is None else present.notification(session, row.lead_id)
 
 
-def _stop_what_was_under_way(book: Writing, row: Notification) -> None:
-    """An attempt that was being made when the ledger was copied ended long ago, and the later one speaks."""
-    under_way = select(Attempt).where(
-        Attempt.notification_id == row.notification_id,
-        col(Attempt.state).in_([A.SENDING.value, A.UNKNOWN.value]),
-    )
-    for attempt in book.session.exec(under_way).all():
-        attempt.state, attempt.settle_at, attempt.finished_at = A.PARKED.value, None, book.now
-        attempt.cause, attempt.settled_by = "the side journal knows of a later attempt", ACTOR
-
-
-def _regroup(book: Writing, lead: Notification, members: Sequence[Notification]) -> None:
-    """Have these told with their lead as they were, unless they were told otherwise, and no others."""
-    ids = {row.notification_id for row in members}
+def _release(book: Writing, lead: Notification, told: Sequence[Notification]) -> None:
+    """Decide anew on what was told with it and is no more: the message that told it did not stand."""
+    ids = {row.notification_id for row in told}
     for row in groups.of_lead(book.session, lead.notification_id or 0):
-        if row.notification_id not in ids:
-            row.lead_id, row.lease_until = None, None
-            row.state = S.PLANNED.value if S(row.state) in {S.CLAIMED, S.SENDING} else row.state
-    for row in members:
-        if S(row.state) in PROGRESS:
+        if row.notification_id in ids or S(row.state) is S.DELIVERED:
             continue
-        row.lead_id, row.lease_until = lead.notification_id, None
+        if S(row.state) in GIVEN_BACK:
+            row.lead_id = None
+        else:
+            groups.leave(book, row, S.PLANNED, "", not_before=book.now, dispatch_at=book.now)
+
+
+def _join(book: Writing, lead: Notification, members: Sequence[Notification], one: Posted) -> None:
+    """Have these told with their lead as they were, unless they were told otherwise since."""
+    for row in members:
+        if row.lead_id != lead.notification_id:
+            is_told = S(row.state) is S.DELIVERED or spoken_last.is_overtaken(book.session, row, one.at)
+            if is_told or row.notification_id == lead.notification_id:
+                continue
+            spoken_last.overtake(book, row)
+            _release(book, row, members)
+        row.lead_id, row.lease_until = lead.notification_id, lead.lease_until
         row.lease_token = lead.lease_token
         row.state, row.reason, row.updated_at = lead.state, lead.reason, book.now
         row.not_before, row.dispatch_at = lead.not_before, lead.dispatch_at
     book.session.flush()
 
 
-def _attempt(book: Writing, one: Posted, lead: Notification, leg: Leg) -> Attempt:
+def _attempt(
+    one: Posted, lead: Notification, leg: Leg, token: int, state: AttemptState, now: datetime
+) -> Attempt:
     return Attempt(
         attempt_id=one.attempt_id,
         notification_id=lead.notification_id or 0,
         leg_id=leg.leg_id or 0,
-        lease_token=lead.lease_token,
-        state=A.UNKNOWN.value,
+        lease_token=token,
+        state=state.value,
         started_at=one.at,
         address=leg.address,
         text="",  # what was said is not known any more, so that no listed text can be taken for it
         read_age_seconds=0,
         cause="taken from the side journal: the ledger was set back",
-        settle_at=book.now,
+        settle_at=now if state is A.UNKNOWN else None,
     )
