@@ -23,6 +23,7 @@ from duebell.calls import (
     Purpose,
     Standing,
     after_refusal,
+    are_apart,
     next_turn,
     postponed,
     require_right_clock,
@@ -172,7 +173,9 @@ class XeroAccess:
         """Count the call, however busy the ledger: it was made, and its answer must not be lost with it."""
         now = self.resources.clock()
         in_a_row = self._refusals + 1
-        then = after_refusal(call.refused, in_a_row, now) if call.refused else None
+        # A wait by a wrong clock would last long after it was set right.
+        heeded = call.refused if not are_apart(call.at, now) else None
+        then = after_refusal(heeded, in_a_row, now) if heeded else None
         calls.note(self.resources.engine, self.tenant.tenant_id, self._purpose, call, then, now=now)
         self._refusals = in_a_row if call.refused else 0
         require_right_clock(call.at, now)

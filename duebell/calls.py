@@ -53,9 +53,14 @@ CLOCKS_APART = timedelta(minutes=15)
 """How far our clock may be from Xero's: no window and no day is decided by less."""
 
 
+def are_apart(theirs: datetime | None, now: datetime) -> bool:
+    """Whether our clock is far from Xero's, as far as Xero told its own."""
+    return theirs is not None and abs(now - theirs) > CLOCKS_APART
+
+
 def require_right_clock(theirs: datetime | None, now: datetime) -> None:
     """Raises ``ConfigurationError`` where our clock is far from Xero's: all would be said at a wrong hour."""
-    if theirs is None or abs(now - theirs) <= CLOCKS_APART:
+    if theirs is None or not are_apart(theirs, now):
         return
     off = timedelta(minutes=round(abs(now - theirs) / MINUTE))
     raise ConfigurationError(

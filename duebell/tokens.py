@@ -40,6 +40,11 @@ EARLY = timedelta(minutes=5)
 GRACE = timedelta(minutes=30)
 """How long a refresh token that was rotated still works (Xero's staff, community.xero.com 105714701)."""
 
+AHEAD = timedelta(minutes=1)
+"""How far another machine's clock may be ahead of ours. A set that was refreshed later still was refreshed by
+one that was wrong and is right since: its times say nothing.
+"""
+
 PURPOSE = "xero token set"
 log = logging.getLogger("duebell.tokens")
 
@@ -138,9 +143,9 @@ def ensure_fresh(
     """
 
     def once() -> datetime | None:
-        row = usable(engine, token_set_id)
-        stale = force is not None and row.refreshed_at <= force
-        if not stale and row.expires_at - EARLY > clock():
+        row, now = usable(engine, token_set_id), clock()
+        stale = force is not None and (row.refreshed_at <= force or row.refreshed_at > now + AHEAD)
+        if not stale and row.expires_at - EARLY > now:
             return row.expires_at
         return _refresh(engine, vault, row, refresher, owner, clock)
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.calls import CLOCKS_APART
-from duebell.errors import ConfigurationError
-from duebell.ledger import attempts
+from duebell.errors import ConfigurationError, TenantParked
+from duebell.ledger import attempts, tenants
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt
 from duebell.ledger.writing import writing
@@ -20,6 +20,7 @@ from tests.support_facts import (
     INVOICE,
     MINUTE,
     NOW,
+    TENANT,
     Hand,
     claim,
     counted,
@@ -52,6 +53,20 @@ def test_f106_with_a_clock_that_is_far_from_xero_s_nothing_is_read_until_it_is_s
         desk.call()
     desk.clock.now = NOW + timedelta(minutes=10)
     desk.call()
+
+
+def test_f106_a_day_that_is_used_up_by_a_wrong_clock_parks_nobody_once_it_is_right(ledger: Engine) -> None:
+    desk = Desk(ledger)
+    desk.clock.now = NOW + timedelta(hours=13)
+    told = {"Date": format_datetime(NOW, usegmt=True), "Retry-After": "3600", "X-Rate-Limit-Problem": "day"}
+    desk.xero.refuse = lambda _path: httpx.Response(429, headers=told)
+    with pytest.raises(ConfigurationError, match="ahead of"):
+        desk.call()
+    assert tenants.get(ledger, TENANT).parked_until is None
+    desk.clock.now = NOW + MINUTE
+    with pytest.raises(TenantParked):
+        desk.call()
+    assert tenants.get(ledger, TENANT).parked_until == NOW + 61 * MINUTE
 
 
 def test_f106_what_was_read_before_the_clock_was_set_back_is_not_taken_for_new(ledger: Engine) -> None:

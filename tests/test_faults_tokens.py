@@ -304,6 +304,25 @@ def test_f049_a_token_that_looks_fresh_and_is_over_is_refreshed_once(
     resources.close()
 
 
+@pytest.mark.parametrize("hours", [0, 1, 12])
+def test_f049_a_set_that_a_clock_13_hours_ahead_refreshed_serves_as_soon_as_the_clock_is_right(
+    ledger: Engine, sandbox: SandboxControl, hours: int
+) -> None:
+    real = system_clock()
+    consented(ledger, sandbox)
+    clock = Hand(real + timedelta(hours=13))
+    resources = replace(resources_at(ledger, sandbox), clock=clock)
+    access = XeroAccess(resources, credentials.TENANT_ID, unpaced, "run", Purpose.DOCTOR)
+    with pytest.raises(ConfigurationError, match="ahead of"):
+        access.ask(access.client.organisation)
+    clock.now = real + timedelta(hours=hours, minutes=1)
+    sandbox.shift_clock(hours * 3600)
+    sandbox.expire_tokens()
+    assert access.ask(access.client.organisation).name
+    assert (asked(sandbox), the_set(ledger).refreshed_at) == ([200, 200], clock.now)
+    resources.close()
+
+
 def _with_tokens_that_are_over(access: XeroAccess, sandbox: SandboxControl) -> str:
     def ask_and_be_too_late() -> str:
         sandbox.expire_tokens()

@@ -44,6 +44,12 @@ def test_a_schedule_that_is_a_little_early_does_not_put_the_tenant_off() -> None
     assert is_due(a_tenant(polled_at=NOW - 15 * MINUTE + timedelta(seconds=20)))
 
 
+def test_a_poll_of_a_clock_that_was_hours_ahead_does_not_put_the_next_one_off() -> None:
+    assert is_due(a_tenant(polled_at=NOW + 13 * HOUR))
+    # Clocks of several machines differ a little: that is no reason to poll twice.
+    assert not is_due(a_tenant(polled_at=NOW + MINUTE))
+
+
 @pytest.mark.parametrize(
     "columns",
     [
