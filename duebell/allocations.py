@@ -5,7 +5,6 @@ owed on them, so one list of what changed finds them all, however many credits t
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 from duebell.access import XeroAccess
 from duebell.ledger import inbox
@@ -27,14 +26,17 @@ def read_touched(access: XeroAccess, events: Sequence[ClaimedEvent]) -> int:
     if not about:
         return 0
     clock = access.resources.clock
-    news = PolledNews(access, clock())
-    for records, _ in seek(partial(_page, access), min(event.received_at for event in about)):
-        news.take_invoices(records, clock(), FoundBy.ALLOCATION)
+    asked_at = clock()
+    news = PolledNews(access, asked_at)
+
+    def page(ask: Ask, size: int) -> Records[Invoice]:
+        nonlocal asked_at
+        asked_at = clock()  # what happens while the answer is under way may not be in it
+        return access.ask(lambda: access.client.invoice_page(ask.page, size, modified_since=ask.since))
+
+    for records, _ in seek(page, min(event.received_at for event in about)):
+        news.take_invoices(records, asked_at, FoundBy.ALLOCATION)
     return news.found
-
-
-def _page(access: XeroAccess, ask: Ask, size: int) -> Records[Invoice]:
-    return access.ask(lambda: access.client.invoice_page(ask.page, size, modified_since=ask.since))
 
 
 def close(book: Writing, events: Sequence[ClaimedEvent]) -> None:

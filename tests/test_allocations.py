@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import Engine
 
@@ -88,6 +89,30 @@ def test_without_a_credit_nothing_is_asked(books: Polling) -> None:
 def test_an_unknown_category_is_kept_and_ignored(books: Polling) -> None:
     assert rings(books, "GIFTCARD") == ()
     assert books.inbox()[-1] == ("GIFTCARD", CREDIT, "webhook")
+
+
+def test_a_payment_that_comes_while_the_list_is_under_way_is_not_taken_for_read(books: Polling) -> None:
+    events = rings(books, "CREDITNOTE")
+
+    def slowly(request: httpx.Request) -> httpx.Response:
+        """The customer pays while the answer is under way, and the webhook comes before it is stored."""
+        answer = books.xero.answer(request)
+        books.clock.now += MINUTE
+        books.xero.invoice(Status="PAID", AmountDue=0, AmountPaid=115)
+        inbox.keep(books.engine, [paid(books)], [], now=books.clock.now)
+        books.clock.now += MINUTE
+        return answer
+
+    books.xero.invoice(Reference="an edit that the list brings along")
+    books.xero.instead = slowly
+    touched(books, events)
+    books.xero.instead = lambda _request: None
+    since = max(event.received_at for event in claimed(books) if event.category == "INVOICE")
+    assert XeroReader(books.access(TENANT, Purpose.EVENTS)).stale([INVOICE], since) == [INVOICE]
+
+
+def paid(books: Polling) -> NewEvent:
+    return NewEvent(TENANT, "INVOICE", INVOICE, "UPDATE", "paid", books.clock.now)
 
 
 def test_a_merged_contact_is_read_together_with_the_one_that_is_left(books: Polling) -> None:
