@@ -1,12 +1,12 @@
 """What Xero says of an organisation itself, kept in step once a day."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from duebell.access import XeroAccess
 from duebell.audit import Entry
-from duebell.errors import BadAnswer, Permanent, RecordNotFound, ScopeMissing, TenantDisconnected
+from duebell.errors import Permanent, Postponed, RateLimited, TenantDisconnected, Transient
 from duebell.ledger import themes
 from duebell.ledger.tables import Tenant
 from duebell.ledger.tenants import describe
@@ -24,39 +24,45 @@ T = TypeVar("T")
 def refresh(access: XeroAccess) -> bool:
     """Read the organisation, whether Xero itself reminds, and the names of the branding themes.
 
-    At most once a day; returns whether they were read. Raises what the client raises for the organisation.
-    That Xero does not tell of the others is no error: they are unknown then, or as they were.
+    At most once a day; returns whether they were read. Raises what the client raises for the organisation,
+    and what puts off or limits calls. That Xero does not tell of the others is no error: they stay as known.
     """
     now, tenant = access.resources.clock(), access.tenant
     if tenant.organisation_read_at is not None and now - tenant.organisation_read_at < KEEPS:
         return False
     organisation = access.ask(access.client.organisation)
-    reminds, named = (
-        _if_told(access, access.client.sends_reminders),
-        _if_told(access, access.client.branding_themes),
-    )
-    with writing(access.resources.engine, now) as book:
-        row = book.session.get_one(Tenant, tenant.tenant_id, with_for_update=True)
-        before = {name: getattr(row, name) for name in DESCRIBED}
-        describe(row, organisation)
-        row.xero_reminders, row.organisation_read_at = reminds, now
+    _keep(access, now, lambda row: describe(row, organisation))
+    reminds = _if_told(access, access.client.sends_reminders)
+    named = _if_told(access, access.client.branding_themes)
+
+    def complete(row: Tenant) -> None:
+        row.organisation_read_at = now
+        row.xero_reminders = row.xero_reminders if reminds is None else reminds
         row.branding_themes = row.branding_themes if named is None else themes.written(named)
+
+    _keep(access, now, complete)
+    return True
+
+
+def _keep(access: XeroAccess, now: datetime, change: Callable[[Tenant], None]) -> None:
+    """Change the organisation's row, and say in the trail what of its description is another now."""
+    with writing(access.resources.engine, now) as book:
+        row = book.session.get_one(Tenant, access.tenant.tenant_id, with_for_update=True)
+        before = {name: getattr(row, name) for name in DESCRIBED}
+        change(row)
         changed = [name for name, value in before.items() if getattr(row, name) != value]
         if changed:
             what = {"changed": ", ".join(changed)}
             book.audit(
                 Entry("xero", "organisation changed", "tenant", row.tenant_id, row.tenant_id, details=what)
             )
-    return True
 
 
 def _if_told(access: XeroAccess, call: Callable[[], T]) -> T | None:
-    """What Xero answers; ``None`` where it does not say, or may not tell us."""
+    """What Xero answers; ``None`` where it does not say, cannot say now, or may not tell us."""
     try:
         return access.ask(call)
-    except (ScopeMissing, RecordNotFound, BadAnswer):
-        return None
-    except TenantDisconnected:
+    except (TenantDisconnected, Postponed, RateLimited):
         raise
-    except Permanent:
+    except (Permanent, Transient):
         return None

@@ -9,33 +9,23 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
-from duebell import organisation
 from duebell.access import XeroAccess
 from duebell.calls import Purpose
 from duebell.errors import RateLimited, ReservedForMessages, TenantDisconnected, TenantParked
-from duebell.keys import INVOICE_ISSUED
-from duebell.known import known_of
 from duebell.ledger import calls, tenants
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Audit, Tenant
-from duebell.ledger.themes import names_of
-from duebell.policy_file import Policy
-from duebell.policy_rules import Rule, RuleThen, RuleWhen
-from duebell.routing import route_of
+from duebell.ledger.tables import Audit
 from tests.support_calls import Desk, Refuse, too_many
 from tests.support_facts import (
-    INVOICE,
     MINUTE,
     NOW,
     OTHER_TENANT,
     TENANT,
     at_once,
-    invoice_body,
-    keep_invoice,
 )
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -282,67 +272,6 @@ def test_a_closed_organisation_is_marked_and_the_next_one_is_not_touched(ledger:
     desk.call(OTHER_TENANT)
     assert tenants.get(ledger, TENANT).state == "disconnected"
     assert tenants.get(ledger, OTHER_TENANT).state == "connected"
-
-
-def read_organisation(desk: Desk) -> bool:
-    return organisation.refresh(desk.access(purpose=Purpose.ORGANISATION))
-
-
-def test_the_organisation_is_read_once_a_day_and_kept_in_step(ledger: Engine) -> None:
-    desk = Desk(ledger)
-    with ledger.begin() as connection:
-        connection.execute(update(Tenant).values(name="Old Name", timezone="UTC"))
-    assert [read_organisation(desk) for _ in range(3)] == [True, False, False]
-    tenant = tenants.get(ledger, TENANT)
-    assert (tenant.name, tenant.timezone, tenant.base_currency) == (
-        "Kauri Test Limited", "Pacific/Auckland", "NZD",
-    )  # fmt: skip
-    assert (tenant.xero_reminders, tenant.organisation_read_at) == (True, NOW)
-    with reading(ledger) as session:
-        (entry,) = session.exec(select(Audit).where(Audit.action == "organisation changed")).all()
-    assert "timezone" in entry.details
-    assert "Kauri" not in entry.details
-    desk.clock.now += timedelta(days=1)
-    assert read_organisation(desk)
-    assert len(desk.xero.asked) == 6
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        httpx.Response(404, html="<p>cannot be found</p>"),
-        httpx.Response(401, json={"Detail": "AuthorizationUnsuccessful"}),
-        httpx.Response(400, json={"ErrorNumber": 16}),
-        httpx.Response(200, json={"InvoiceReminders": []}),
-    ],
-)
-def test_that_xero_does_not_tell_of_its_reminders_is_no_error(
-    sqlite_ledger: Engine, answer: httpx.Response
-) -> None:
-    desk = Desk(sqlite_ledger)
-    desk.xero.refuse = lambda path: answer if "Reminders" in path else None
-    assert read_organisation(desk)
-    assert tenants.get(sqlite_ledger, TENANT).xero_reminders is None
-    assert tenants.get(sqlite_ledger, TENANT).organisation_read_at == NOW
-
-
-def test_the_names_of_branding_themes_are_kept_and_a_rule_may_ask_for_them(sqlite_ledger: Engine) -> None:
-    desk, theme = Desk(sqlite_ledger), "abcdef01-0000-4000-8000-000000000001"
-    body = {"BrandingThemes": [{"BrandingThemeID": theme, "Name": "Very orange", "SortOrder": 0}]}
-    desk.xero.refuse = lambda path: httpx.Response(200, json=body) if "Themes" in path else None
-    assert read_organisation(desk)
-    keep_invoice(sqlite_ledger, invoice_body(BrandingThemeID=theme))
-    with reading(sqlite_ledger) as session:
-        known = known_of(session, TENANT, [INVOICE])[INVOICE]
-    assert known.theme_name == "Very orange"
-    rule = Rule(when=RuleWhen(branding_theme=("very ORANGE",)), then=RuleThen(tone="firm"))
-    assert route_of(INVOICE_ISSUED, INVOICE, "", known, Policy.model_validate({"rule": [rule]})).place == 1
-    desk.clock.now += timedelta(days=1)
-    desk.xero.refuse = lambda path: (
-        httpx.Response(401, json={"Detail": "AuthorizationUnsuccessful"}) if "Themes" in path else None
-    )
-    assert read_organisation(desk)
-    assert names_of(tenants.get(sqlite_ledger, TENANT)) == {theme: "Very orange"}
 
 
 def test_waiting_calls_leave_a_little_apart(sqlite_ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
