@@ -11,6 +11,7 @@ from duebell.errors import RecordNotFound, Transient
 from duebell.known import MOST_MERGES
 from duebell.ledger import freshness, snapshots
 from duebell.model import Contact, Invoice, InvoiceType
+from duebell.portions import in_halves
 from duebell.xero import queries
 from duebell.xero.queries import IDS_PER_QUERY
 from duebell.xero.reader import compact_json, read_json
@@ -67,6 +68,9 @@ class XeroReader:
         return [one for one in dict.fromkeys(invoice_ids) if one not in read or read[one] < since]
 
     def _read_invoices(self, ids: tuple[str, ...]) -> Records[Invoice]:
+        return in_halves(ids, self._read_invoices_at_once)
+
+    def _read_invoices_at_once(self, ids: tuple[str, ...]) -> Records[Invoice]:
         """One call, kept at once: what it cost is not lost where a later one fails."""
         now = self._clock()
         records = (
@@ -103,6 +107,9 @@ class XeroReader:
         return [one for one in dict.fromkeys(contact_ids) if one not in read or read[one] < since]
 
     def _read_contacts(self, ids: tuple[str, ...]) -> Records[Contact]:
+        return in_halves(ids, self._read_contacts_at_once)
+
+    def _read_contacts_at_once(self, ids: tuple[str, ...]) -> Records[Contact]:
         now = self._clock()
         records = self._access.ask(lambda: self._client.contacts(ids))
         self.save_contacts(records, now)
