@@ -5,8 +5,9 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from deployments.receiver.app import make_app
-from duebell.ledger import preferences, tables
+from duebell.ledger import preferences, tables, wishes
 from duebell.ledger.engine import reading
+from duebell.ledger.inbound import revocations
 from duebell.ledger.writing import writing
 from duebell.twilio.inbound import INBOUND_PATH, Wish, wish_of
 from tests.support_receiver import ACCOUNT, NOW, ask, form, parts, signed_twilio
@@ -89,6 +90,20 @@ def test_start_lifts_nothing_that_somebody_else_set(ledger: Engine, said: str, l
     assert refusals(ledger) == left
 
 
+@pytest.mark.parametrize("sender", [f"rcs:{PERSON}", f"RCS:{PERSON}"])
+def test_what_comes_over_rcs_is_heeded_as_if_it_had_come_by_sms(ledger: Engine, sender: str) -> None:
+    over_rcs = {"From": sender, "To": "rcs:kauri_agent", "MessagingServiceSid": "MG" + "1" * 32}
+    assert writes(ledger, "please stop", "SM" + "1" * 32, **over_rcs) == (200, NOTHING)
+    assert [one.address for one in revocations(ledger, NOW)] == [PERSON]
+    assert writes(ledger, "STOP", "SM" + "2" * 32, **over_rcs) == (200, NOTHING)
+    assert refusals(ledger) == {PERSON: "opted_out"}
+    with reading(ledger) as session:
+        wish = wishes.known(session, [PERSON])[PERSON]
+    assert wish.said_to == {"MG" + "1" * 32, "rcs:kauri_agent"}
+    writes(ledger, "START", "SM" + "3" * 32)
+    assert refusals(ledger) == {}
+
+
 def test_a_wish_in_other_words_changes_nothing_and_is_kept_for_a_person(ledger: Engine) -> None:
     assert writes(ledger, "please stop texting me") == (200, NOTHING)
     assert refusals(ledger) == {}
@@ -109,4 +124,5 @@ def test_what_twilio_did_not_sign_stops_nobody(ledger: Engine) -> None:
 def test_a_message_that_comes_from_no_number_is_acknowledged_and_dropped(ledger: Engine) -> None:
     assert writes(ledger, "STOP", From="whatsapp:+64211234567") == (200, NOTHING)
     assert writes(ledger, "STOP", From="") == (200, NOTHING)
+    assert writes(ledger, "STOP", From="rcs:kauri_agent") == (200, NOTHING)
     assert refusals(ledger) == {}

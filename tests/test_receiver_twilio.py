@@ -103,7 +103,8 @@ def test_f090_the_same_callback_many_times_at_once_is_one_receipt(ledger: Engine
 
 
 def test_f092_blank_and_unknown_fields_are_part_of_what_is_signed(sqlite_ledger: Engine) -> None:
-    assert send(sqlite_ledger, callback(ErrorCode="", NewField="", ChannelPrefix="rcs")) == 204
+    over_rcs = {"ChannelPrefix": "rcs", "From": "rcs:kauri_agent", "To": "rcs:+64211234567"}
+    assert send(sqlite_ledger, callback(ErrorCode="", NewField="", **over_rcs)) == 204
     assert len(receipts_in(sqlite_ledger)) == 1
 
 

@@ -17,6 +17,10 @@ NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 """The answer that says nothing: Twilio replies to STOP and HELP by itself, and blocks what follows STOP."""
 
 
+OVER_RCS = "rcs:"
+"""Before the sender of what comes over RCS, where the Messaging Service carries on a conversation of SMS."""
+
+
 class Wish(StrEnum):
     """What a message asks for. ``REVOKES``: an end, as it seems, in words of its own."""
 
@@ -46,7 +50,8 @@ REVOKING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """A message that somebody sent to one of our numbers. ``sender`` is who wrote it.
+    """A message that somebody sent to one of our senders. ``sender`` is who wrote it: a number, where it came
+    by SMS or over RCS.
 
     ``service`` is the Messaging Service that the number belongs to, empty where it belongs to none.
     """
@@ -74,12 +79,18 @@ def read_inbound(form: Iterable[tuple[str, str]]) -> InboundMessage:
     return InboundMessage(
         fields.get("MessageSid") or fields.get("SmsSid", ""),
         fields.get("AccountSid", ""),
-        fields.get("From", ""),
+        _number_of(fields.get("From", "")),
         fields.get("To", ""),
         body,
         wish_of(body, fields.get("OptOutType", "")),
         fields.get("MessagingServiceSid", ""),
     )
+
+
+def _number_of(sender: str) -> str:
+    """The number that somebody wrote from, by whichever channel of the same conversation."""
+    is_rcs = sender[: len(OVER_RCS)].lower() == OVER_RCS
+    return sender[len(OVER_RCS) :] if is_rcs else sender
 
 
 def wish_of(body: str, opt_out_type: str = "") -> Wish:
