@@ -21,6 +21,9 @@ from duebell.states import WAITING, NotificationState
 CONTACT_CHANGED = "contact_changed"
 ACTOR = CONTACT_CHANGED
 
+FOR_A_RUN = "contact_changed brings in step what waits for the contact"
+"""What is said of an event that is left open for its run."""
+
 OF_THE_CONTACT = (
     Reason.NO_CONTACT,
     Reason.CONTACT_CLOSED,
@@ -61,7 +64,7 @@ def hand_over(
         if event.resource_id in troubled:
             leave(book, event, reading)
         elif event.resource_id in concerned:
-            handing_over.hand_over(book, event, "contact_changed brings in step what waits for the contact")
+            handing_over.hand_over(book, event, FOR_A_RUN)
         else:
             inbox.finish(book, event, "contact read anew; nothing waits for it")
     wanted = tuple(sorted(concerned - troubled))
@@ -84,10 +87,25 @@ def bring_in_step(
             book,
             plan_kind(book, tenant_id, kind, ids, rules, actor=ACTOR, flow_run_id=flow_run_id, begins=False),
         )
-    read = snapshots.read_contacts(book.session, tenant_id, contact_ids)
-    for contact_id, one in read.items():
-        handing_over.finish_read(book, tenant_id, "CONTACT", contact_id, one.read_at, "brought in step")
+    _close_events(book, tenant_id, contact_ids)
     return InStep(len(rows), tuple(runs))
+
+
+def _close_events(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> None:
+    """Close the events of these contacts: what they tell of is done.
+
+    Polling may have brought a merge since this run read them. Then nobody has read who is left, and an event
+    that no drain has looked at tells of it: it stays.
+    """
+    read = snapshots.read_contacts(book.session, tenant_id, contact_ids)
+    merged = {key: one.contact.merged_to for key, one in read.items() if one.contact.merged_to}
+    left = snapshots.read_contacts(book.session, tenant_id, sorted(merged.values()))
+    for contact_id, one in read.items():
+        is_open = contact_id in merged and merged[contact_id] not in left
+        handing_over.finish_read(
+            book, tenant_id, "CONTACT", contact_id, one.read_at, "brought in step",
+            left_as=FOR_A_RUN if is_open else "",
+        )  # fmt: skip
 
 
 def _concerned(book: Writing, tenant_id: str, contact_ids: Sequence[str]) -> set[str]:

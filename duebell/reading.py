@@ -87,17 +87,17 @@ class XeroReader:
             self._list_contacts(frozenset(wanted))
         stale = self._stale_contacts(wanted, since)
         found = joined([self._read_contacts(piece) for piece in queries.chunks(queries.record_ids(stale))])
-        if wanted:
-            self._read_survivors(contact_ids)
+        # Asked for all of them: what polling read itself needs no call, and may be how the merge was learned.
+        self._read_survivors(contact_ids)
         return _reading(contact_ids, wanted, found)
 
     def _read_survivors(self, contact_ids: Sequence[str]) -> None:
         """Of contacts that were merged into others, those others too, where they were never read."""
         ids = list(contact_ids)
         for _ in range(MOST_MERGES):
-            ids = freshness.merged_into(self._engine, self._tenant_id, ids)
             if not ids:
                 return
+            ids = freshness.merged_into(self._engine, self._tenant_id, ids)
             read = freshness.contact_read_times(self._engine, self._tenant_id, ids)
             for piece in queries.chunks(queries.record_ids(one for one in ids if one not in read)):
                 self._read_contacts(piece)
@@ -197,14 +197,16 @@ class XeroReader:
         snapshots.save_contacts(self._engine, self._tenant_id, pairs, read_at=read_at)
 
     def read_contacts_of(self, invoices: Iterable[Invoice]) -> None:
-        """Have the contact of every sales invoice that did not bring its own, an hour old at most."""
-        wanted = {
-            invoice.contact_id
-            for invoice in invoices
-            if invoice.type is InvoiceType.SALE and invoice.contact_id and invoice.contact is None
-        }
+        """Have the contact of every sales invoice that did not bring its own, an hour old at most.
+
+        Where it brought one that was merged into another, that other is read.
+        """
+        sales = [one for one in invoices if one.type is InvoiceType.SALE and one.contact_id]
+        wanted = {one.contact_id for one in sales if one.contact_id and one.contact is None}
         if wanted:
             self.contacts(sorted(wanted), since=self._clock() - CONTACT_KEEPS)
+        brought = [one.contact for one in sales if one.contact]
+        self._read_survivors([one.contact_id for one in brought if one.merged_to])
 
 
 def _reading(asked: Sequence[str], stale: Sequence[str], found: Records[T]) -> Reading:

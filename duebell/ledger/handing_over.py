@@ -39,9 +39,20 @@ def still_held(book: Writing, events: Sequence[ClaimedEvent]) -> list[ClaimedEve
 
 
 def finish_read(
-    book: Writing, tenant_id: str, category: str, resource_id: str, read_at: datetime, outcome: str
+    book: Writing,
+    tenant_id: str,
+    category: str,
+    resource_id: str,
+    read_at: datetime,
+    outcome: str,
+    *,
+    left_as: str = "",
 ) -> None:
-    """Close the open events of a record that came no later than it was read, and of which all is done."""
+    """Close the open events of a record that came no later than it was read, and of which all is done.
+
+    With ``left_as`` only those that were left open with this word.
+    """
+    only = (col(XeroEvent.outcome) == left_as,) if left_as else ()
     book.session.exec(
         update(XeroEvent)
         .where(
@@ -50,6 +61,7 @@ def finish_read(
             col(XeroEvent.resource_id) == resource_id,
             col(XeroEvent.received_at) <= read_at,
             col(XeroEvent.state) == "pending",
+            *only,
         )
         .values(state="handled", outcome=outcome, handled_at=book.now)
     )
