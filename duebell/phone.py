@@ -126,16 +126,19 @@ def _read(phone: Phone, home: _Country) -> PhoneFound | NoPhoneReason:
     country, area, number = (_tidy(part) for part in (phone.country_code, phone.area_code, phone.number))
     if not area and not number:
         return NoPhoneReason.NO_PHONE
+    written, code = f"{country} {area} {number}".strip(), ""
     if _is_international(number):
         written = number
     elif any(character.isalpha() for character in country):
         written, home = f"{area} {number}".strip(), _Country(region_of(country), stated=True)
-    else:
-        written = _join(country, area, number)
+    elif code := _calling_code(country):
+        written = f"+{code} {area} {number}"
     if unreadable := _why_unreadable(written):
         return unreadable
     if home.region is None and not _is_international(written):
         return NoPhoneReason.UNKNOWN_COUNTRY
+    if code and _was_cut(code, f"{country} {area} {number}", home.region):
+        return NoPhoneReason.NOT_A_NUMBER
     return _judge(written, home, phone.type)
 
 
@@ -185,16 +188,31 @@ def _is_international(written: str) -> bool:
     return written.lstrip("( ").startswith(("+", "00"))
 
 
-def _join(country: str, area: str, number: str) -> str:
-    """The three parts as one number, international where the country part is a calling code.
+def _calling_code(country: str) -> str:
+    """The calling code that the country part is, or nothing.
 
     What is no calling code came from an integration that cut one typed number at its spaces.
     """
-    digits = re.sub(r"[() ]", "", country)
-    code = re.sub(r"^(\+|00)", "", digits)
-    if re.fullmatch("[1-9][0-9]*", code) and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-        return f"+{code} {area} {number}"
-    return f"{country} {area} {number}".strip()
+    code = re.sub(r"^(\+|00)", "", re.sub(r"[() ]", "", country))
+    is_one = re.fullmatch("[1-9][0-9]*", code) and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+    return code if is_one else ""
+
+
+def _was_cut(code: str, uncut: str, region: str | None) -> bool:
+    """Whether what begins with a calling code, or seems to, is another number at home, as dialled there.
+
+    501, 612 and 3456 are a telephone in Arkansas and a mobile in Belize. Nobody cuts off one digit or two,
+    unless the country itself writes them apart.
+    """
+    if _is_international(uncut) or not _is_as_dialled(uncut, region):
+        return False
+    others = (one for one in _readings(uncut, region) if one.country_code != int(code))
+    return any(len(code) > 2 or _first_group(one) == code for one in others)
+
+
+def _first_group(number: PhoneNumber) -> str:
+    """The digits that are written first of all where the number is at home."""
+    return re.findall("[0-9]+", phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL))[0]
 
 
 def _why_unreadable(written: str) -> NoPhoneReason | None:

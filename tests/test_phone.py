@@ -4,7 +4,7 @@ import re
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
@@ -172,6 +172,57 @@ def test_the_country_is_the_contacts_and_else_the_organisations(
     number: str, contact_country: str, organisation_country: str, expected: str
 ) -> None:
     assert outcome(mobile("", "", number), contact_country, organisation_country) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "contact_country", "organisation_country", "expected"),
+    [
+        # a telephone in the United States, and a mobile in Belize, São Tomé, the Seychelles, the Comoros …
+        (("501", "612", "3456"), "", "US", WHY.NOT_A_NUMBER),
+        (("501", "612", "3456"), "USA", "NZ", WHY.NOT_A_NUMBER),
+        (("501", "612", "3456"), "", "CA", WHY.NOT_A_NUMBER),
+        (("501", "", "612-3456"), "", "US", WHY.NOT_A_NUMBER),
+        (("(501)", "", "612-3456"), "", "US", WHY.NOT_A_NUMBER),
+        (("239", "981", "2345"), "", "US", WHY.NOT_A_NUMBER),
+        (("248", "251", "0123"), "", "US", WHY.NOT_A_NUMBER),
+        (("269", "321", "2345"), "", "US", WHY.NOT_A_NUMBER),
+        (("960", "765", "4321"), "", "IN", WHY.NOT_A_NUMBER),
+        # whoever writes the + or the 00, or lives there, means the country
+        (("+501", "612", "3456"), "", "US", "+5016123456"),
+        (("00501", "612", "3456"), "", "US", "+5016123456"),
+        (("501", "612", "3456"), "Belize", "US", "+5016123456"),
+        (("501", "612", "3456"), "", "NZ", "+5016123456"),
+        # no number of the United States is cut off behind two digits, none of Germany is dialled without 0
+        (("65", "9234", "5678"), "", "US", "+6592345678"),
+        (("47", "", "92 34 56 78"), "", "US", "+4792345678"),
+        (("43", "664", "1234567"), "", "DE", "+436641234567"),
+        (("43", "664", "1234567"), "Germany", "DE", "+436641234567"),
+        (("39", "331", "123 4567"), "", "IT", "+393311234567"),
+    ],
+)
+def test_what_may_be_a_number_at_home_that_was_cut_is_sent_to_no_other_country(
+    parts: tuple[str, str, str], contact_country: str, organisation_country: str, expected: str
+) -> None:
+    assert outcome(mobile(*parts), contact_country, organisation_country) == expected
+
+
+TWICE = "220|239|248|269|354|501|678|680|683"
+"""Area codes of North America that are calling codes of countries whose numbers have seven digits."""
+
+
+@given(
+    st.from_regex(f"({TWICE})[2-9][0-9]{{6}}", fullmatch=True),
+    st.integers(3, 10),
+    st.sampled_from(["", "USA"]),
+)
+def test_a_number_of_north_america_reaches_itself_or_nobody_however_it_is_cut(
+    number: str, second: int, contact_country: str
+) -> None:
+    whole = phonenumbers.parse(number, "US")
+    assume(phonenumbers.is_valid_number(whole))
+    cut = mobile(number[:3], number[3:second], number[second:])
+    found = best_mobile((cut,), contact_country, "US")
+    assert isinstance(found, NoPhone) or found.e164 == f"+1{number}"
 
 
 def test_the_mobile_field_comes_first_then_default_then_direct() -> None:
