@@ -7,6 +7,7 @@ order or a better wording never tells a person twice.
 import hashlib
 from dataclasses import dataclass
 
+from duebell.email.addresses import folded
 from duebell.errors import Permanent
 
 INVOICE_ISSUED = "invoice_issued"
@@ -35,12 +36,8 @@ def person_of(recipient: str) -> str:
 
 
 def address_hash(address: str) -> str:
-    """What stands for an email address in a key: the same however its capitals are typed.
-
-    By the letter of RFC 5321 (2.4) capitals before the @ may matter; where they do, one person is told and
-    the other is not, and nowhere is a person told twice.
-    """
-    return hashlib.sha256(address.strip().casefold().encode()).hexdigest()[:OF_HASH]
+    """What stands for an email address in a key: the same however its capitals are typed."""
+    return hashlib.sha256(folded(address).encode()).hexdigest()[:OF_HASH]
 
 
 def is_contact(recipient: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from duebell.audit import Entry
 from duebell.contacts_in_step import bring_in_step
@@ -73,9 +73,10 @@ def address_on(address: str, channel: str) -> str:
         return parse_e164(address)
     if channel != EMAIL:
         raise ConfigurationError(f"{channel!r} is no channel: write {SMS} or {EMAIL}")
-    if mailbox(address) is None:
+    found = mailbox(address)
+    if found is None:
         raise ConfigurationError("that is no email address; for a number write --channel sms")
-    return address.strip()
+    return preferences.as_kept(found.address, channel)
 
 
 def show(resources: Resources, address: str, channel: str) -> Standing:
@@ -154,11 +155,12 @@ def _reason(why: str) -> str:
 
 def _waiting(session: Session, address: str, channel: str) -> dict[str, Sequence[str]]:
     """The contacts for whom something waits to be told at this address, by organisation."""
+    told_at = func.lower(Leg.address) if channel == EMAIL else col(Leg.address)
     rows = session.exec(
         select(Notification.tenant_id, Notification.contact_id)
         .join(Leg, col(Leg.notification_id) == col(Notification.notification_id))
         .where(
-            Leg.address == address,
+            told_at == address,
             Leg.channel == channel,
             col(Notification.state).in_([state.value for state in WAITING]),
             col(Notification.contact_id).is_not(None),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,34 @@ def test_f108_an_older_version_that_still_runs_writes_and_reads_after_the_upgrad
                 assert connection.execute(select(table).where(*own)).mappings().one() == row, version
             assert uniques(engine, table.name) == table.info["unique"], version
     assert len(known) > 7
+    engine.dispose()
+
+
+def test_what_was_known_of_one_email_address_in_several_spellings_is_one_after_the_upgrade(url: str) -> None:
+    engine = open_ledger(url)
+    table = next(one for one in upgraded(engine, "0014") if one.name == "preference")
+    rows = [
+        ("Ana@Rimu.example", "email", "opted_out", "asked: a", 1),
+        ("ana@rimu.example", "email", "invalid", "bounced", 3),
+        ("ANA@rimu.example", "email", "", "allowed: b", 4),
+        ("Ben@Rimu.example", "email", "invalid", "bounced", 1),
+        ("jo@rimu.example", "email", "opted_out", "spam", 1),
+        ("Not An Email", "sms", "opted_out", "STOP", 1),
+    ]
+    names = ("address", "channel", "state", "evidence", "changed_at")
+    with engine.begin() as connection:
+        for *row, hours in rows:
+            moment = a_value(table.c.changed_at, 0) + timedelta(hours=hours)
+            connection.execute(table.insert().values(dict(zip(names, (*row, moment), strict=True))))
+    upgraded(engine, "0015")
+    with engine.connect() as connection:
+        kept = connection.execute(select(*(table.c[name] for name in names[:4]))).all()
+    assert sorted(tuple(row) for row in kept) == [
+        ("Not An Email", "sms", "opted_out", "STOP"),
+        ("ana@rimu.example", "email", "opted_out", "asked: a"),
+        ("ben@rimu.example", "email", "invalid", "bounced"),
+        ("jo@rimu.example", "email", "opted_out", "spam"),
+    ]
     engine.dispose()
 
 

@@ -61,6 +61,15 @@ def address_fault(text: str) -> AddressFault | None:
     return None if _ADDRESS.fullmatch(text) else AddressFault.NOT_AN_ADDRESS
 
 
+def folded(address: str) -> str:
+    """An address as it is compared with another: the same however its capitals are typed.
+
+    By the letter of RFC 5321 (2.4) capitals before the @ may matter. Where they do, one person is told and
+    the other is not, nowhere is a person told twice, and who stopped one spelling is told by none.
+    """
+    return address.strip().casefold()
+
+
 def fits_header(text: str) -> bool:
     """Whether a text is one line that shows all that it holds."""
     return not any(unicodedata.category(character) in _NOT_IN_HEADERS for character in text)

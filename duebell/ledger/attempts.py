@@ -14,7 +14,7 @@ from duebell.ledger import channel_stops, groups, unsettled
 from duebell.ledger.built_once import built_once
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
-from duebell.ledger.preferences import is_refused
+from duebell.ledger.preferences import as_kept, is_refused
 from duebell.ledger.tables import Attempt, Brake, Leg, Notification
 from duebell.ledger.tenants import EVERYTHING
 from duebell.ledger.writing import Writing
@@ -121,7 +121,7 @@ def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime] 
         claimed.notification_id,
         claimed.lease_token,
         claimed.tenant_id,
-        leg.address,
+        as_kept(leg.address, leg.channel),
         leg.channel,
         book.now,
     ).one_or_none()

@@ -470,7 +470,10 @@ class Receipt(Row, table=True):
 
 
 class Preference(Row, table=True):
-    """What is known against, or for, writing to an address on a channel, and the evidence."""
+    """What is known against, or for, writing to an address on a channel, and the evidence.
+
+    The address of an email stands without its capitals.
+    """
 
     address: str = Field(primary_key=True)
     channel: str = Field(primary_key=True)
