@@ -126,7 +126,20 @@ def test_a_folder_that_nobody_reads_and_one_that_a_rule_misses_are_named(folder:
          "hint policy.toml:2 [invoice_issued] opens lets messages go out at night"),
         ('[invoice_overdue]\nopens = "09:10"\ncloses = "09:40"',
          "hint policy.toml:3 [invoice_overdue] closes comes less than an hour after opens"),
-        ("[team.sales]\ndigest = \"each\"", "hint policy.toml:1 [team] sales is told nothing"),
+        ('[team.sales]\ndigest = "each"',
+         "hint policy.toml:1 [team] sales is told nothing. Give it phones"),
+        ('[team.sales]\nemails = ["sales@kauri.example"]\nhears = []',
+         "hint policy.toml:1 [team] sales is told nothing. Name it where something is told"),
+        ('[payment_received]\ntell = ["team:sales"]\n[team.sales]\ndigest = "each"',
+         "hint policy.toml:2 [payment_received] tell names the team 'sales', which hears nothing"),
+        ("[invoice_issued]\nteam_from = { NZX = 500 }",
+         "hint policy.toml:2 [invoice_issued] team_from.NZX is no currency. Did you mean NZD?"),
+        ("[payment_received]\nteam_from = { NZX = 500 }",
+         "hint policy.toml:2 [payment_received] team_from.NZX is no currency. Did you mean NZD?"),
+        ('[language]\nby_country = { UK = "de" }',
+         "hint policy.toml:2 [language] by_country.UK is no country's code. Write GB"),
+        ('[[rule]]\nwhen = { country = ["NZ", "XX"] }\nthen = { tone = "a" }',
+         "hint policy.toml:2 [[rule]] (1) when.country 'XX' is no country's code. Remove it"),
         ('[invoice_overdue]\ndays = ["mon"]', "[[invoice_overdue.stage]] (1) days may find no open day"),
         ('[invoice_overdue]\nlate_days = 1', "[[invoice_overdue.stage]] (2) is left out where its"),
         ("[invoice_overdue]\nminimum = { NZT = 10 }",
@@ -138,6 +151,19 @@ def test_a_folder_that_nobody_reads_and_one_that_a_rule_misses_are_named(folder:
 )  # fmt: skip
 def test_a_slip_of_the_policy_is_named_with_its_line(folder: Path, text: str, expected: str) -> None:
     assert [line for line in said(text, folder) if expected in line] != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[invoice_issued]\ntell = ["customer", "team:sales"]\n[team.sales]\nemails = ["sales@kauri.example"]',
+        '[payment_received]\ntell = ["team:sales"]\n[team.sales]\nphones = ["+64211234567"]\nhears = []',
+        '[team.sales]\nemails = ["sales@kauri.example"]\nhears = ["not_told"]',
+        '[team.sales]\nphones = ["+64211234567"]',
+    ],
+)
+def test_a_team_that_hears_of_something_is_left_alone(folder: Path, text: str) -> None:
+    assert [line for line in said(text, folder) if "sales" in line and "policy.toml" in line] == []
 
 
 @pytest.fixture
@@ -162,6 +188,12 @@ def books(sqlite_ledger: Engine) -> Engine:
         ('[invoice_overdue]\nnever_groups = ["Key account"]',
          "hint policy.toml:2 [invoice_overdue] never_groups, item 1, is a contact group that no contact in "
          "the books has. Did you mean Key accounts?"),
+        ('[preferences]\nno_messages_groups = ["Key account"]',
+         "mend policy.toml:2 [preferences] no_messages_groups, item 1, is a contact group that no contact in "
+         "the books has. Did you mean Key accounts?"),
+        ('[preferences]\nno_messages_groups = ["Wants none"]',
+         "hint policy.toml:2 [preferences] no_messages_groups, item 1, is a contact group that no contact in "
+         "the books has. It spares nobody"),
         ('[[rule]]\nwhen = { contact_group = "Key" }\nthen = { tone = "a" }',
          "'Key' is a contact group that no"),
         ('[[rule]]\nwhen = { tracking = { category = "Region", option = "Nort" } }\nthen = { tone = "a" }',

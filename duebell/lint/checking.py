@@ -15,7 +15,7 @@ from duebell.lint.books import Vocabulary
 from duebell.lint.findings import Grade, LintFinding, Remark, findings_of, hint
 from duebell.lint.hours import of_hours
 from duebell.lint.made_up import made_up
-from duebell.lint.names import Met, of_currencies, of_rules, of_teams, of_words
+from duebell.lint.names import Met, of_consent, of_countries, of_currencies, of_rules, of_teams, of_words
 from duebell.lint.rule_order import swallowed
 from duebell.lint.saying import Saying, as_variant
 from duebell.lint.team_tellings import hearing_all
@@ -161,7 +161,9 @@ class _Check:
                 *swallowed(seen.policy.rules),
                 *of_teams(seen.policy, lines, seen.prefix),
                 *of_currencies(seen.policy),
+                *of_countries(seen.policy),
                 *of_rules(seen.policy, seen.met),
+                *(of_consent(seen.policy, seen.known) if seen.known.groups or seen.met.facts else ()),
                 *(of_words(seen.policy, seen.known) if seen.met.facts else ()),
             ]
             for one in found:

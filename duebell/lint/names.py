@@ -9,15 +9,18 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from duebell.countries import region_of
 from duebell.lint.books import Vocabulary
-from duebell.lint.findings import Remark, hint
+from duebell.lint.findings import Remark, hint, mend
 from duebell.policy_file import Policy
 from duebell.policy_rules import RuleWhen
 from duebell.rules import Facts, decide_route
 from duebell.setting_shapes import did_you_mean
+from duebell.teams import ways_of_team
 from duebell.toml_lines import Place
 
 AS_SHIPPED = "No reminders"
 """The group of ``never_groups`` that nobody needs to have."""
+
+IN_NO_BOOKS = "is a contact group that no contact in the books has"
 
 
 @dataclass(slots=True)
@@ -39,18 +42,31 @@ class Met:
 
 
 def of_teams(policy: Policy, lines: Collection[Place], prefix: Place = ()) -> Iterator[Remark]:
-    """Teams that a stage names and that have nobody, and teams that no stage names."""
-    overdue = policy.invoice_overdue
-    for number, stage in enumerate(overdue.stages if overdue.enabled else ()):
-        for name in stage.teams:
-            team = policy.team.get(name)
-            if team is not None and not team.phones and not team.emails:
+    """Teams that something is to tell and that have nobody, and teams that hear of nothing."""
+    named = {name for _, told in _tellings(policy, even_off=True) for name in told}
+    for place, told in _tellings(policy):
+        for name in told:
+            if name in policy.team and not ways_of_team(name, policy.team[name]):
                 words = f"names the team {name!r}, which hears nothing. Give [team.{name}] phones or emails"
-                yield hint(("invoice_overdue", "stage", number, "tell"), words)
-    used = {name for stage in overdue.stages for name in stage.teams}
-    for name in policy.team:
-        if name not in used and (*prefix, "team", name) in lines:
-            yield hint(("team", name), f'is told nothing. Name it in a stage: tell = [..., "team:{name}"]')
+                yield hint(place, words)
+    for name, team in policy.team.items():
+        if name in named or (*prefix, "team", name) not in lines:
+            continue
+        if not ways_of_team(name, team):
+            yield hint(("team", name), "is told nothing. Give it phones or emails")
+        elif not team.hears:
+            words = f'is told nothing. Name it where something is told: tell = [..., "team:{name}"]'
+            yield hint(("team", name), words)
+
+
+def _tellings(policy: Policy, *, even_off: bool = False) -> Iterator[tuple[Place, tuple[str, ...]]]:
+    """Each place that says who is told, and the teams in it."""
+    for kind, rules in policy.news.items():
+        if rules.enabled or even_off:
+            yield (kind, "tell"), rules.teams
+    overdue = policy.invoice_overdue
+    for number, stage in enumerate(overdue.stages if overdue.enabled or even_off else ()):
+        yield ("invoice_overdue", "stage", number, "tell"), stage.teams
 
 
 def of_rules(policy: Policy, met: Met) -> Iterator[Remark]:
@@ -64,15 +80,30 @@ def of_rules(policy: Policy, met: Met) -> Iterator[Remark]:
 
 
 def of_words(policy: Policy, known: Vocabulary) -> Iterator[Remark]:
-    """Words of Xero's that nothing in the books has: groups, tracking, themes, currencies, countries."""
+    """Words of Xero's that nothing in the books has: groups, tracking, themes, currencies."""
     for number, group in enumerate(policy.invoice_overdue.never_groups):
         near = did_you_mean(group, known.groups)
         if not _is_among(group, known.groups) and (group != AS_SHIPPED or near.startswith("Did")):
             place = ("invoice_overdue", "never_groups", number)
-            yield hint(place, f"is a contact group that no contact in the books has. {near}")
+            yield hint(place, f"{IN_NO_BOOKS}. {near}")
     for number, rule in enumerate(policy.rules):
         for name, words in _of_conditions(rule.when, known):
             yield hint(("rule", number, "when", name), words)
+
+
+def of_consent(policy: Policy, known: Vocabulary) -> Iterator[Remark]:
+    """Groups of those who want no message that no contact has: mistyped, they go on being messaged.
+
+    A group may have nobody yet, so it is a slip only where another has nearly its name.
+    """
+    for number, group in enumerate(policy.preferences.no_messages_groups):
+        if _is_among(group, known.groups):
+            continue
+        place, near = ("preferences", "no_messages_groups", number), did_you_mean(group, known.groups)
+        if near.startswith("Did"):
+            yield mend(place, f"{IN_NO_BOOKS}. {near}")
+        else:
+            yield hint(place, f"{IN_NO_BOOKS}. It spares nobody: is it written as in Xero?")
 
 
 def _of_conditions(when: RuleWhen, known: Vocabulary) -> Iterator[tuple[str, str]]:
@@ -85,10 +116,6 @@ def _of_conditions(when: RuleWhen, known: Vocabulary) -> Iterator[tuple[str, str
         for one in wanted or ():
             if not _is_among(one, there):
                 yield name, f"{one!r} {words} in the books. {did_you_mean(one, there)}"
-    for country in when.country or ():
-        if country not in SUPPORTED_REGIONS:
-            right = region_of(country)
-            yield "country", f"{country!r} is no country's code. {f'Write {right}' if right else 'Remove it'}"
     if when.tracking is not None and known.currencies:
         options = {f"{category} / {option}".casefold() for category, option in known.tracking}
         wanted = f"{when.tracking.category} / {when.tracking.option}".casefold()
@@ -99,9 +126,27 @@ def _of_conditions(when: RuleWhen, known: Vocabulary) -> Iterator[tuple[str, str
 def of_currencies(policy: Policy) -> Iterator[Remark]:
     """Codes that are no currency at all."""
     real = cast("Mapping[str, str]", Locale("en").currencies)
-    for code in policy.invoice_overdue.minimum:
-        if code not in real:
-            yield hint(("invoice_overdue", "minimum", code), f"is no currency. {did_you_mean(code, real)}")
+    amounts = {(kind, "team_from"): rules.team_from for kind, rules in policy.news.items()}
+    for place, least in {**amounts, ("invoice_overdue", "minimum"): policy.invoice_overdue.minimum}.items():
+        for code in least:
+            if code not in real:
+                yield hint((*place, code), f"is no currency. {did_you_mean(code, real)}")
+
+
+def of_countries(policy: Policy) -> Iterator[Remark]:
+    """Codes that are no country at all."""
+    for country in policy.language.by_country:
+        if country not in SUPPORTED_REGIONS:
+            yield hint(("language", "by_country", country), _no_country(country))
+    for number, rule in enumerate(policy.rules):
+        for country in rule.when.country or ():
+            if country not in SUPPORTED_REGIONS:
+                yield hint(("rule", number, "when", "country"), f"{country!r} {_no_country(country)}")
+
+
+def _no_country(code: str) -> str:
+    right = region_of(code)
+    return f"is no country's code. {f'Write {right}' if right else 'Remove it'}"
 
 
 def _is_among(word: str, there: Collection[str]) -> bool:
