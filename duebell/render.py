@@ -27,7 +27,6 @@ __all__ = ["Link", "Templates"]
 LARGEST_TEMPLATE = 8 * 1024
 LARGEST_OUTPUT = 48 * 1024  # a team's day: four lists of twenty, each with a name, a reference and a link
 LONGEST_SMS = 1600  # twilio.com/docs/api/errors/21617
-BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 UNDEFINED = re.compile(r"'(\w+)' is undefined")
 FOLDER = re.compile(r"[a-z]+(_[a-z]+)*(/[A-Za-z][A-Za-z0-9_-]*){0,2}")  # kind, variant, language
 
@@ -75,17 +74,12 @@ class Templates:
 
         return self._render(folder, SMS_TEXT, values, one_line)
 
-    def render_part(self, folder: str, part: str, values: Mapping[str, object]) -> str:
+    def render_part(self, folder: str, part: str, values: Mapping[str, object], laid_out: Layout) -> str:
         """A part of an email: ``subject.txt``, ``body.txt`` or ``body.html``, where values are escaped.
 
-        An empty line begins a paragraph, any other line break is a blank. Raises as ``render_sms`` does.
+        ``laid_out`` makes it the text of its part. Raises as ``render_sms`` does.
         """
-
-        def in_paragraphs(said: str) -> str:
-            paragraphs = BETWEEN_PARAGRAPHS.split(said)
-            return "\n\n".join(" ".join(one.split()) for one in paragraphs if one.strip())
-
-        return self._render(folder, part, values, in_paragraphs)
+        return self._render(folder, part, values, laid_out)
 
     def has_part(self, folder: str, part: str) -> bool:
         """Whether the folder has this part of a message."""

@@ -21,6 +21,9 @@ GSM_BASIC = frozenset(
 GSM_EXTENSION = frozenset("\f^{}\\[~]|€")
 """The extension table of GSM 03.38: an escape and the character, so two units."""
 
+UNSEEN = "\u00ad\u200b\u2060\ufeff"
+"""What word processors put in and nobody sees: it can be left out of any line."""
+
 LOOK_ALIKES = {
     "'": "\u2018\u2019\u201a\u201b\u2032\u00b4`",
     '"': "\u201c\u201d\u201e\u201f\u2033",
@@ -28,7 +31,7 @@ LOOK_ALIKES = {
     "/": "\u2044\u2215",
     "...": "\u2026",
     " ": "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
-    "": "\u00ad\u200b\u2060\ufeff",
+    "": UNSEEN,
 }
 """Signs that are read as those before them, and are not in GSM 03.38: quotation marks, dashes and blanks that
 word processors put in, and what is not seen at all. Letters are never among them: one with a macron, or an

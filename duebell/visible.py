@@ -32,6 +32,11 @@ def shown_each(text: str) -> list[str]:
     return [one if one in kept or _is_harmless(one) else _escape(one) for one in text]
 
 
+def named(one: str) -> str:
+    """A character by its number and name, for who has to find what cannot be seen."""
+    return f"U+{ord(one):04X} ({unicodedata.name(one, 'a character without a name').lower()})"
+
+
 def in_markdown(text: str) -> str:
     """The text for one cell or line of Markdown, which shows it as it is (github.github.com/gfm)."""
     line = " ".join(visible(text).split())

@@ -1,16 +1,21 @@
 """What an email says: one line of subject, paragraphs of text, and a page in which no value is markup."""
 
+import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from duebell.email.addresses import Mailbox, fits_header
 from duebell.email.messages import EmailRequest
 from duebell.email_text import render_email
 from duebell.errors import TemplateProblem
 from duebell.render import Templates
+from duebell.template_keeper import TemplateKeeper
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deployments" / "templates"
 INVOICE = {
@@ -101,16 +106,71 @@ def test_a_subject_over_several_lines_becomes_one(tmp_path: Path) -> None:
     assert email.subject == "a b Bcc: c"
 
 
+def requested(subject: str) -> EmailRequest:
+    return EmailRequest("a@b.example", Mailbox("c@d.example"), subject, "x", "n")
+
+
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        ("\u200bIn\u00advo\u2060ice\ufeff {{ invoice.number }}", "Invoice INV-1"),
+        ("نمی\u200cشود {{ invoice.number }}", "نمی\u200cشود INV-1"),
+        (f"{FAMILY} {{{{ invoice.number }}}}", f"{FAMILY} INV-1"),
+        ("\u200f\u2068{{ invoice.number }}\u2069", "\u200f\u2068INV-1\u2069"),
+    ],
+)
+def test_a_subject_is_sent_with_what_its_language_is_written_with(
+    tmp_path: Path, subject: str, said: str
+) -> None:
+    email = render_email(written(tmp_path, subject=subject, body_txt="x"), "kind", VALUES)
+    assert email.subject == said
+    assert requested(email.subject).subject == said
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=12))
+def test_a_subject_of_any_characters_can_be_sent_or_is_refused_by_its_file(
+    tmp_path_factory: pytest.TempPathFactory, typed: str
+) -> None:
+    plain = typed.replace("{", "").replace("}", "").replace("#", "")
+    folder = tmp_path_factory.mktemp("templates")
+    templates, said = written(folder, subject=f"a{plain}", body_txt=f"a{plain}"), ""
+    try:
+        email = render_email(templates, "kind", VALUES)
+        request = replace(requested(email.subject), text=email.text, html=email.html)
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u202e]", request.subject)
+    except TemplateProblem as problem:
+        said = str(problem)
+    assert not said or re.match(r"kind/(subject|body)\.txt holds the character U\+", said)
+
+
+def test_a_mistaken_subject_is_said_as_it_was_before(tmp_path: Path) -> None:
+    keeper = TemplateKeeper()
+    written(tmp_path, body_txt="x")
+    render_email(Templates(tmp_path, keeper), "kind", VALUES)
+    written(tmp_path, subject="Of\u202e {{ invoice.number }}")
+    assert render_email(Templates(tmp_path, keeper), "kind", VALUES).subject == "About INV-1"
+
+
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
         ({"subject": "", "body_txt": "x"}, "kind/subject.txt says nothing"),
-        ({"subject": "x" * 201, "body_txt": "x"}, "longer than 200"),
+        ({"subject": "x" * 201, "body_txt": "x"}, "kind/subject.txt became longer than 200"),
+        ({"subject": "\u200b\ufeff", "body_txt": "x"}, "kind/subject.txt says nothing"),
+        ({"subject": "of\u202etext", "body_txt": "x"},
+         r"kind/subject.txt holds the character U\+202E \(right-to-left override\)"),
+        ({"subject": "of\u2068text", "body_txt": "x"}, r"U\+2068 \(first strong isolate\)"),
+        ({"subject": "of\x07text", "body_txt": "x"}, r"kind/subject.txt holds the character U\+0007 \("),
+        ({"body_txt": "of\x00text"}, r"kind/body.txt holds the character U\+0000 \("),
+        ({"body_txt": "x", "body_html": "of\x1btext"}, r"kind/body.html holds the character U\+001B \("),
         ({"body_txt": "{{ nope }}"}, "kind/body.txt line 1: there is no field nope"),
         ({"body_txt": "x", "body_html": "{{ nope }}"}, "kind/body.html line 1"),
         ({}, "kind/body.txt is not in the folder"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_said_names_the_part(tmp_path: Path, parts: dict[str, str], said: str) -> None:
     with pytest.raises(TemplateProblem, match=said):
         render_email(written(tmp_path, **parts), "kind", VALUES)

@@ -53,6 +53,8 @@ def test_what_is_shipped_has_nothing_to_mend(folder: Path, file: str) -> None:
          "the field invoice.reference is empty; guard it with if"),
         ("invoice_issued/en/sms.txt", " Thank you.", "{{ 1 + 1 }}", "add is not"),
         ("invoice_issued/en/sms.txt", " Thank you.", "{{ broken", ""),
+        ("invoice_issued/en/subject.txt", "{{", "\u202e{{",
+         "holds the character U+202E (right-to-left override), which no subject can have. Remove it"),
         ("invoice_issued/de/sms.txt", "{{ organisation }}:", "{{ organisaton }}:",
          "there is no field organisaton. Did you mean organisation?"),
         ("payment_received/en/sms.txt", "money(payment.currency) }}.", 'money("NZD") }}.',

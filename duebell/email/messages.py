@@ -9,6 +9,7 @@ from duebell.bidi import without_marks
 from duebell.email.addresses import Mailbox, address_fault, fits_header, mailbox
 from duebell.errors import ConfigurationError, Permanent
 from duebell.twilio.statuses import MessageStatus
+from duebell.visible import JOINERS
 
 TAG = "n"
 """The name under which an attempt's id travels with an email, as in the address of an SMS's callbacks."""
@@ -46,10 +47,11 @@ class EmailRequest:
         _refuse_sender(self.from_, self.reply_to)
         if fault := address_fault(self.to):
             raise Permanent(f"the recipient's email address cannot be used ({fault.value})")
-        subject = without_marks(self.subject)  # a line of both directions has isolates of ours
-        if not subject.strip() or len(self.subject) > LONGEST_SUBJECT or not fits_header(subject):
+        is_seen = without_marks(self.subject).strip() and not unfit_in_subject(self.subject)
+        if not is_seen or len(self.subject) > LONGEST_SUBJECT:
             raise Permanent(f"the subject of an email is one line of 1 to {LONGEST_SUBJECT} plain characters")
-        if not self.text.strip() or not _fits_body(self.text) or not _fits_body(self.html):
+        bodies = self.text, self.html
+        if not self.text.strip() or any(len(one) > LONGEST_BODY or unfit_in_body(one) for one in bodies):
             raise Permanent(f"the text of an email is empty, beyond {LONGEST_BODY} characters, or not text")
         if not _TAG.fullmatch(self.tag):
             raise ValueError("tag must be 1 to 64 letters, digits, - and _")
@@ -65,11 +67,19 @@ def _refuse_sender(sender: Mailbox, reply_to: str) -> None:
         raise ConfigurationError("the address for replies must be one email address")
 
 
-def _fits_body(text: str) -> bool:
-    """Whether a body is text: half a character cannot be sent, and PostgreSQL keeps no NUL."""
-    return len(text) <= LONGEST_BODY and not any(
-        unicodedata.category(character) in {"Cc", "Cs"} and character not in _LINE_BREAKS
-        for character in text
+def unfit_in_subject(subject: str) -> str:
+    """The first character that a subject cannot have; nothing where there is none.
+
+    It may have what is not seen and turns nothing around it: the joiners that Persian and emoji are written
+    with, whole isolates, which a line of both directions has from us, and the marks of direction.
+    """
+    return next((one for one in without_marks(subject) if one not in JOINERS and not fits_header(one)), "")
+
+
+def unfit_in_body(text: str) -> str:
+    """The same of a body: half a character cannot be sent, and PostgreSQL keeps no NUL."""
+    return next(
+        (one for one in text if unicodedata.category(one) in {"Cc", "Cs"} and one not in _LINE_BREAKS), ""
     )
 
 

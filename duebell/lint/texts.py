@@ -1,11 +1,11 @@
 """What is wrong with a text that a template made: gaps where a word was meant, more parts than expected."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from duebell.segments import segments, smart
+from duebell.visible import named
 
 GAP = re.compile(r"(?<=\S) [,.](?=\s|$)|,\s*[,.]|\(\s*\)|^[,.;:]")
 """What is left where a word is missing: "Hi ,", ",,", "()"."""
@@ -41,10 +41,7 @@ def cause_of(text: str, values: Values) -> Cause:
     """What makes an SMS longer than one part: a character of another alphabet, or its length."""
     for character in smart(text):
         place = next((place for place, value in _texts(values) if character in value), "")
-        named = unicodedata.name(character, "a character without a name").lower()
-        return Cause(
-            f"the character U+{ord(character):04X} ({named}) leaves room for 70 instead of 160", place
-        )
+        return Cause(f"the character {named(character)} leaves room for 70 instead of 160", place)
     units = segments(text).units
     within = [(len(value), place) for place, value in _texts(values) if value in text]
     longest, place = max(within, default=(0, ""))
