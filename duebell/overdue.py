@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from duebell.ladder import later, promise_over_on, read_step, stage_due
@@ -14,7 +14,8 @@ from duebell.reaching import Way
 from duebell.reasons import Reason
 from duebell.rules import NO_RULE, Route
 from duebell.team_verdicts import to_team
-from duebell.waits import days_of, free_again, held_until, today_of
+from duebell.waits import arrives_at, begin_of, free_from, held_until, today_of
+from duebell.working_days import Place
 
 WEEK = 7
 
@@ -47,8 +48,9 @@ def on_invoice_overdue(
     verdict = to_customer(contact, rules, about)
     if isinstance(verdict, Skip):
         return verdict
-    waits = list(_waits(invoice, rules, about, chase))
-    return held_until(verdict, waits, rules, about, contact.country if contact else "")
+    place = arrives_at(verdict, rules, about, contact.country if contact else "")
+    waits = list(_waits(invoice, rules, about, chase, place))
+    return held_until(verdict, waits, rules, about, place)
 
 
 def on_overdue_for_team(invoice: Invoice, team: str, way: Way, about: Circumstances, chase: Chase) -> Verdict:
@@ -116,18 +118,20 @@ def _minimum(invoice: Invoice, rules: InvoiceOverduePolicy) -> Decimal:
 
 
 def _waits(
-    invoice: Invoice, rules: InvoiceOverduePolicy, about: Circumstances, chase: Chase
-) -> Iterator[tuple[date, Reason]]:
-    """For each thing that may hold a reminder back, the first day on which it no longer does."""
+    invoice: Invoice, rules: InvoiceOverduePolicy, about: Circumstances, chase: Chase, place: Place
+) -> Iterator[tuple[datetime, Reason]]:
+    """For each thing that may hold a reminder back, from when on it no longer does."""
     today, limits = today_of(about), about.policy.limits
-    yield promise_over_on(invoice, rules) or today, Reason.PROMISED
-    yield later(today, 1) if _is_in_credit(invoice, rules, chase) else today, Reason.IN_CREDIT
+    promised = promise_over_on(invoice, rules) or today
+    spared = later(today, 1) if _is_in_credit(invoice, rules, chase) else today
+    yield begin_of(promised, about.timezone), Reason.PROMISED
+    yield begin_of(spared, about.timezone), Reason.IN_CREDIT
     if about.forced:
         return
-    customer, address = days_of(chase.customer_reminded_at, about), days_of(chase.address_reminded_at, about)
-    yield free_again(customer, 1, rules.gap_days, today), Reason.TOO_SOON
-    yield free_again(address, limits.reminders_a_day, 1, today), Reason.TOO_MANY
-    yield free_again(address, limits.reminders_a_week, WEEK, today), Reason.TOO_MANY
+    customer, address = chase.customer_reminded_at, chase.address_reminded_at
+    yield free_from(customer, 1, rules.gap_days, place, about.now), Reason.TOO_SOON
+    yield free_from(address, limits.reminders_a_day, 1, place, about.now), Reason.TOO_MANY
+    yield free_from(address, limits.reminders_a_week, WEEK, place, about.now), Reason.TOO_MANY
 
 
 def _is_in_credit(invoice: Invoice, rules: InvoiceOverduePolicy, chase: Chase) -> bool:

@@ -83,8 +83,9 @@ def _minimum() -> dict[str, Decimal]:
 class InvoiceOverduePolicy(MessagePolicy):
     """Reminding of what is due. ``stages`` rise by their days; the last one is the end of the ladder.
 
-    ``late_days``: for how many days after its day a stage is still said. ``gap_days``: how many days lie at
-    least between two reminders to one customer. ``minimum``: by currency, the least that is chased.
+    ``late_days``: for how many days after its day a stage is still said. ``gap_days``: how many days of
+    ``clock`` lie at least between two reminders to one customer. ``minimum``: by currency, the least that
+    is chased.
     """
 
     online_link: SomeChannels = (Channel.EMAIL,)

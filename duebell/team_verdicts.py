@@ -1,7 +1,7 @@
 """When a team of the business is told of what is true: of each piece of news, or of a day's together."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from duebell.ladder import later
@@ -9,7 +9,8 @@ from duebell.policy import Circumstances, Hold, Skip, Verdict, to_address
 from duebell.policy_sections import Digest, TeamPolicy
 from duebell.reaching import Way
 from duebell.reasons import Reason
-from duebell.waits import days_of, free_again, held_until, hold_of, today_of
+from duebell.waits import arrives_at, begin_of, free_from, held_until, hold_of
+from duebell.working_days import Place
 
 
 def to_team(
@@ -28,16 +29,20 @@ def to_team(
     verdict = to_address(way, rules, about)
     if isinstance(verdict, Skip) or rules.digest is Digest.EACH or about.forced:
         return verdict
-    today = today_of(about)
-    morning = today if happened_at is None else morning_after(happened_at, rules, about)
-    free = free_again(days_of(heard_at, about), 1, 1, today)
-    held = held_until(verdict, [(max(morning, free), Reason.DIGEST)], rules, about)
+    place = arrives_at(verdict, rules, about)
+    morning = about.now if happened_at is None else morning_after(happened_at, rules, place)
+    free = free_from(heard_at, 1, 1, place, about.now)
+    held = held_until(verdict, [(max(morning, free), Reason.DIGEST)], rules, about, place)
     if happened_at is not None and isinstance(held, Hold) and held.reason is Reason.OUTSIDE_WINDOW:
         return hold_of(held, Reason.DIGEST, held.not_before)
     return held
 
 
-def morning_after(happened_at: datetime, rules: TeamPolicy, about: Circumstances) -> date:
-    """The day on which the team's hours open next after something happened, but for days that have none."""
-    then = happened_at.astimezone(ZoneInfo(about.timezone))
-    return then.date() if then.time() < rules.opens else later(then.date(), 1)
+def morning_after(happened_at: datetime, rules: TeamPolicy, place: Place) -> datetime:
+    """When the day begins on which the team's hours open next after that, but for days that have none."""
+    return max(_morning_in(zone, happened_at, rules) for zone in place.zones)
+
+
+def _morning_in(zone: str, happened_at: datetime, rules: TeamPolicy) -> datetime:
+    then = happened_at.astimezone(ZoneInfo(zone))
+    return begin_of(then.date() if then.time() < rules.opens else later(then.date(), 1), zone)

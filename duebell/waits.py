@@ -9,34 +9,47 @@ from duebell.policy import Circumstances, Hold, Send, Verdict
 from duebell.policy_sections import WindowPolicy
 from duebell.reaching import SMS
 from duebell.reasons import Reason
-from duebell.working_days import next_open_instant, place_of
+from duebell.working_days import Place, next_open_instant, place_of
 
 FURTHEST = date.max - timedelta(days=366)
 """A hold until later than this, which is a slip of the pen, is one until then."""
 
 
-def free_again(days: Sequence[date], most: int, span: int, today: date) -> date:
-    """The first day from today on by which fewer than ``most`` of these lie in the ``span`` days before."""
-    within = sorted(day for day in days if day > later(today, -span))
-    return later(within[-most], span) if len(within) >= most else today
+def free_from(moments: Sequence[datetime], most: int, span: int, place: Place, now: datetime) -> datetime:
+    """From when on fewer than ``most`` of these moments lie in the ``span`` days before; it may be past.
+
+    Days are those of the clock that the hours go by: the organisation's day may begin amid the hours of
+    somebody far away, who would be told before and after it. In a place of several zones it is so in each.
+    """
+    return max(_free_in(zone, moments, most, span, now) for zone in place.zones)
+
+
+def _free_in(zone: str, moments: Sequence[datetime], most: int, span: int, now: datetime) -> datetime:
+    today = day_in(zone, now)
+    days = sorted(day_in(zone, moment) for moment in moments)
+    within = [day for day in days if day > later(today, -span)]
+    return begin_of(later(within[-most], span) if len(within) >= most else today, zone)
+
+
+def arrives_at(verdict: Send | Hold, rules: WindowPolicy, about: Circumstances, country: str = "") -> Place:
+    """Whose clocks count for what is told by this way; ``country`` is what is typed at the contact."""
+    number = verdict.address if verdict.channel == SMS else ""
+    return place_of(rules, number, country, about.country, about.timezone)
 
 
 def held_until(
     verdict: Send | Hold,
-    waits: Sequence[tuple[date, Reason]],
+    waits: Sequence[tuple[datetime, Reason]],
     rules: WindowPolicy,
     about: Circumstances,
-    country: str = "",
+    place: Place,
 ) -> Verdict:
-    """The verdict, or a hold until the longest of these waits is over and the hours are open."""
-    day, reason = max(waits, key=lambda wait: wait[0])
+    """The verdict, or a hold until the longest of these waits is over and the hours are open there."""
+    over, reason = max(waits, key=lambda wait: wait[0])
     for_a_person = isinstance(verdict, Hold) and verdict.not_before is None
-    if for_a_person or day <= today_of(about):
+    if for_a_person or over <= about.now:
         return verdict
-    number = verdict.address if verdict.channel == SMS else ""
-    place = place_of(rules, number, country, about.country, about.timezone)
-    begins = datetime.combine(min(day, FURTHEST), time(), ZoneInfo(about.timezone)).astimezone(UTC)
-    return hold_of(verdict, reason, next_open_instant(max(begins, about.now), rules, place))
+    return hold_of(verdict, reason, next_open_instant(over, rules, place))
 
 
 def hold_of(verdict: Send | Hold, reason: Reason, not_before: datetime | None) -> Hold:
@@ -46,9 +59,14 @@ def hold_of(verdict: Send | Hold, reason: Reason, not_before: datetime | None) -
 
 def today_of(about: Circumstances) -> date:
     """The day of the organisation's calendar: by it Xero itself tells what is overdue."""
-    return about.now.astimezone(ZoneInfo(about.timezone)).date()
+    return day_in(about.timezone, about.now)
 
 
-def days_of(moments: Sequence[datetime], about: Circumstances) -> list[date]:
-    """The days of the organisation's calendar on which these moments lie."""
-    return [moment.astimezone(ZoneInfo(about.timezone)).date() for moment in moments]
+def day_in(zone: str, moment: datetime) -> date:
+    """The day on which a moment lies there."""
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def begin_of(day: date, zone: str) -> datetime:
+    """The first instant (aware UTC) of a day there."""
+    return datetime.combine(min(day, FURTHEST), time(), ZoneInfo(zone)).astimezone(UTC)

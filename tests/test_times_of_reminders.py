@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duebell.ladder import stage_due, step_key
+from duebell.model import Phone, PhoneType
 from duebell.overdue import Chase, on_invoice_overdue, on_overdue_for_team
 from duebell.policy import Circumstances, Hold, Reason, Send, Skip, Verdict
 from duebell.policy_file import Policy
 from duebell.policy_overdue import StagePolicy
+from duebell.policy_shapes import WhoseClock
 from duebell.reaching import SMS, Way
 from duebell.working_days import next_open_instant, place_of
 from tests.support_facts import MOBILE, a_contact, an_invoice, circumstances
@@ -55,10 +57,11 @@ def decided(circumstance: Circumstances, due_on: date, **changes: Any) -> Verdic
     """What is decided of the stage that is due that day, or of ``stage``."""
     rules = circumstance.policy.invoice_overdue
     promised = changes.pop("promised", None)
+    phone = Phone(PhoneType.MOBILE, "", "", changes.pop("mobile", MOBILE))
     invoice = an_invoice(due_on=due_on, expected_payment_on=promised)
     stage = stage_due(invoice, rules, today(circumstance.timezone, circumstance.now))
     step = step_key(changes.pop("stage", stage.name if stage else "soon"), due_on)
-    return on_invoice_overdue(invoice, a_contact(), circumstance, Chase(step, **changes))
+    return on_invoice_overdue(invoice, a_contact(phones=(phone,)), circumstance, Chase(step, **changes))
 
 
 @pytest.mark.parametrize("zone", CHANGES)
@@ -143,46 +146,71 @@ def test_a_promise_holds_up_to_the_first_open_instant_after_its_days_of_grace(
     assert today(zone, decision.not_before) > promised + grace * DAY
 
 
-@given(moments(), st.integers(0, 80 * 60), st.integers(0, 10))
-@settings(max_examples=150)
-def test_between_two_reminders_lie_so_many_of_the_organisation_s_days(
-    moment: tuple[str, datetime], minutes_ago: int, gap: int
+def zones_of(circumstance: Circumstances, mobile: str) -> list[str]:
+    """Whose days count: the recipient's, of whom a number may leave several open, or the organisation's."""
+    rules = circumstance.policy.invoice_overdue
+    return list(place_of(rules, mobile, "", circumstance.country, circumstance.timezone).zones)
+
+
+LONDON = "+447400123456"
+NUMBERS = [MOBILE, LONDON, "+12125550123", "+61400123456", "+68672001234"]
+
+
+@given(
+    moments(), st.integers(0, 80 * 60), st.integers(0, 10),
+    st.sampled_from(NUMBERS), st.sampled_from(["recipient", "organisation"]),
+)  # fmt: skip
+@settings(max_examples=300)
+def test_between_two_reminders_lie_so_many_days_of_the_clock_that_the_hours_go_by(
+    moment: tuple[str, datetime], minutes_ago: int, gap: int, mobile: str, clock: str
 ) -> None:
     zone, now = moment
     earlier = now - minutes_ago * MINUTE
-    rules = LONG.invoice_overdue.model_copy(update={"gap_days": gap})
-    policy = LONG.model_copy(update={"invoice_overdue": rules})
-    decision = decided(about(zone, now, policy), today(zone, now) - 7 * DAY, customer_reminded_at=(earlier,))
-    free_on = today(zone, earlier) + gap * DAY
-    if today(zone, now) >= free_on:
-        assert decision == Send(MOBILE)
-    else:
-        begins = datetime.combine(free_on, time(), ZoneInfo(zone)).astimezone(UTC)
-        assert decision == Hold(Reason.TOO_SOON, MOBILE, begins)
-        again = decided(
-            about(zone, begins, policy), today(zone, now) - 7 * DAY, customer_reminded_at=(earlier,)
-        )
-        assert not isinstance(again, Hold)
+    rules = LONG.invoice_overdue.model_copy(update={"gap_days": gap, "clock": WhoseClock(clock)})
+    circumstance = about(zone, now, LONG.model_copy(update={"invoice_overdue": rules}))
+    zones, due_on = zones_of(circumstance, mobile), today(zone, now) - 7 * DAY
+
+    def is_apart(moment: datetime) -> bool:
+        return all(today(one, moment) >= today(one, earlier) + gap * DAY for one in zones)
+
+    decision = decided(circumstance, due_on, mobile=mobile, customer_reminded_at=(earlier,))
+    if is_apart(now):
+        assert decision == Send(mobile)
+        return
+    assert isinstance(decision, Hold)
+    assert (decision.reason, decision.address) == (Reason.TOO_SOON, mobile)
+    begins = decision.not_before
+    assert begins is not None
+    assert is_apart(begins)
+    assert not is_apart(begins - timedelta(seconds=1))
+    then = replace(circumstance, now=begins)
+    again = decided(then, due_on, mobile=mobile, customer_reminded_at=(earlier,))
+    assert not isinstance(again, Hold)
 
 
-@given(moments(), st.integers(1, 50 * 60))
+@given(moments(), st.integers(1, 50 * 60), st.sampled_from(["recipient", "organisation"]))
 @settings(max_examples=150)
-def test_a_team_hears_its_digest_once_on_each_of_the_organisation_s_days(
-    moment: tuple[str, datetime], minutes_ago: int
+def test_a_team_hears_its_digest_once_on_each_day_of_its_own_clock(
+    moment: tuple[str, datetime], minutes_ago: int, clock: str
 ) -> None:
     zone, now = moment
     earlier = now - minutes_ago * MINUTE
-    circumstance = about(zone, now)
+    team = AT_ANY_HOUR.team["accounts"].model_copy(update={"clock": WhoseClock(clock)})
+    circumstance = about(zone, now, AT_ANY_HOUR.model_copy(update={"team": {"accounts": team}}))
     invoice = an_invoice(due_on=today(zone, now) - 14 * DAY)
     chase = Chase(step_key("third", invoice.due_on or date.max), address_reminded_at=(earlier,))
-    decision = on_overdue_for_team(invoice, "accounts", Way(SMS, MOBILE), circumstance, chase)
-    same_day = today(zone, earlier) == today(zone, now)
+    way, theirs = Way(SMS, LONDON), zone if clock == "organisation" else "Europe/London"
+    decision = on_overdue_for_team(invoice, "accounts", way, circumstance, chase)
+    same_day = today(theirs, earlier) == today(theirs, now)
     assert isinstance(decision, Hold) is same_day
     if isinstance(decision, Hold):
         assert decision.not_before is not None
         later = replace(circumstance, now=decision.not_before)
-        assert today(zone, decision.not_before) == today(zone, now) + DAY
-        assert on_overdue_for_team(invoice, "accounts", Way(SMS, MOBILE), later, chase) == Send(MOBILE)
+        assert today(theirs, decision.not_before) == today(theirs, now) + DAY
+        assert on_overdue_for_team(invoice, "accounts", way, later, chase) in {
+            Send(LONDON),
+            Skip(Reason.STAGE_PASSED),
+        }
 
 
 @given(st.sampled_from(ZONES), ODD_DAYS, st.sets(st.integers(-10, 60)), st.integers(0, 23))
