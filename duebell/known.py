@@ -9,7 +9,18 @@ from sqlmodel import Session
 
 from duebell.errors import ConfigurationError
 from duebell.in_credit import NO_CREDIT, Balance
-from duebell.ledger import credits, payments, preferences, present, reminders, snapshots, themes, untold
+from duebell.ledger import (
+    credits,
+    merges,
+    payments,
+    preferences,
+    present,
+    reminders,
+    snapshots,
+    themes,
+    untold,
+)
+from duebell.ledger.merges import MOST_MERGES
 from duebell.ledger.payments import KnownPayment
 from duebell.ledger.reminders import Reminder
 from duebell.ledger.snapshots import ReadContact, ReadInvoice
@@ -19,11 +30,8 @@ from duebell.model import Contact, InvoicePayment
 from duebell.persons import persons_of
 from duebell.phone import PhoneFound, best_mobile
 from duebell.policy_file import Policy
-from duebell.reaching import EMAIL, SMS
+from duebell.reaching import EMAIL, SMS, Way
 from duebell.teams import ways_of_team
-
-MOST_MERGES = 5
-"""How many merges of contacts are followed: a longer chain, or a ring, is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +137,11 @@ def with_reminders(
     addresses = {way.address for way in teams}
     for one in contacts.values():
         addresses.update(addresses_of(one))
-    found = reminders.since(session, tenant_id, now - max(gap, WEEK) - timedelta(days=2), contacts, addresses)
-    closed: dict[str, str] = {}
-    for channel in (SMS, EMAIL):
-        ours = [way.address for way in teams if way.channel == channel]
-        closed |= preferences.refusals(session, ours, channel)
-    stand = credits.balances(session, tenant_id, contacts)
+    survivors = merges.survivors(session, tenant_id, contacts)
+    earliest = now - max(gap, WEEK) - timedelta(days=2)
+    found = reminders.since(session, tenant_id, earliest, survivors, addresses)
+    closed = _closed_to(session, teams)
+    stand = credits.balances(session, tenant_id, survivors)
     unreached = untold.of_invoices(session, tenant_id, known)
     return {
         invoice_id: replace(
@@ -146,6 +153,12 @@ def with_reminders(
         )
         for invoice_id, one in known.items()
     }
+
+
+def _closed_to(session: Session, teams: Iterable[Way]) -> dict[str, str]:
+    ways = list(teams)
+    sms, emails = ([way.address for way in ways if way.channel == channel] for channel in (SMS, EMAIL))
+    return preferences.refusals(session, sms, SMS) | preferences.refusals(session, emails, EMAIL)
 
 
 def _refusals(session: Session, contacts: Iterable[Contact], country: str) -> dict[str, str]:

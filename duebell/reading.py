@@ -8,8 +8,8 @@ from typing import cast
 
 from duebell.access import XeroAccess
 from duebell.errors import RecordNotFound, Transient
-from duebell.known import MOST_MERGES
 from duebell.ledger import freshness, snapshots
+from duebell.ledger.merges import MOST_MERGES
 from duebell.model import Contact, Invoice, InvoiceType
 from duebell.portions import in_halves
 from duebell.xero import queries

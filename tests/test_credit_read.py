@@ -14,6 +14,7 @@ from duebell.calls import Purpose
 from duebell.ledger import credits
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import ClaimedEvent
+from duebell.ledger.merges import survivors
 from duebell.ledger.tables import Audit
 from tests.support_facts import CONTACT, NOW, OTHER_CONTACT, TENANT, numbered, resources_over
 from tests.support_lists import IDS, Polling
@@ -52,7 +53,7 @@ def reads(books: Polling, **age: float) -> int:
 
 def waits(books: Polling) -> dict[str, Decimal]:
     with reading(books.engine) as session:
-        found = credits.balances(session, TENANT, [CONTACT])
+        found = credits.balances(session, TENANT, survivors(session, TENANT, [CONTACT]))
     return dict(found[CONTACT].credit) if found else {}
 
 
@@ -131,6 +132,8 @@ def test_currencies_stand_apart_and_what_was_merged_counts_for_who_is_left(books
     credit(books)
     credit(books, "Prepayments", numbered(1), CurrencyCode="AUD", RemainingCredit=3)
     credit(books, "CreditNotes", numbered(2), Contact={"ContactID": OTHER_CONTACT}, RemainingCredit=4)
+    credit(books, "CreditNotes", numbered(3), Contact={"ContactID": numbered(4)}, RemainingCredit=5)
     books.xero.contact(OTHER_CONTACT, ContactStatus="ARCHIVED", MergedToContactID=CONTACT)
+    books.xero.contact(numbered(4), ContactStatus="ARCHIVED", MergedToContactID=OTHER_CONTACT)
     books.poll()
-    assert waits(books) == {"NZD": 54, "AUD": 3}
+    assert waits(books) == {"NZD": 59, "AUD": 3}

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from duebell.backtest.histories import History
 from duebell.in_credit import NO_CREDIT, Balance, Owing
-from duebell.ledger.credits import merges
+from duebell.ledger.merges import all_survivors
 from duebell.ledger.tables import CreditReading, CreditSnapshot, EarlierVersion
 from duebell.ledger.versions import Waiting, waiting_of
 from duebell.model import CreditKind, InvoiceStatus
@@ -68,7 +68,7 @@ def credits_over_time(session: Session, tenant_id: str) -> Credits:
     """What is kept of a tenant's credit. Before its first reading a credit waited since its last change in
     Xero, and what it was before that nobody knows.
     """
-    survivors = merges(session, tenant_id)
+    survivors = all_survivors(session, tenant_id)
     read = session.exec(select(CreditReading.kind).where(CreditReading.tenant_id == tenant_id)).all()
     earlier = _earlier(session, tenant_id)
     rows = session.exec(select(CreditSnapshot).where(CreditSnapshot.tenant_id == tenant_id)).all()

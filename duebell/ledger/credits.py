@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Engine, update
+from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from duebell.in_credit import Balance, Owing
 from duebell.ledger.engine import reading
 from duebell.ledger.inserting import insert_missing
-from duebell.ledger.tables import ContactSnapshot, CreditReading, CreditSnapshot, InvoiceSnapshot
+from duebell.ledger.tables import CreditReading, CreditSnapshot, InvoiceSnapshot
 from duebell.ledger.versions import Waiting, count_credit
 from duebell.ledger.writing import writing
 from duebell.model import Credit, CreditKind, InvoiceStatus, InvoiceType
@@ -102,31 +102,14 @@ def close_unread(engine: Engine, tenant_id: str, kind: CreditKind, *, since: dat
         book.session.exec(update(CreditSnapshot).where(*unread).values(remaining=NOTHING, read_at=since))
 
 
-def balances(session: Session, tenant_id: str, contact_ids: Collection[str]) -> dict[str, Balance]:
-    """How those of these contacts stand who have credit, with what was merged into them."""
-    survivors = _survivors(session, tenant_id, contact_ids)
+def balances(session: Session, tenant_id: str, survivors: Mapping[str, str]) -> dict[str, Balance]:
+    """How those of these contacts stand who have credit; each is given with the one that it is now."""
     credit = _credit(session, tenant_id, survivors)
     owing = _owing(session, tenant_id, {one: into for one, into in survivors.items() if into in credit})
     return {
         contact_id: Balance(by_currency, tuple(owing.get(contact_id, ())))
         for contact_id, by_currency in credit.items()
     }
-
-
-def _survivors(session: Session, tenant_id: str, contact_ids: Collection[str]) -> dict[str, str]:
-    """Whose each of these documents' contacts is now: its own, or that of the one it was merged into."""
-    merged = merges(session, tenant_id, col(ContactSnapshot.merged_to).in_(contact_ids))
-    return merged | {one: one for one in contact_ids}
-
-
-def merges(session: Session, tenant_id: str, *which: ColumnElement[bool]) -> dict[str, str]:
-    """The contacts that were merged, all or ``which`` of them, each with the one that it was merged into."""
-    rows = session.exec(
-        select(ContactSnapshot.contact_id, ContactSnapshot.merged_to).where(
-            ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.merged_to).is_not(None), *which
-        )
-    ).all()
-    return {one: into for one, into in rows if into}
 
 
 def _credit(session: Session, tenant_id: str, survivors: Mapping[str, str]) -> dict[str, dict[str, Decimal]]:

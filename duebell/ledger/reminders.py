@@ -1,6 +1,6 @@
 """Reminders that went out, or may have: what the next one to the same person waits for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +20,8 @@ HEARD = [
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """A reminder that somebody may have had. ``contact_id`` is empty for one to a team.
+    """A reminder that somebody may have had. ``contact_id`` is the customer's, merges followed, and empty for
+    one to a team.
 
     ``notification_id`` is the one in whose message it was told; ``person`` is the hash of a further person at
     the contact, empty for the contact.
@@ -34,11 +35,16 @@ class Reminder:
 
 
 def since(
-    session: Session, tenant_id: str, moment: datetime, contacts: Collection[str], addresses: Collection[str]
+    session: Session,
+    tenant_id: str,
+    moment: datetime,
+    survivors: Mapping[str, str],
+    addresses: Collection[str],
 ) -> tuple[Reminder, ...]:
     """The reminders from ``moment`` on to these contacts, and to these addresses whoever shares them.
 
-    To the teams it is all that they were told, reminder or not.
+    Each contact is given with the one that it is now: who was reminded under another name was reminded. To
+    the teams it is all that they were told, reminder or not.
     """
     is_teams = col(Notification.recipient).startswith(team_recipient(""))
     rows = session.exec(
@@ -49,16 +55,15 @@ def since(
             or_(col(Notification.kind) == INVOICE_OVERDUE, is_teams),
             col(Attempt.state).in_(HEARD),
             col(Attempt.started_at) >= moment,
-            or_(col(Notification.contact_id).in_(contacts), col(Attempt.address).in_(addresses)),
+            or_(col(Notification.contact_id).in_(survivors), col(Attempt.address).in_(addresses)),
         )
     ).all()
     return tuple(
-        Reminder(
-            led_by,
-            at,
-            address,
-            (row.contact_id or "") if is_contact(row.recipient) else "",
-            person_of(row.recipient),
-        )
+        Reminder(led_by, at, address, _customer(row, survivors), person_of(row.recipient))
         for led_by, at, address, row in rows
     )
+
+
+def _customer(row: Notification, survivors: Mapping[str, str]) -> str:
+    contact_id = row.contact_id or ""
+    return survivors.get(contact_id, contact_id) if is_contact(row.recipient) else ""
