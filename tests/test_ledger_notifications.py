@@ -77,6 +77,17 @@ def test_a_skipped_one_may_be_planned_again_once_the_cause_has_gone(ledger: Engi
     assert plan(ledger).state == S.PLANNED
 
 
+def test_what_was_left_out_for_a_reason_is_so_since_it_was_first_left_out_for_it(ledger: Engine) -> None:
+    later, told_no_more = [NOW + minute * MINUTE for minute in range(4)], Skip(Reason.OPTED_OUT)
+    plan(ledger, now=later[0])
+    for verdict, now, since in [
+        (Skip(Reason.NO_PHONE, "letters"), later[1], later[1]),
+        (Skip(Reason.NO_PHONE, "letters"), later[2], later[1]),
+        (told_no_more, later[3], later[3]),
+    ]:
+        assert plan(ledger, now=now, verdict=verdict).updated_at == since
+
+
 @pytest.mark.parametrize(
     "verdict", [Send(OTHER_MOBILE), Hold(Reason.IN_REVIEW, OTHER_MOBILE), Skip(Reason.TOO_OLD)]
 )

@@ -172,3 +172,19 @@ def test_a_team_hears_only_of_what_its_section_names(sqlite_ledger: Engine, tmp_
     office.keeps(1, **due(DUE, ExpectedPaymentDate=day_of(DUE - 3 * DAY)))
     office.day()
     assert news(office, NEEDS_ATTENTION) == []
+
+
+def test_the_daily_message_is_not_put_off_by_what_comes_due_meanwhile(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = started(sqlite_ledger, tmp_path, policy(kinds=""), Phones=[])
+    office.clock.now = at(DUE, 9)
+    for number in range(12):
+        office.keeps(number + 1, **due(DUE + (3 + number) * DAY))  # each day another comes due soon
+    for day in range(3):
+        for hour in range(9, 17):
+            office.clock.now = at(DUE + day * DAY, hour, 3)
+            office.day()
+            office.nets()
+        assert len(office.phones.to(TEAM_PHONE)) == day
+    assert broken(office.engine) == []

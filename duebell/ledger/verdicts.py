@@ -20,8 +20,12 @@ RESTS = ("next_channel:", "tried_again_later", "twilio:", "channel_stopped:")
 
 
 def apply(row: Notification, verdict: Verdict, now: datetime) -> None:
-    """Have the row wait, or be left out, as the verdict says; news does not hurry what rests longer."""
-    if _rests_longer(row, verdict, now):
+    """Have the row wait, or be left out, as the verdict says; news does not hurry what rests longer.
+
+    What is left out again for the same reason has been so since the first time: by ``updated_at`` the teams
+    are told of it, once the day is over.
+    """
+    if _rests_longer(row, verdict, now) or _is_left_out(row, verdict):
         return
     row.updated_at = now
     match verdict:
@@ -33,9 +37,17 @@ def apply(row: Notification, verdict: Verdict, now: datetime) -> None:
             # What is for a team's daily message is for the sweep to gather; the net comes where none did.
             gathered = GATHERED if not_before and reason is Reason.DIGEST else timedelta()
             row.not_before, row.dispatch_at = not_before, not_before and not_before + gathered
-        case Skip(reason=reason, detail=detail):
-            row.state, row.reason = S.SKIPPED.value, f"{reason.value}:{detail}" if detail else reason.value
+        case Skip():
+            row.state, row.reason = S.SKIPPED.value, _reason_of(verdict)
             row.not_before, row.dispatch_at = None, None
+
+
+def _is_left_out(row: Notification, verdict: Verdict) -> bool:
+    return isinstance(verdict, Skip) and (row.state, row.reason) == (S.SKIPPED.value, _reason_of(verdict))
+
+
+def _reason_of(verdict: Skip) -> str:
+    return f"{verdict.reason.value}:{verdict.detail}" if verdict.detail else verdict.reason.value
 
 
 def _rests_longer(row: Notification, verdict: Verdict, now: datetime) -> bool:
