@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from duebell.deciding import route_for, subject_of
 from duebell.deciding_overdue import stage_of
@@ -35,7 +36,9 @@ class Group:
     members: tuple[Notification, ...]
 
 
-def groups_of(rows: Iterable[Notification], known: Mapping[str, Known], policy: Policy) -> tuple[Group, ...]:
+def groups_of(
+    rows: Iterable[Notification], known: Mapping[str, Known], policy: Policy, now: datetime
+) -> tuple[Group, ...]:
     """The groups among rows that wait, stand alone so far and were decided alike.
 
     One that is told by a later channel leads: its own attempts stand under it.
@@ -47,7 +50,7 @@ def groups_of(rows: Iterable[Notification], known: Mapping[str, Known], policy: 
     for row in [row for row in alone if row.kind == PAYMENT_RECEIVED and is_contact(row.recipient)]:
         if mark := _of_payment(row, known[row.invoice_id]):
             together.setdefault((*mark, *_decided(row)), []).append(row)
-    marks = marks_of([(subject_of(row), known[row.invoice_id]) for row in reminders], policy)
+    marks = marks_of([(subject_of(row), known[row.invoice_id]) for row in reminders], policy, now)
     for row, mark in zip(reminders, marks, strict=True):
         # A daily message is put together when its time has come; until then each kind stands by itself.
         apart = () if row.state == NotificationState.PLANNED else (row.kind,)
@@ -88,11 +91,11 @@ def _of_payment(row: Notification, about: Known) -> Mark | None:
     return row.recipient, about.read.invoice.currency, payment.paid_on.isoformat()
 
 
-def marks_of(reminders: Sequence[tuple[Subject, Known]], policy: Policy) -> list[Mark]:
+def marks_of(reminders: Sequence[tuple[Subject, Known]], policy: Policy, now: datetime) -> list[Mark]:
     """For each reminder a mark that is the same for those that one message tells."""
     marks = {place: _of_team(subject, policy) for place, (subject, _) in enumerate(reminders) if subject.team}
     candidates = {
-        place: _candidate(subject, known, policy)
+        place: _candidate(subject, known, policy, now)
         for place, (subject, known) in enumerate(reminders)
         if not subject.team
     }
@@ -111,9 +114,10 @@ def _of_team(subject: Subject, policy: Policy) -> Mark:
     return subject.team, subject.kind, subject.subject_id, subject.step
 
 
-def _candidate(subject: Subject, known: Known, policy: Policy) -> Candidate:
+def _candidate(subject: Subject, known: Known, policy: Policy, now: datetime) -> Candidate:
     """A stage that the policy has no more is said by nobody, so any will do for it."""
     stage = stage_of(subject.step, policy.invoice_overdue) or LADDER[0]
     customer = known.contact_id or known.read.invoice.invoice_id
     reader = f"{customer}/{subject.person}"
-    return Candidate(reader, known.read.invoice, stage, route_for(subject, known, policy))
+    route = route_for(subject, known, policy)
+    return Candidate(reader, known.read.invoice, stage, known.today(now), route)

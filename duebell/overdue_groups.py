@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from duebell.model import Invoice
 from duebell.policy_overdue import StagePolicy
@@ -11,13 +12,19 @@ from duebell.rules import NO_RULE, Route
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A reminder that may go out now. ``customer`` is whom it tells: the contact's id, merges resolved, with
-    the hash of a further person.
+    the hash of a further person; ``today`` is the day of the organisation's calendar.
     """
 
     customer: str
     invoice: Invoice
     stage: StagePolicy
+    today: date
     route: Route = NO_RULE
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its due date has passed, whatever its stage: that of the due date is also said later."""
+        return self.invoice.due_on is not None and self.invoice.due_on < self.today
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def _in_order(one: Candidate) -> tuple[str, str, str, str, str]:
 def _mark(one: Candidate) -> tuple[object, ...]:
     """What two reminders have in common that are told together."""
     said = (one.route.template, one.route.channels, one.route.tone)
-    return one.customer, one.invoice.currency, one.stage.days > 0, said
+    return one.customer, one.invoice.currency, one.is_overdue, said
 
 
 def _group(members: list[Candidate]) -> ReminderGroup:

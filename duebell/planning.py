@@ -63,7 +63,7 @@ def _within_usual(
         return list(prospects)
     tenant = book.session.get_one(Tenant, tenant_id)
     volume = volume_of(book.session, tenant, book.now, policy.limits.breaker_days)
-    unusual = is_unusual(reminders, volume, policy, whole=False)
+    unusual = is_unusual(reminders, volume, policy, book.now, whole=False)
     return [held_back(one, volume, book.now, unusual=unusual) for one in prospects]
 
 
@@ -94,7 +94,7 @@ def write(
         elif one.row is not None:
             rows.append(one.row)
     book.session.flush()
-    for group in groups_of(rows, known, policy):
+    for group in groups_of(rows, known, policy, book.now):
         groups.join(book, group.lead, group.members)
     return rows
 

@@ -79,7 +79,7 @@ def of_sweep(resources: Resources, tenant_id: str) -> list[Preview]:
     rules = rules_of(resources)
     policy = rules.policy.for_tenant(tenant_id)
     prospects = look(resources, tenant_id, rules).prospects
-    marks = marks_of([(one.subject, one.known) for one in prospects], policy)
+    marks = marks_of([(one.subject, one.known) for one in prospects], policy, resources.clock())
     together: dict[object, list[Prospect]] = {}
     for place, (one, mark) in enumerate(zip(prospects, marks, strict=True)):
         silent = isinstance(one.verdict, Skip)

@@ -141,7 +141,7 @@ def look(resources: Resources, tenant_id: str, rules: Rules) -> Seen:
             asked = Asked(tenant_id, INVOICE_OVERDUE, chunk)
             decided = outlook(session, asked, rules, now).prospects
             prospects += [one for one in decided if one.verdict is not None]
-    unusual = is_unusual(prospects, volume, policy, whole=True)
+    unusual = is_unusual(prospects, volume, policy, now, whole=True)
     held = tuple(held_back(one, volume, now, unusual=unusual) for one in prospects)
     return Seen(held, len(found), volume, unusual)
 

@@ -30,12 +30,14 @@ def would_go(verdict: Verdict | None, row: Notification | None) -> bool:
     )
 
 
-def messages(prospects: Sequence[Prospect], policy: Policy) -> int:
+def messages(prospects: Sequence[Prospect], policy: Policy, now: datetime) -> int:
     """How many messages these make."""
-    return len(set(marks_of([(one.subject, one.known) for one in prospects], policy)))
+    return len(set(marks_of([(one.subject, one.known) for one in prospects], policy, now)))
 
 
-def is_unusual(prospects: Sequence[Prospect], volume: Volume, policy: Policy, *, whole: bool) -> bool:
+def is_unusual(
+    prospects: Sequence[Prospect], volume: Volume, policy: Policy, now: datetime, *, whole: bool
+) -> bool:
     """Whether a person is to be asked before these go out.
 
     ``whole``: they are all that waits, so that what waits is not counted beside them.
@@ -46,7 +48,7 @@ def is_unusual(prospects: Sequence[Prospect], volume: Volume, policy: Policy, *,
         if would_go(one.verdict, one.row) and not is_lifted(one.row, volume.lifted_at)
     ]
     new = own if whole else [one for one in own if one.row is None or not _waits(one.row)]
-    planned = volume.gone + (0 if whole else volume.waiting) + messages(new, policy)
+    planned = volume.gone + (0 if whole else volume.waiting) + messages(new, policy, now)
     return bool(own) and breaker(planned, volume.earlier, policy.limits)
 
 

@@ -34,7 +34,7 @@ def overdue(telling: Telling) -> dict[str, object]:
             "amount": sum((one.amount_due or Decimal(0) for one in invoices), Decimal(0)),
             "currency": invoices[0].currency,
         },
-        "due_soon": int(furthest <= 0),
+        "due_soon": int(all(one.due_on and one.due_on >= telling.today for one in invoices)),
         "last_due_on": invoices[-1].due_on,
         "tone": FIRM if furthest >= FIRM_FROM else FRIENDLY,
     }

@@ -10,20 +10,22 @@ from hypothesis import strategies as st
 
 from duebell.breaker import breaker, room
 from duebell.overdue_groups import Candidate, groups_of
-from duebell.policy_overdue import LADDER
+from duebell.policy_overdue import LADDER, StagePolicy
 from duebell.policy_sections import LimitsPolicy
 from duebell.rules import Route
 from tests.support_facts import an_invoice, numbered
 
 SOON, OVERDUE, SECOND, THIRD, LAST = LADDER
+DUE = StagePolicy(name="due", days=0)
+TODAY = date(2026, 11, 20)
 LIMITS = LimitsPolicy()
 
 
 def candidate(number: int, customer: str = "rimu", stage: Any = OVERDUE, **changes: Any) -> Candidate:
     route = changes.pop("route", Route())
-    due_on = date(2026, 11, 20) - timedelta(days=stage.days)
+    due_on = TODAY - timedelta(days=stage.days)
     usual: dict[str, Any] = {"invoice_id": numbered(number), "number": f"INV-{number:04}", "due_on": due_on}
-    return Candidate(customer, an_invoice(**(usual | changes)), stage, route)
+    return Candidate(customer, an_invoice(**(usual | changes)), stage, TODAY, route)
 
 
 def told(*candidates: Candidate, together: bool = True) -> list[tuple[str, str, str, list[str]]]:
@@ -54,6 +56,12 @@ def test_what_is_due_soon_is_not_told_among_what_is_overdue() -> None:
     ]
 
 
+def test_the_stage_of_the_due_date_is_told_with_what_is_due_soon_and_later_with_what_is_overdue() -> None:
+    missed = candidate(3, stage=DUE, due_on=TODAY - timedelta(days=2))
+    grouped = told(candidate(1), candidate(2, stage=DUE), missed, candidate(4, stage=SOON))
+    assert [numbers for *_, numbers in grouped] == [["INV-0003", "INV-0001"], ["INV-0002", "INV-0004"]]
+
+
 def test_what_a_rule_gives_other_words_is_told_apart_and_what_it_gives_the_same_is_not() -> None:
     firm, firm_too, other = Route(1, tone="firm"), Route(2, tone="firm"), Route(3, template="kauri")
     grouped = told(candidate(1, route=firm), candidate(2, route=firm_too), candidate(3, route=other))
@@ -69,7 +77,8 @@ candidates = st.lists(
         candidate,
         st.integers(1, 30),
         st.sampled_from(["rimu", "kauri", "totara"]),
-        st.sampled_from(LADDER),
+        st.sampled_from([*LADDER, DUE]),
+        due_on=st.dates(TODAY - timedelta(days=9), TODAY + timedelta(days=9)),
         currency=st.sampled_from(["NZD", "AUD"]),
     ),
     unique_by=lambda one: one.invoice.invoice_id,
@@ -92,7 +101,8 @@ def test_every_reminder_is_in_one_message_whatever_the_order(
             (group.customer, group.currency)
         }
         assert group.stage.days == max(one.stage.days for one in group.members)
-    marks = [(group.customer, group.currency, group.stage.days > 0) for group in groups]
+        assert not together or len({one.is_overdue for one in group.members}) == 1
+    marks = [(group.customer, group.currency, group.members[0].is_overdue) for group in groups]
     assert not together or len(marks) == len(set(marks))
     shuffled = list(found)
     chance.shuffle(shuffled)

@@ -89,6 +89,13 @@ def edit(file: Path, before: str, after: str) -> int:
     return head.count("\n") + 1
 
 
+def test_what_the_stage_of_the_due_date_says_after_it_is_looked_at_too(folder: Path) -> None:
+    file = "invoice_overdue/en/sms.txt"
+    line = edit(folder / file, "and is still open.", "and open since {{ invoice.due }}.")
+    found = said('[[invoice_overdue.stage]]\nname = "today"\ndays = 0', folder)
+    assert any(one.startswith(f"mend {file}:{line} there is no field invoice.due") for one in found), found
+
+
 def test_a_gap_and_what_grows_an_sms_are_named_with_their_lines(folder: Path) -> None:
     line = edit(folder / "invoice_issued/en/body.txt", "Hello,{% endif %}", "Hello{% endif %} ,")
     gap = f'mend invoice_issued/en/body.txt:{line} leaves a gap: "," stands where a word is missing'

@@ -88,6 +88,40 @@ def test_several_that_are_due_soon_are_told_together_with_their_sum(
     )
 
 
+ON_THE_DAY = '[[invoice_overdue.stage]]\nname = "today"\ndays = 0\n'
+SATURDAY, MONDAY = DUE + 5 * DAY, DUE + 7 * DAY
+WAS_DUE = (
+    "Kauri Test Limited: invoice INV-0001 for $115.00 was due on 7 Nov 2026 and is still open. "
+    "If you have just paid, thank you."
+)
+
+
+@pytest.mark.parametrize("swept_on", [SATURDAY, MONDAY])
+def test_the_stage_of_the_due_date_says_after_a_weekend_that_it_was_due(
+    sqlite_ledger: Engine, tmp_path: Path, swept_on: date
+) -> None:
+    office = opened(sqlite_ledger, tmp_path, 5, ON_THE_DAY)
+    office.keeps(1, **due(SATURDAY))
+    office.clock.now = at(swept_on)
+    office.sweeps()
+    office.clock.now = at(MONDAY, 10, 1)
+    office.nets()
+    assert office.phones.to(MOBILE) == [WAS_DUE]
+
+
+def test_what_was_due_and_what_is_due_today_are_told_apart(sqlite_ledger: Engine, tmp_path: Path) -> None:
+    text = policy_text("gap_days = 0", rest=f"[limits]\nreminders_a_day = 9\n{ON_THE_DAY}")
+    office = opened(sqlite_ledger, tmp_path, 7, text)
+    office.keeps(1, **due(SATURDAY))
+    office.keeps(2, 3, **due(MONDAY))
+    office.day()
+    assert office.phones.to(MOBILE) == [
+        WAS_DUE,
+        "Kauri Test Limited: 2 invoices are due by 9 Nov 2026, $230.00 in all: INV-0002, INV-0003. "
+        "Thank you.",
+    ]
+
+
 def test_what_is_due_longest_gives_a_message_about_several_its_tone(
     sqlite_ledger: Engine, tmp_path: Path
 ) -> None:

@@ -122,7 +122,7 @@ class Play:
             if due not in decided:
                 decided.add(due)
                 outgoing |= {one.subject: one for one in self._of_due(due, now)}
-        for members in self._together(list(outgoing.values())):
+        for members in self._together(list(outgoing.values()), now):
             self._say(members, now)
 
     def _of_due(self, due: Due, now: datetime) -> Iterator[Outgoing]:
@@ -162,10 +162,10 @@ class Play:
             case Hold(reason=reason) | Skip(reason=reason):
                 self._silent[reason.value] += 1
 
-    def _together(self, outgoing: Sequence[Outgoing]) -> list[list[Outgoing]]:
+    def _together(self, outgoing: Sequence[Outgoing], now: datetime) -> list[list[Outgoing]]:
         """What one message tells, as the planning groups it."""
         grouped = [one for one in outgoing if _is_grouped(one)]
-        marks = marks_of([(one.subject, one.known) for one in grouped], self._policy)
+        marks = marks_of([(one.subject, one.known) for one in grouped], self._policy, now)
         groups: dict[object, list[Outgoing]] = {}
         for one, mark in zip(grouped, marks, strict=True):
             groups.setdefault((mark, one.subject.person), []).append(one)

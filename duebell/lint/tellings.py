@@ -8,7 +8,7 @@ from duebell.deciding import route_for
 from duebell.deciding_overdue import stage_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED, team_recipient
 from duebell.known import Known
-from duebell.ladder import day_of, step_key
+from duebell.ladder import day_of, later, step_key
 from duebell.lint import team_tellings
 from duebell.policy_file import Policy
 from duebell.policy_overdue import StagePolicy
@@ -34,8 +34,9 @@ class Sample:
         said = (telling.route.template, telling.route.channels, telling.route.tone)
         reminds = subject.kind == INVOICE_OVERDUE
         stage = stage_of(subject.step, telling.policy.invoice_overdue) if reminds else None
-        days = stage.days if stage else 0
-        return news, said, telling.language, days <= 0, days == 1, days >= FIRM_FROM
+        days, due_on = stage.days if stage else 0, telling.first.read.invoice.due_on
+        late = (telling.today - due_on).days if stage and due_on else 0
+        return news, said, telling.language, late <= 0, late == 1, days >= FIRM_FROM
 
     @property
     def is_counted(self) -> bool:
@@ -78,7 +79,8 @@ def _alone(known: Sequence[Known], policy: Policy, now: datetime) -> Iterator[tu
                 yield [Told(Subject(PAYMENT_RECEIVED, payment.subject_id), one)], today
         for stage in _stages(one, policy):
             for team in _recipients(stage, one):
-                yield [_reminder(one, stage, team)], _day(one, stage)
+                told = [_reminder(one, stage, team)]
+                yield from ((told, day) for day in _days(told, stage))
 
 
 def _together(known: Sequence[Known], policy: Policy) -> Iterator[tuple[list[Told], date]]:
@@ -93,7 +95,7 @@ def _together(known: Sequence[Known], policy: Policy) -> Iterator[tuple[list[Tol
                     lot.setdefault(team or one.read.invoice.currency, []).append(_reminder(one, stage, team))
         for told in (*by_currency.values(), *by_team.values()):
             if len(told) > 1:
-                yield told, max(_day(one.known, stage) for one in told)
+                yield from ((told, day) for day in _days(told, stage))
 
 
 def _of_teams(known: Sequence[Known], policy: Policy, now: datetime) -> Iterator[tuple[list[Told], date]]:
@@ -130,5 +132,9 @@ def _reminder(one: Known, stage: StagePolicy, team: str) -> Told:
     return Told(Subject(INVOICE_OVERDUE, invoice.invoice_id, step, team), one)
 
 
-def _day(one: Known, stage: StagePolicy) -> date:
-    return day_of(stage, one.read.invoice.due_on or date.max)
+def _days(told: Sequence[Told], stage: StagePolicy) -> list[date]:
+    """The days on which a stage is said in other words: that of the due date is said after it too."""
+    days = [day_of(stage, one.known.read.invoice.due_on or date.max) for one in told]
+    if stage.days > 0:
+        return [max(days)]
+    return [min(days), later(max(days), 1)] if stage.days == 0 else [min(days)]
