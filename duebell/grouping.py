@@ -14,6 +14,7 @@ from duebell.overdue_groups import groups_of as reminders_together
 from duebell.policy_file import Policy
 from duebell.policy_overdue import LADDER
 from duebell.policy_sections import Digest
+from duebell.routing import country_of, said_as
 from duebell.states import WAITING, NotificationState
 from duebell.subjects import Subject
 from duebell.teams import team_of
@@ -25,7 +26,7 @@ MOST_REMINDED = 500
 """Reminders in one message, which then only counts them. A message that left some out would give a wrong sum,
 and the others could follow days later only."""
 
-Mark = tuple[str, ...]
+Mark = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,9 @@ def groups_of(
     """
     ordered = sorted(rows, key=lambda row: (-row.leg_position, row.notification_id or 0))
     alone = [row for row in ordered if _stands_alone(row, known)]
-    reminders = [row for row in alone if row.kind == INVOICE_OVERDUE or not is_contact(row.recipient)]
     together: dict[Mark, list[Notification]] = {}
-    for row in [row for row in alone if row.kind == PAYMENT_RECEIVED and is_contact(row.recipient)]:
-        if mark := _of_payment(row, known[row.invoice_id]):
-            together.setdefault((*mark, *_decided(row)), []).append(row)
-    marks = marks_of([(subject_of(row), known[row.invoice_id]) for row in reminders], policy, now)
-    for row, mark in zip(reminders, marks, strict=True):
+    marks = marks_of([(subject_of(row), known[row.invoice_id]) for row in alone], policy, now)
+    for row, mark in zip(alone, marks, strict=True):
         # A daily message is put together when its time has come; until then each kind stands by itself.
         apart = () if row.state == NotificationState.PLANNED else (row.kind,)
         together.setdefault((*mark, *apart, *_decided(row)), []).append(row)
@@ -79,32 +76,34 @@ def _decided(row: Notification) -> Mark:
     return row.state, row.reason, row.not_before.isoformat() if is_held and row.not_before else ""
 
 
-def _of_payment(row: Notification, about: Known) -> Mark | None:
-    """A batch payment settles several invoices by one deposit.
-
-    Invoices do not name the batch, and the list of payments that does needs a scope of its own; but what a
-    customer paid on one day in one currency is one thing to them, however it was entered.
-    """
-    payment = about.payment(row.subject_id)
-    if payment is None or payment.paid_on is None:
-        return None
-    return row.recipient, about.read.invoice.currency, payment.paid_on.isoformat()
-
-
-def marks_of(reminders: Sequence[tuple[Subject, Known]], policy: Policy, now: datetime) -> list[Mark]:
-    """For each reminder a mark that is the same for those that one message tells."""
-    marks = {place: _of_team(subject, policy) for place, (subject, _) in enumerate(reminders) if subject.team}
-    candidates = {
-        place: _candidate(subject, known, policy, now)
-        for place, (subject, known) in enumerate(reminders)
-        if not subject.team
-    }
+def marks_of(news: Sequence[tuple[Subject, Known]], policy: Policy, now: datetime) -> list[Mark]:
+    """For each piece of news a mark that is the same for those that one message tells."""
+    marks: dict[int, Mark] = {}
+    candidates: dict[int, Candidate] = {}
+    for place, (subject, known) in enumerate(news):
+        if subject.kind == INVOICE_OVERDUE and not subject.team:
+            candidates[place] = _candidate(subject, known, policy, now)
+        else:
+            marks[place] = _of_team(subject, policy) if subject.team else _of_news(subject, known, policy)
     places = {id(one): place for place, one in candidates.items()}
     found = reminders_together(candidates.values(), together=policy.invoice_overdue.group)
     for number, group in enumerate(found):
         for member in group.members:
-            marks[places[id(member)]] = ("customer", str(number))
-    return [marks[place] for place in range(len(reminders))]
+            marks[places[id(member)]] = ("reminded", number)
+    return [marks[place] for place in range(len(news))]
+
+
+def _of_news(subject: Subject, known: Known, policy: Policy) -> Mark:
+    """Payments alone are told together: a batch payment settles several invoices by one deposit.
+
+    Invoices do not name the batch, and the list of payments that does needs a scope of its own; but what a
+    customer paid on one day in one currency is one thing to them, however it was entered.
+    """
+    payment = known.payment(subject.subject_id) if subject.kind == PAYMENT_RECEIVED else None
+    if payment is None or payment.paid_on is None:
+        return ("alone", subject)
+    said = _said_as(subject, known, policy)
+    return "paid", _reader(subject, known), known.read.invoice.currency, payment.paid_on, said
 
 
 def _of_team(subject: Subject, policy: Policy) -> Mark:
@@ -117,7 +116,17 @@ def _of_team(subject: Subject, policy: Policy) -> Mark:
 def _candidate(subject: Subject, known: Known, policy: Policy, now: datetime) -> Candidate:
     """A stage that the policy has no more is said by nobody, so any will do for it."""
     stage = stage_of(subject.step, policy.invoice_overdue) or LADDER[0]
-    customer = known.contact_id or known.read.invoice.invoice_id
-    reader = f"{customer}/{subject.person}"
-    route = route_for(subject, known, policy)
-    return Candidate(reader, known.read.invoice, stage, known.today(now), route)
+    said, today = _said_as(subject, known, policy), known.today(now)
+    return Candidate(_reader(subject, known), known.read.invoice, stage, today, said)
+
+
+def _reader(subject: Subject, known: Known) -> str:
+    return f"{known.contact_id or known.read.invoice.invoice_id}/{subject.person}"
+
+
+def _said_as(subject: Subject, known: Known, policy: Policy) -> Mark:
+    """Without rules all that one reader is told of a kind is said in the same way."""
+    if not policy.rules:
+        return ()
+    country = country_of(known.contact, known.tenant.country)
+    return said_as(policy, subject.kind, route_for(subject, known, policy), country)

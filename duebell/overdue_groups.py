@@ -6,20 +6,20 @@ from datetime import date
 
 from duebell.model import Invoice
 from duebell.policy_overdue import StagePolicy
-from duebell.rules import NO_RULE, Route
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A reminder that may go out now. ``customer`` is whom it tells: the contact's id, merges resolved, with
-    the hash of a further person; ``today`` is the day of the organisation's calendar.
+    the hash of a further person; ``today`` is the day of the organisation's calendar; ``said_as`` is all by
+    which the rules shape it.
     """
 
     customer: str
     invoice: Invoice
     stage: StagePolicy
     today: date
-    route: Route = NO_RULE
+    said_as: tuple[object, ...] = ()
 
     @property
     def is_overdue(self) -> bool:
@@ -44,7 +44,7 @@ def groups_of(candidates: Iterable[Candidate], *, together: bool) -> tuple[Remin
     """The messages that these reminders make, each reminder in exactly one; always in the same order.
 
     ``together`` is the policy's ``group``: without it each reminder is a message. What is not due yet is
-    never told among what is overdue, and what the rules give other words or ways is told apart.
+    never told among what is overdue, and what the rules give other words, ways or senders is told apart.
     """
     ordered = sorted(candidates, key=_in_order)
     marked: dict[tuple[object, ...], list[Candidate]] = {}
@@ -61,8 +61,7 @@ def _in_order(one: Candidate) -> tuple[str, str, str, str, str]:
 
 def _mark(one: Candidate) -> tuple[object, ...]:
     """What two reminders have in common that are told together."""
-    said = (one.route.template, one.route.channels, one.route.tone)
-    return one.customer, one.invoice.currency, one.is_overdue, said
+    return one.customer, one.invoice.currency, one.is_overdue, one.said_as
 
 
 def _group(members: list[Candidate]) -> ReminderGroup:

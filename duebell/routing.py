@@ -50,6 +50,22 @@ def language_for(policy: Policy, route: Route, country: str, team: str = "") -> 
     return route.language or policy.language.by_country.get(country) or policy.language.default
 
 
+def said_as(policy: Policy, kind: str, route: Route, country: str) -> tuple[object, ...]:
+    """All by which rules shape a message to somebody in this country: its words, its ways and its senders.
+
+    What differs in any of it is told apart.
+    """
+    section, sending = policy.of_kind(kind), policy.sending
+    return (
+        route.template,
+        route.tone,
+        language_for(policy, route, country),
+        section.channels if route.channels is None else route.channels,
+        sending.sender if route.sender is None else route.sender,
+        sending.email_sender if route.email_sender is None else route.email_sender,
+    )
+
+
 def country_of(contact: Contact | None, organisation_country: str) -> str:
     """The recipient's country: of their number, else as typed at the contact, else the organisation's."""
     if contact is None:

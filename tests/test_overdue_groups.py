@@ -1,5 +1,6 @@
 """Which reminders one message tells, and how much is sent before a person is asked."""
 
+from dataclasses import fields
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.breaker import breaker, room
+from duebell.keys import INVOICE_OVERDUE
 from duebell.overdue_groups import Candidate, groups_of
+from duebell.policy_file import Policy
 from duebell.policy_overdue import LADDER, StagePolicy
-from duebell.policy_sections import LimitsPolicy
+from duebell.policy_sections import LimitsPolicy, SendingPolicy
+from duebell.policy_shapes import Channel
+from duebell.routing import said_as
 from duebell.rules import Route
 from tests.support_facts import an_invoice, numbered
 
@@ -22,10 +27,10 @@ LIMITS = LimitsPolicy()
 
 
 def candidate(number: int, customer: str = "rimu", stage: Any = OVERDUE, **changes: Any) -> Candidate:
-    route = changes.pop("route", Route())
+    said_as = changes.pop("said_as", ())
     due_on = TODAY - timedelta(days=stage.days)
     usual: dict[str, Any] = {"invoice_id": numbered(number), "number": f"INV-{number:04}", "due_on": due_on}
-    return Candidate(customer, an_invoice(**(usual | changes)), stage, TODAY, route)
+    return Candidate(customer, an_invoice(**(usual | changes)), stage, TODAY, said_as)
 
 
 def told(*candidates: Candidate, together: bool = True) -> list[tuple[str, str, str, list[str]]]:
@@ -63,9 +68,20 @@ def test_the_stage_of_the_due_date_is_told_with_what_is_due_soon_and_later_with_
 
 
 def test_what_a_rule_gives_other_words_is_told_apart_and_what_it_gives_the_same_is_not() -> None:
-    firm, firm_too, other = Route(1, tone="firm"), Route(2, tone="firm"), Route(3, template="kauri")
-    grouped = told(candidate(1, route=firm), candidate(2, route=firm_too), candidate(3, route=other))
-    assert [numbers for *_, numbers in grouped] == [["INV-0001", "INV-0002"], ["INV-0003"]]
+    shaping = {field.name for field in fields(Route)} - {"place", "name", "why", "silence"}
+    thens: list[dict[str, Any]] = [
+        {name: (Channel.EMAIL,) if name == "channels" else "de"} for name in sorted(shaping)
+    ]
+    policy = Policy(sending=SendingPolicy(sender="Kauri", email_sender="kauri@kauri.example"))
+    routes = [Route(1), Route(2, tone="firm"), Route(3, tone="firm"), Route(4, sender="Kauri", language="en")]
+    routes += [Route(5, **then) for then in thens]
+    said = [said_as(policy, INVOICE_OVERDUE, one, "NZ") for one in routes]
+    grouped = told(*(candidate(number, said_as=one) for number, one in enumerate(said, start=1)))
+    assert [numbers for *_, numbers in grouped] == [
+        ["INV-0001", "INV-0004"],
+        ["INV-0002", "INV-0003"],
+        *([f"INV-{number:04}"] for number in range(5, 5 + len(thens))),
+    ]
 
 
 def test_without_grouping_each_invoice_is_a_message() -> None:

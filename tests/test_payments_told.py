@@ -1,6 +1,7 @@
 """Payments become what people are told: each once, whatever is removed, entered anew or split."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification, PaymentSnapshot
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
+from duebell.policy_file import Policy
 from duebell.reading import Reading
 from duebell.states import NotificationState
 from tests.support_facts import (
@@ -241,6 +243,38 @@ def test_customers_currencies_and_days_are_kept_apart(books: Engine) -> None:
     earlier = body(payment(4, day=DAY - timedelta(days=1)), invoice_id=numbered(4), minute=1)
     Watch(books).sees(*invoices_paid_together(1), other, foreign, earlier)
     assert {row.lead_id for row in rows(books)} == {None}
+
+
+BRANDS = replace(
+    RULES,
+    policy=Policy.model_validate(
+        {
+            "payment_received": {"opens": "00:00", "closes": "00:00"},
+            "sending": {"sender": "Kauri"},
+            "rule": [
+                {"when": {"reference": "RIMU*"}, "then": {"sender": "Rimu"}},
+                {"when": {"reference": "KAURI*"}, "then": {"sender": "Kauri"}},
+            ],
+        }
+    ),
+)
+
+
+def test_what_rules_have_said_in_other_words_or_from_somebody_else_is_kept_apart(books: Engine) -> None:
+    references = ["RIMU 1", "", "RIMU 2", "KAURI 1"]
+    Watch(books).sees(
+        *(
+            body(payment(n), invoice_id=numbered(n), minute=1, Reference=reference)
+            for n, reference in enumerate(references, start=1)
+        )
+    )
+    with writing(books, NOW + 2 * MINUTE) as book:
+        ids = [numbered(n) for n in range(1, 5)]
+        plan_kind(book, TENANT, PAYMENT_RECEIVED, ids, BRANDS, actor="test", flow_run_id=None)
+    rimu, kauri, *others = rows(books)
+    assert [row.lead_id for row in (rimu, kauri)] == [None, None]
+    assert [row.lead_id for row in others] == [rimu.notification_id, kauri.notification_id]
+    assert broken(books) == []
 
 
 def test_a_payment_that_is_removed_leaves_the_message_and_the_others_are_told_without_it(

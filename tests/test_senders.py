@@ -17,7 +17,7 @@ from duebell.sender_shapes import SenderKind, kind_of
 from duebell.senders import sender_for, sender_of
 from duebell.settings import load
 from tests.support_facts import ENVIRONMENT, MOBILE, TENANT
-from tests.support_overdue import due
+from tests.support_overdue import due, policy_text
 from tests.test_policy_file_nested import refused
 from tests.test_reminders_words import DUE, opened, rule
 
@@ -119,3 +119,29 @@ def test_a_rules_sender_goes_to_twilio_and_stands_in_the_leg_and_the_audit_trail
         assert [leg.sender for leg in session.exec(select(Leg)).all()] == ["AcmeBooks"]
         begun = session.exec(select(Audit.details).where(Audit.action == "attempt begun")).one()
     assert json.loads(begun)["sender"] == "AcmeBooks"
+
+
+def test_each_brand_reminds_of_its_own_invoices_and_keeps_its_distance_from_the_others(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    brands = """
+[[rule]]
+when = { reference = "KAURI*" }
+then = { sender = "Kauri Shop" }
+[[rule]]
+when = { reference = "RIMU*" }
+then = { sender = "Rimu Shop", language = "de" }
+"""
+    office = opened(sqlite_ledger, tmp_path, 1, policy_text(rest=brands))
+    for number, reference in [(1, "KAURI 1"), (2, "RIMU 1"), (3, "KAURI 2"), (4, "RIMU 2")]:
+        office.keeps(number, **due(DUE, Reference=reference))
+    office.day()
+    assert office.phones.came_from == ["Kauri Shop"]
+    for _ in range(3):
+        assert office.phones.came_from == ["Kauri Shop"]
+        office.later(days=1)
+        office.day()
+    assert office.phones.came_from == ["Kauri Shop", "Rimu Shop"]
+    kauris, rimus = office.phones.to(MOBILE)
+    assert "2 invoices are overdue, $230.00 in all: INV-0001, INV-0003." in kauris
+    assert "2 Rechnungen sind überfällig, zusammen 230,00 NZ$: INV-0002, INV-0004." in rimus

@@ -164,14 +164,10 @@ class Play:
 
     def _together(self, outgoing: Sequence[Outgoing], now: datetime) -> list[list[Outgoing]]:
         """What one message tells, as the planning groups it."""
-        grouped = [one for one in outgoing if _is_grouped(one)]
-        marks = marks_of([(one.subject, one.known) for one in grouped], self._policy, now)
+        marks = marks_of([(one.subject, one.known) for one in outgoing], self._policy, now)
         groups: dict[object, list[Outgoing]] = {}
-        for one, mark in zip(grouped, marks, strict=True):
-            groups.setdefault((mark, one.subject.person), []).append(one)
-        for one in outgoing:
-            if not _is_grouped(one):
-                groups.setdefault(_mark(one), []).append(one)
+        for one, mark in zip(outgoing, marks, strict=True):
+            groups.setdefault(mark, []).append(one)
         return list(groups.values())
 
     def _say(self, members: Sequence[Outgoing], now: datetime) -> None:
@@ -214,17 +210,3 @@ class Play:
 
 def _waits(subject: Subject, known: Known) -> Due:
     return Due(known.read.invoice.invoice_id, subject.kind, subject=subject)
-
-
-def _is_grouped(one: Outgoing) -> bool:
-    """Whether it is told as the policy groups reminders, or a team's day."""
-    return one.subject.kind == INVOICE_OVERDUE or bool(one.subject.team)
-
-
-def _mark(one: Outgoing) -> object:
-    """A payment's message tells of all that the customer paid on that day in that currency."""
-    payment = one.known.payment(one.subject.subject_id) if one.subject.kind == PAYMENT_RECEIVED else None
-    if payment is None:
-        return one.subject
-    currency = one.known.read.invoice.currency
-    return one.subject.kind, one.known.contact_id, one.subject.person, currency, payment.paid_on

@@ -12,7 +12,7 @@ from duebell.ladder import day_of, later, step_key
 from duebell.lint import team_tellings
 from duebell.policy_file import Policy
 from duebell.policy_overdue import StagePolicy
-from duebell.routing import language_for
+from duebell.routing import country_of, language_for, said_as
 from duebell.subjects import Subject
 from duebell.teams import team_of
 from duebell.wording import Telling, Told
@@ -84,18 +84,25 @@ def _alone(known: Sequence[Known], policy: Policy, now: datetime) -> Iterator[tu
 
 
 def _together(known: Sequence[Known], policy: Policy) -> Iterator[tuple[list[Told], date]]:
-    """What one message says of all invoices of a currency, and to a team of all currencies."""
+    """What one message says of all invoices of a currency that the rules have said alike, and to a team of
+    all.
+    """
     for stage in policy.invoice_overdue.stages:
-        by_currency: dict[str, list[Told]] = {}
-        by_team: dict[str, list[Told]] = {}
+        lots: dict[object, list[Told]] = {}
         for one in known:
             if stage in _stages(one, policy):
                 for team in _recipients(stage, one):
-                    lot = by_team if team else by_currency
-                    lot.setdefault(team or one.read.invoice.currency, []).append(_reminder(one, stage, team))
-        for told in (*by_currency.values(), *by_team.values()):
+                    told = _reminder(one, stage, team)
+                    lots.setdefault(team or _mark(told, policy), []).append(told)
+        for told in lots.values():
             if len(told) > 1:
                 yield from ((told, day) for day in _days(told, stage))
+
+
+def _mark(told: Told, policy: Policy) -> object:
+    route, country = route_for(told.subject, told.known, policy), told.known.tenant.country
+    said = said_as(policy, INVOICE_OVERDUE, route, country_of(told.known.contact, country))
+    return told.known.read.invoice.currency, said
 
 
 def _of_teams(known: Sequence[Known], policy: Policy, now: datetime) -> Iterator[tuple[list[Told], date]]:
