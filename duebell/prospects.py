@@ -221,8 +221,7 @@ def _is_beside(one: Subject, subject: Subject) -> bool:
 
 def _may_change(row: Notification) -> bool:
     """Whether a verdict still counts: not for what is being told or was, nor for what a person left out."""
-    was_left_out = row.kind == INVOICE_OVERDUE and row.reason == BEFORE_LIVE
-    return S(row.state) in WAITING | {S.SKIPPED} and not was_left_out
+    return S(row.state) in WAITING | {S.SKIPPED} and row.reason != BEFORE_LIVE
 
 
 def _failed(session: Session, standing: Sequence[Notification]) -> dict[int, frozenset[str]]:

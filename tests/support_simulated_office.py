@@ -14,6 +14,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.tables import Notification, Tenant
 from duebell.ledger.writing import writing
+from duebell.prospects import BEFORE_LIVE
 from duebell.states import NotificationState, Sending
 from duebell.twilio.inbound import InboundMessage, Wish
 from tests.support_facts import ACCOUNT, ENVIRONMENT, TENANT
@@ -115,17 +116,21 @@ class Office:
             )
 
     def _go_live(self) -> None:
-        """Release what was held meanwhile, or drop it; what was dropped is asked for again later."""
+        """Release what was held meanwhile, or drop it; what was dropped is sent again later."""
         release = self._chance.random() < 0.6
         tenants.go_live(self._engine, TENANT, PERSON, release_held=release, now=self._now)
 
     def _run_again(self) -> None:
-        """A person runs again what was held back, dropped or left out, and may be said now."""
+        """A person runs again what was held back or left out, and may be said now; what was dropped when
+        going live takes a wish of its own.
+        """
         with reading(self._engine) as session:
-            waits = select(Notification.invoice_id).where(
-                col(Notification.state).in_([S.HELD.value, S.SKIPPED.value])
-            )
-            ids = session.exec(waits.order_by(col(Notification.notification_id))).all()
+            waits = select(Notification).where(col(Notification.state).in_([S.HELD.value, S.SKIPPED.value]))
+            rows = session.exec(waits.order_by(col(Notification.notification_id))).all()
+        for row in rows:
+            if row.reason == BEFORE_LIVE and not self._is_resent(row):
+                resending.resend(self._life.resources, row.invoice_id, by=PERSON, why="it was dropped")
+        ids = [row.invoice_id for row in rows if row.reason != BEFORE_LIVE]
         for start in range(0, len(ids), 10):
             self._life.run_by_hand(tuple(ids[start : start + 10]))
 

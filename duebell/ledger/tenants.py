@@ -201,27 +201,21 @@ def go_live(engine: Engine, tenant_id: str, by: str, *, release_held: bool, now:
         )
         rows = book.session.exec(held).all()
         for row in rows:
-            _end_review(row, release_held=release_held, now=now)
-        book.audit(
-            Entry(
-                by,
-                "went live",
-                "tenant",
-                tenant_id,
-                tenant_id,
-                details={"held": len(rows), "released": release_held},
-            )
-        )
+            _end_review(book, row, by, release_held=release_held)
+        details = {"held": len(rows), "released": release_held}
+        book.audit(Entry(by, "went live", "tenant", tenant_id, tenant_id, details=details))
     return WentLive(len(rows), 0) if release_held else WentLive(0, len(rows))
 
 
-def _end_review(row: Notification, *, release_held: bool, now: datetime) -> None:
-    row.updated_at = now
+def _end_review(book: Writing, row: Notification, by: str, *, release_held: bool) -> None:
+    row.updated_at = book.now
     if release_held:
         row.state, row.reason = NotificationState.PLANNED.value, ""
-        row.not_before, row.dispatch_at = now, now
+        row.not_before, row.dispatch_at = book.now, book.now
     else:
         row.state, row.reason = NotificationState.SKIPPED.value, "planned_before_going_live"
+    action, details = f"notification {row.state}", {"reason": row.reason}
+    book.audit(Entry(by, action, "notification", row.key, row.tenant_id, details=details))
 
 
 def set_brake(engine: Engine, *, stopped: bool, by: str, why: str, scope: str, now: datetime) -> None:
