@@ -27,6 +27,13 @@ class InvoiceWithdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class InvoiceReopened:
+    """Something is owed again on an issued invoice on which nothing was: what settled it was taken off."""
+
+    invoice_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DueDateMoved:
     """An issued invoice is due on another day than before."""
 
@@ -60,11 +67,20 @@ class NothingToTell:
     why: str
 
 
-Change = InvoiceIssued | InvoiceWithdrawn | DueDateMoved | PaymentReceived | PaymentReversed | NothingToTell
+Change = (
+    InvoiceIssued
+    | InvoiceWithdrawn
+    | InvoiceReopened
+    | DueDateMoved
+    | PaymentReceived
+    | PaymentReversed
+    | NothingToTell
+)
 
 IN_WORDS: dict[type[Change], str] = {
     InvoiceIssued: "invoice issued",
     InvoiceWithdrawn: "invoice withdrawn",
+    InvoiceReopened: "invoice owed on again",
     DueDateMoved: "due date moved",
     PaymentReceived: "payment received",
     PaymentReversed: "payment reversed",
@@ -98,6 +114,8 @@ def _of_status(compared: Invoice | None, current: Invoice) -> tuple[Change, ...]
         return (InvoiceIssued(current.invoice_id),)
     if current.status in WITHDRAWN and was_issued:
         return (InvoiceWithdrawn(current.invoice_id),)
+    if compared is not None and was_issued and current.is_owed and not compared.is_owed:
+        return (InvoiceReopened(current.invoice_id),)
     return ()
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known
 from duebell.ladder import read_step, stage_due, step_key
-from duebell.model import Invoice, InvoiceStatus, InvoiceType
 from duebell.overdue import Chase, on_invoice_overdue, on_overdue_for_team
 from duebell.policy import Circumstances, Reason, Skip, Verdict
 from duebell.policy_file import Policy
@@ -18,7 +17,7 @@ from duebell.teams import team_of, way_of, ways_of_team
 def reminders_of(known: Known, policy: Policy, now: datetime) -> tuple[Subject, ...]:
     """The stage that is due today, for each person whom it tells; nothing where nothing is owed at all."""
     rules, invoice = policy.invoice_overdue, known.read.invoice
-    if not rules.enabled or not _is_owed(invoice):
+    if not rules.enabled or not invoice.is_owed:
         return ()
     stage = stage_due(invoice, rules, known.today(now))
     if stage is None or invoice.due_on is None:
@@ -28,11 +27,6 @@ def reminders_of(known: Known, policy: Policy, now: datetime) -> tuple[Subject, 
     for name in stage.teams:
         told += ways_of_team(name, policy.team[name]) if name in policy.team else []
     return tuple(Subject(INVOICE_OVERDUE, invoice.invoice_id, step, recipient) for recipient in told)
-
-
-def _is_owed(invoice: Invoice) -> bool:
-    is_open = invoice.type is InvoiceType.SALE and invoice.status is InvoiceStatus.AUTHORISED
-    return is_open and (invoice.amount_due is None or invoice.amount_due > 0)
 
 
 def stage_of(step: str, rules: InvoiceOverduePolicy) -> StagePolicy | None:

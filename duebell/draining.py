@@ -8,6 +8,7 @@ from duebell.changes import (
     Change,
     DueDateMoved,
     InvoiceIssued,
+    InvoiceReopened,
     InvoiceWithdrawn,
     NothingToTell,
     PaymentReceived,
@@ -27,6 +28,7 @@ from duebell.model import InvoiceType
 from duebell.planning import plan_kind
 from duebell.reading import Reading
 from duebell.states import NotificationState
+from duebell.unannounced import unannounced
 
 RETRY_AFTER = timedelta(minutes=2)
 MOST_ATTEMPTS = 6
@@ -74,8 +76,9 @@ def record_changes(
             found[event.resource_id] = compare(book, tenant_id, one)
         inbox.finish(book, event, in_words(found[event.resource_id]))
     scheduled.look_soon_at_invoices(book, tenant_id, found)
+    again = unannounced(book.session, tenant_id, (known[one].read.invoice for one in found))
     runs: list[RunToStart] = []
-    for kind, ids in concerned(found).items():
+    for kind, ids in concerned(found, again).items():
         runs += runs_for(book, _planned(book, tenant_id, kind, ids, rules, flow_run_id))
     return runs
 
@@ -119,6 +122,7 @@ CONCERNS: dict[type[Change], tuple[str, ...]] = {
     # What is true of an invoice is decided anew for every kind that may wait to be said about it.
     InvoiceIssued: (INVOICE_ISSUED,),
     InvoiceWithdrawn: (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE),
+    InvoiceReopened: (INVOICE_ISSUED, INVOICE_OVERDUE),
     DueDateMoved: (INVOICE_OVERDUE,),
     PaymentReceived: (PAYMENT_RECEIVED, INVOICE_OVERDUE),
     PaymentReversed: (PAYMENT_RECEIVED, INVOICE_OVERDUE),
@@ -127,12 +131,13 @@ CONCERNS: dict[type[Change], tuple[str, ...]] = {
 """Which kinds of notification a change is about. Of reminders only those that wait are decided anew."""
 
 
-def concerned(found: dict[str, tuple[Change, ...]]) -> dict[str, list[str]]:
-    """The invoices that each kind of notification has to be planned for."""
-    kinds: dict[str, list[str]] = {}
+def concerned(found: dict[str, tuple[Change, ...]], again: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The invoices that each kind of notification has to be planned for; ``again`` are to be announced."""
+    kinds: dict[str, list[str]] = {INVOICE_ISSUED: list(again)} if again else {}
     for invoice_id, changes in found.items():
         for kind in dict.fromkeys(kind for change in changes for kind in CONCERNS[type(change)]):
-            kinds.setdefault(kind, []).append(invoice_id)
+            if invoice_id not in kinds.setdefault(kind, []):
+                kinds[kind].append(invoice_id)
     return kinds
 
 

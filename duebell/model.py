@@ -196,6 +196,12 @@ class Invoice:
     updated_at: datetime | None = None
     contact: Contact | None = None
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether something is still to pay on it, as far as Xero says: an approved sale."""
+        is_open = self.type is InvoiceType.SALE and self.status is InvoiceStatus.AUTHORISED
+        return is_open and (self.amount_due is None or self.amount_due > 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Organisation:

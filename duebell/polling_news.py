@@ -6,10 +6,12 @@ from datetime import datetime
 
 from duebell.access import XeroAccess
 from duebell.ledger import polls, snapshots
+from duebell.ledger.engine import reading
 from duebell.ledger.polls import FoundBy, News
 from duebell.model import Contact, Invoice, Payment
 from duebell.polling_compare import contact_is_news, is_news, is_told, payment_is_news
 from duebell.reading import XeroReader
+from duebell.unannounced import unannounced
 from duebell.xero.records import Records, T
 
 AT_ONCE = 100
@@ -37,12 +39,15 @@ class PolledNews:
             self.compare([record.value.invoice_id for record in part.good], found_by)
 
     def compare(self, invoice_ids: Sequence[str], found_by: FoundBy) -> None:
-        """Make events of those kept invoices that differ from when they were last compared.
+        """Make events of those kept invoices that differ from when they were last compared, and of those that
+        are to be announced after all.
 
         Their contacts are read first, so that those who handle the events find all that they need.
         """
-        kept = snapshots.invoices(self._engine, self._tenant_id, invoice_ids)
-        news = {key: one for key, one in kept.items() if is_news(one.compared, one.invoice)}
+        with reading(self._engine) as session:
+            kept = snapshots.read_invoices(session, self._tenant_id, invoice_ids)
+            again = unannounced(session, self._tenant_id, (one.invoice for one in kept.values()))
+        news = {key: one for key, one in kept.items() if key in again or is_news(one.compared, one.invoice)}
         self.reader.read_contacts_of(one.invoice for one in news.values())
         self._tell(
             (News("INVOICE", key, one.body, one.invoice.updated_at) for key, one in news.items()), found_by

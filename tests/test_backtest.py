@@ -78,6 +78,22 @@ def test_invoices_that_were_read_today_have_a_past_by_their_dates(
     assert played(office, start, end) == wanted
 
 
+def test_an_invoice_that_was_paid_by_mistake_is_said_once_something_is_owed_on_it_again(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    day = date(2026, 11, 2)
+    office = office_at(sqlite_ledger, tmp_path, day, policy_text())
+    fields = due(day + 30 * DAY, DateString=f"{day}T00:00:00")
+    for number in (1, 2):
+        keeps(office, number, 71, **fields, Status="PAID", AmountDue=0, AmountCredited=115)
+    office.later(hours=2)
+    keeps(office, 1, 71, **fields)
+    office.later(days=20)
+    keeps(office, 2, 71, **fields)  # long after the days within which an invoice is announced
+    told = played(office, at(day, 0), at(day + 25 * DAY, 0))
+    assert told == {(day, "Customer 71", ("invoice_issued",)): 1}
+
+
 def test_two_policies_stand_side_by_side_and_nothing_is_written(ledger: Engine, tmp_path: Path) -> None:
     today = system_clock().astimezone(ZONE).date()
     office = office_at(ledger, tmp_path, today, policy_text())

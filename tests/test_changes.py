@@ -11,6 +11,7 @@ from duebell.changes import (
     Change,
     DueDateMoved,
     InvoiceIssued,
+    InvoiceReopened,
     InvoiceWithdrawn,
     NothingToTell,
     PaymentReceived,
@@ -23,6 +24,7 @@ from tests.support_facts import INVOICE, an_invoice
 
 ISSUED = (InvoiceIssued(INVOICE),)
 WITHDRAWN = (InvoiceWithdrawn(INVOICE),)
+REOPENED = (InvoiceReopened(INVOICE),)
 BEFORE = (NothingToTell("issued before"),)
 
 
@@ -41,7 +43,7 @@ def nothing(status: InvoiceStatus) -> tuple[NothingToTell]:
         ("unknown", "authorised", ISSUED),
         ("authorised", "authorised", BEFORE),
         ("authorised", "paid", BEFORE),
-        ("paid", "authorised", BEFORE),
+        ("paid", "authorised", REOPENED),
         (None, "draft", nothing(InvoiceStatus.DRAFT)),
         (None, "submitted", nothing(InvoiceStatus.SUBMITTED)),
         ("draft", "submitted", nothing(InvoiceStatus.SUBMITTED)),
@@ -113,6 +115,17 @@ def test_a_credit_note_is_no_payment() -> None:
         status=InvoiceStatus.PAID, amount_paid=Decimal(0), amount_credited=Decimal(115), amount_due=Decimal(0)
     )
     assert changes_of_invoice(paid(), credited) == BEFORE
+
+
+def test_an_invoice_is_owed_on_again_once_what_settled_it_is_taken_off() -> None:
+    settled = paid(a_payment(1, "115"), status=InvoiceStatus.PAID)
+    assert changes_of_invoice(settled, paid()) == (*REOPENED, PaymentReversed(INVOICE, a_payment(1, "115")))
+    credited = an_invoice(status=InvoiceStatus.PAID, amount_paid=Decimal(0), amount_due=Decimal(0))
+    assert changes_of_invoice(credited, paid()) == REOPENED
+    for_nothing = an_invoice(amount_paid=Decimal(0), amount_due=Decimal(0))
+    assert changes_of_invoice(for_nothing, paid()) == REOPENED
+    assert changes_of_invoice(paid(), for_nothing) == BEFORE
+    assert changes_of_invoice(paid(a_payment(1)), paid()) == (PaymentReversed(INVOICE, a_payment(1)),)
 
 
 def test_a_due_date_moves_only_between_two_dates_of_an_issued_invoice() -> None:

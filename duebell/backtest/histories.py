@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
+from duebell.changes import ISSUED, InvoiceReopened, changes_of_invoice
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.known import Known, known_of
 from duebell.ledger.payments import KnownPayment
@@ -95,9 +97,14 @@ class History:
         return last.status is InvoiceStatus.PAID and paid >= (last.total or paid)
 
     def news(self) -> Iterator[tuple[datetime, str, str]]:
-        """When what was to be told first: its issue, and each payment (moment, kind, subject)."""
+        """When what was to be told first, or after all: the issue, each payment (moment, kind, subject)."""
+        invoice_id = self.afterwards.invoice_id
         if self.issued_at is not None:
-            yield self.issued_at, INVOICE_ISSUED, self.afterwards.invoice_id
+            yield self.issued_at, INVOICE_ISSUED, invoice_id
+        for before, after in pairwise(self.shown):
+            reopened = InvoiceReopened(invoice_id) in changes_of_invoice(before.invoice, after.invoice)
+            if reopened and after.since is not None:
+                yield after.since, INVOICE_ISSUED, invoice_id
         for moment, payment in self.entered:
             yield moment, PAYMENT_RECEIVED, payment.payment_id
 
@@ -143,9 +150,6 @@ def _issued_at(shown: Sequence[Shown], zone: ZoneInfo) -> datetime | None:
         return None
     on_its_day = at_day(first.invoice.issued_on, zone)
     return max(on_its_day, first.since) if first is not shown[0] and first.since else on_its_day
-
-
-ISSUED = frozenset({InvoiceStatus.AUTHORISED, InvoiceStatus.PAID})
 
 
 def at_day(day: date, zone: ZoneInfo) -> datetime:

@@ -149,6 +149,8 @@ class Play:
         seen_at, waited = self._seen.setdefault(subject, now), self._unreached.waits_for_credit(subject)
         verdict = decide(Basis(subject, known, self._rules, now, seen_at=seen_at))
         invoice_id, look = known.read.invoice.invoice_id, self._sweeps.since(now)
+        if isinstance(verdict, Skip):
+            del self._seen[subject]  # what was left out is seen anew, as in the planning
         if self._unreached.note(invoice_id, subject, verdict, now) and look is not None:
             self._add(look, Due(invoice_id, NEEDS_ATTENTION))
         match verdict:
