@@ -28,7 +28,8 @@ class Posted:
     """One attempt as the journal knows it.
 
     ``told`` holds the key and the invoice of each notification in its message, that of the message's own
-    first. ``made_nothing``: the provider provably made no message of it.
+    first. ``made_nothing``: the provider provably made no message of it. ``compared_at``: when its process
+    had last compared the journal with the ledger.
     """
 
     attempt_id: str
@@ -38,6 +39,7 @@ class Posted:
     told: tuple[tuple[str, str], ...]
     sid: str = ""
     made_nothing: bool = False
+    compared_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,15 @@ class Journal:
     folder: Path
     machine: str
     comparing: Lock = field(default_factory=Lock)
-    compared: list[str] = field(default_factory=list[str])
-    """The ledger that this process has compared with the journal, once it has."""
+    compared: list[datetime] = field(default_factory=list[datetime])
+    """When this process last compared it with the ledger, once it has."""
 
     def begun(self, ledger: str, posted: Posted) -> None:
         """Write down that a POST is about to be made; on disk when this returns. Raises ``OSError``."""
         told = [list(pair) for pair in posted.told]
         named = {"attempt": posted.attempt_id, "token": posted.lease_token, "by": posted.channel}
-        self._append(ledger, posted.at, {**named, "told": told})
+        compared = {"compared": posted.compared_at.isoformat()} if posted.compared_at else {}
+        self._append(ledger, posted.at, {**named, **compared, "told": told})
 
     def ended(self, ledger: str, posted: Posted, sid: str | None) -> None:
         """Write down the SID that came back, or that nothing was made. Raises ``OSError``."""
@@ -141,7 +144,8 @@ def _take(posted: dict[str, Posted], entry: dict[str, object]) -> None:
         told = cast("list[list[str]]", entry["told"])
         pairs = tuple((key, invoice_id) for key, invoice_id in told)
         token, at = cast("int", entry["token"]), datetime.fromisoformat(str(entry["at"]))
-        posted[attempt_id] = Posted(attempt_id, token, at, str(entry["by"]), pairs)
+        compared = datetime.fromisoformat(str(entry["compared"])) if "compared" in entry else None
+        posted[attempt_id] = Posted(attempt_id, token, at, str(entry["by"]), pairs, compared_at=compared)
     elif known is not None:
         sid = str(entry["sid"])
         posted[attempt_id] = replace(known, sid=sid, made_nothing=not sid)

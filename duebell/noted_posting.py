@@ -22,7 +22,7 @@ def post_noted(resources: Resources, poster: Poster, intent: Intent) -> SendOutc
     journal = resources.journal
     if journal is None:
         return _posted(poster, intent)
-    ledger, posted = _as_noted(resources, intent)
+    ledger, posted = _as_noted(resources, journal, intent)
     try:
         journal.begun(ledger, posted)
     except OSError as error:
@@ -41,7 +41,7 @@ def _posted(poster: Poster, intent: Intent) -> SendOutcome:
     return outcome
 
 
-def _as_noted(resources: Resources, intent: Intent) -> tuple[str, Posted]:
+def _as_noted(resources: Resources, journal: Journal, intent: Intent) -> tuple[str, Posted]:
     wanted = (
         select(Notification.key, Notification.invoice_id)
         .where(
@@ -53,8 +53,9 @@ def _as_noted(resources: Resources, intent: Intent) -> tuple[str, Posted]:
     with reading(resources.engine) as session:
         origin = trail.origin(session)
         told = tuple((key, invoice_id) for key, invoice_id in session.exec(wanted).all())
-    posted = Posted(intent.attempt_id, intent.lease_token, resources.clock(), intent.channel, told)
-    return origin, posted
+    compared = journal.compared[-1] if journal.compared else None
+    at, made_by = resources.clock(), (intent.attempt_id, intent.lease_token)
+    return origin, Posted(*made_by, at, intent.channel, told, compared_at=compared)
 
 
 def _note(journal: Journal, ledger: str, posted: Posted, outcome: SendOutcome) -> None:

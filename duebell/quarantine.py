@@ -7,6 +7,7 @@ to be looked for where not, and the brake goes on.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlmodel import Session
 
@@ -19,6 +20,7 @@ from duebell.ledger.writing import writing
 from duebell.resources import Resources
 
 ACTOR = "journal"
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,20 @@ def compare(resources: Resources) -> Compared:
     journal = resources.journal
     if journal is None:
         return Compared()
+    now = resources.clock()
     with reading(resources.engine) as session:
-        origin = trail.origin(session)
-        read = _read_back(session, journal, origin)
+        read = _read_back(session, journal, trail.origin(session), now)
     compared = _take_back(resources, read)
-    journal.compared.append(origin)
+    journal.compared[:] = [now]
     return compared
 
 
-def _read_back(session: Session, journal: Journal, origin: str) -> Read:
-    """What was posted on the latest days, back to one that had messages and of which the ledger knows all."""
+def _read_back(session: Session, journal: Journal, origin: str, now: datetime) -> Read:
+    """What was posted on the latest days, back to one that shows that the ledger knows all before it.
+
+    It shows that where the ledger knows of all its messages, and one of them is from before the last
+    comparison: under a process that went on at work, a ledger that was set back knows of what came after.
+    """
     posted: list[Posted] = []
     unreadable = 0
     for day in journal.days():
@@ -62,9 +68,19 @@ def _read_back(session: Session, journal: Journal, origin: str) -> Read:
         posted += read.posted
         unreadable += read.unreadable
         messages = [one for one in read.posted if not one.made_nothing]
-        if messages and not forgotten.difference(session, messages).forgotten:
+        if (
+            messages
+            and messages[0].at < _compared(posted, now)
+            and not forgotten.difference(session, messages).forgotten
+        ):
             break
     return Read(tuple(sorted(posted, key=lambda one: one.at)), unreadable)
+
+
+def _compared(posted: Sequence[Posted], now: datetime) -> datetime:
+    """When any process had last compared, as far as these say; a time to come is a wrong clock's."""
+    times = [one.compared_at for one in posted if one.compared_at is not None and one.compared_at <= now]
+    return max(times, default=NEVER)
 
 
 def _take_back(resources: Resources, read: Read) -> Compared:

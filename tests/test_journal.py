@@ -163,6 +163,11 @@ def office(ledger: Engine, twilio: Twilio, tmp_path: Path) -> Resources:
     return opened(ledger, twilio, tmp_path)
 
 
+def origin_of(engine: Engine) -> str:
+    with reading(engine) as session:
+        return trail.origin(session)
+
+
 def claims_of(office: Resources, *numbers: int) -> list[Claim]:
     ids = [numbered(number) for number in numbers]
     with writing(office.engine, office.clock()) as book:
@@ -268,19 +273,50 @@ def test_a_ledger_that_agrees_with_its_journal_is_left_alone(office: Resources, 
     assert tenants.brakes(office.engine) == []
 
 
-def test_the_days_before_one_that_is_known_are_not_read(office: Resources) -> None:
+def test_the_days_before_one_that_is_known_are_not_read(
+    office: Resources, twilio: Twilio, tmp_path: Path
+) -> None:
     send(office, 1)
-    with reading(office.engine) as session:
-        origin = trail.origin(session)
+    later = opened(office.engine, twilio, tmp_path, NOW + MINUTE)
+    send(later, 2)
+    origin = origin_of(office.engine)
+    assert later.journal is not None
+    later.journal.begun(origin, posted(9, at=NOW - timedelta(days=1)))
+    assert compare(later) == Compared()
+
+
+def test_a_ledger_that_was_set_back_under_a_process_at_work_is_found_by_the_next_comparison(
+    office: Resources, twilio: Twilio, tmp_path: Path
+) -> None:
+    claims_of(office, 3)
+    put_back = copied_aside(office.engine, tmp_path)
+    send(office, 1)
+    next_day = NOW + timedelta(days=1)
+    at_work = replace(office, engine=put_back(), clock=Hand(next_day))
+    keep_contact(at_work.engine, read_at=next_day)
+    keep_invoice(at_work.engine, invoice_body(numbered(2)), read_at=next_day)
+    send(at_work, 2)
+    later = opened(at_work.engine, twilio, tmp_path, next_day + MINUTE)
+    assert compare(later) == Compared(forgotten=1)
+    assert compare(opened(at_work.engine, twilio, tmp_path, next_day + 2 * MINUTE)) == Compared()
+
+
+def test_a_line_of_a_wrong_clock_hides_none_of_the_days_before(
+    office: Resources, twilio: Twilio, tmp_path: Path
+) -> None:
+    ahead = NOW + timedelta(days=3)
+    for number in (1, 2):
+        keep_invoice(office.engine, invoice_body(numbered(number)), read_at=ahead)
+        send(opened(office.engine, twilio, tmp_path, ahead + number * timedelta(seconds=1)), number)
+    origin = origin_of(office.engine)
     assert office.journal is not None
-    office.journal.begun(origin, posted(9, at=NOW - timedelta(days=1)))
-    assert compare(office) == Compared()
+    office.journal.begun(origin, posted(9))
+    assert compare(opened(office.engine, twilio, tmp_path, NOW + MINUTE)) == Compared(forgotten=1)
 
 
 def test_days_that_made_no_message_hide_none_of_those_before(office: Resources) -> None:
     compare(office)
-    with reading(office.engine) as session:
-        origin = trail.origin(session)
+    origin = origin_of(office.engine)
     assert office.journal is not None
     office.journal.begun(origin, posted(9, at=NOW - timedelta(days=3)))
     for number, days in ((7, 2), (8, 1)):
@@ -299,8 +335,7 @@ def test_the_journal_of_another_ledger_stops_nothing(office: Resources, tmp_path
 
 
 def test_what_provably_made_no_message_is_not_missed(office: Resources) -> None:
-    with reading(office.engine) as session:
-        origin = trail.origin(session)
+    origin = origin_of(office.engine)
     assert office.journal is not None
     office.journal.begun(origin, posted(9))
     office.journal.ended(origin, posted(9), None)
@@ -313,8 +348,7 @@ def test_the_sid_of_a_sender_that_died_before_it_could_write_it_down_is_found(
     sent_off(ledger)
     conclude(ledger, UNKNOWN)
     office = opened(ledger, twilio, tmp_path)
-    with reading(ledger) as session:
-        origin = trail.origin(session)
+    origin = origin_of(ledger)
     assert office.journal is not None
     office.journal.begun(origin, posted(1))
     office.journal.ended(origin, posted(1), sid(1))
@@ -351,8 +385,7 @@ def test_a_message_that_told_several_things_comes_back_as_one(
     office: Resources, twilio: Twilio, tmp_path: Path
 ) -> None:
     keys = [f"{TENANT}:payment_received:{numbered(70 + one)}::contact:c" for one in (0, 1)]
-    with reading(office.engine) as session:
-        origin = trail.origin(session)
+    origin = origin_of(office.engine)
     assert office.journal is not None
     pairs = tuple((key, numbered(one)) for one, key in enumerate(keys, start=1))
     office.journal.begun(origin, posted(9, told=pairs))
