@@ -10,9 +10,8 @@ from duebell.ledger.polls import FoundBy
 from duebell.model import Invoice, InvoiceStatus, InvoiceType
 from duebell.polling_news import PolledNews
 from duebell.polling_seek import SURELY_FULL, ListNotFiltered
-from duebell.reading import LARGEST_PAGE, SMALLEST_PAGE
+from duebell.portions import LARGEST_PAGE, TOO_MUCH, smaller
 from duebell.xero.records import Records
-from duebell.xero.transfer import AnswerTooLarge
 
 MOST_BY_ID = 500
 """Invoices that one reading asks for by their ids, 50 a call; those beyond come first on the next day."""
@@ -41,10 +40,8 @@ def _walk(access: XeroAccess, news: PolledNews, size: int) -> None:
         read_at = access.resources.clock()
         try:
             records = _page(access, page, size)
-        except AnswerTooLarge:
-            if size <= SMALLEST_PAGE:
-                raise
-            page, size = 1, size // 2
+        except TOO_MUCH as problem:
+            page, size = 1, smaller(size, problem)
             continue
         if any(not _is_open_sale(record.value) for record in records.good):
             raise ListNotFiltered("a list of open invoices holds others: its filter was ignored")

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from duebell.errors import Permanent
-from duebell.reading import LARGEST_PAGE, SMALLEST_PAGE
+from duebell.portions import LARGEST_PAGE, TOO_MUCH, smaller
 from duebell.xero.records import Records, T, record_id
-from duebell.xero.transfer import AnswerTooLarge
 
 OVERLAP = timedelta(minutes=10)
 """How far behind the cursor a walk begins.
@@ -89,10 +88,8 @@ def seek(
     while ask is not None:
         try:
             records = read(ask, size)
-        except AnswerTooLarge:
-            if size <= SMALLEST_PAGE:
-                raise
-            ask, size = Ask(ask.since), size // 2  # the pages are others now
+        except TOO_MUCH as problem:
+            ask, size = Ask(ask.since), smaller(size, problem)  # the pages are others now
             continue
         newest = _newest_of(records, ask)
         is_last = _is_last(records, ask.page, size)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import cast
 
 from duebell.access import XeroAccess
@@ -11,21 +12,17 @@ from duebell.errors import RecordNotFound, Transient
 from duebell.ledger import freshness, snapshots
 from duebell.ledger.merges import MOST_MERGES
 from duebell.model import Contact, Invoice, InvoiceType
-from duebell.portions import in_halves
+from duebell.portions import LARGEST_PAGE, TOO_MUCH, in_halves, smaller
 from duebell.xero import queries
 from duebell.xero.queries import IDS_PER_QUERY
 from duebell.xero.reader import compact_json, read_json
 from duebell.xero.records import Records, T, joined
-from duebell.xero.transfer import AnswerTooLarge
 
 CONTACT_KEEPS = timedelta(hours=1)
 """How long a contact's snapshot serves when invoices are read many at once, as lists carry only stubs.
 
 Contact events renew it in between; a single invoice brings its contact along for nothing.
 """
-
-LARGEST_PAGE, SMALLEST_PAGE = 1_000, 60
-"""Invoices a page in the first sync; a page whose answer is too large is asked for in halves."""
 
 FEW = 2
 """Up to so many invoices are read one by one: each call then brings the whole contact along."""
@@ -122,7 +119,7 @@ class XeroReader:
             now = self._clock()
             try:
                 records = self._access.ask(lambda: self._client.contact_page(page))  # noqa: B023 - asked at once
-            except AnswerTooLarge:
+            except TOO_MUCH:
                 return
             self.save_contacts(records.only(wanted), now)
             left -= {one.value.contact_id for one in records.good}
@@ -152,21 +149,19 @@ class XeroReader:
             self.contacts(unknown, since=self._clock() - CONTACT_KEEPS)
 
     def _walk(self, watched_from: datetime, seen: set[str], size: int = LARGEST_PAGE) -> int:
-        page, pages, expected = 1, 1, 0
+        page, pages, expected, nameless = 1, 1, 0, count()
         while page <= pages:
             now = self._clock()
             try:
                 records = self._page(page, size)
-            except AnswerTooLarge:
-                if size <= SMALLEST_PAGE:
-                    raise
-                return self._walk(watched_from, seen, size // 2)
+            except TOO_MUCH as problem:
+                return self._walk(watched_from, seen, smaller(size, problem))
             pairs = [(record.value, record.body) for record in records.good]
             snapshots.save_invoices(
                 self._engine, self._tenant_id, pairs, read_at=now, silent_until=watched_from
             )
             seen.update(record.value.invoice_id for record in records.good)
-            seen.update(bad.record_id or f"page {page}, {n}" for n, bad in enumerate(records.bad))
+            seen.update(bad.record_id or f"nameless {next(nameless)}" for bad in records.bad)
             pages, expected = records.page_count or 1, records.item_count or len(records.good)
             page += 1
         return expected

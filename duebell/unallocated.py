@@ -8,6 +8,7 @@ import random
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 
 from sqlalchemy import Engine
 
@@ -22,9 +23,8 @@ from duebell.ledger.tables import Notification
 from duebell.model import Credit, CreditKind
 from duebell.policy_overdue import CreditHolds
 from duebell.polling_seek import Ask, seek
-from duebell.reading import LARGEST_PAGE, SMALLEST_PAGE
+from duebell.portions import LARGEST_PAGE, TOO_MUCH, smaller
 from duebell.xero.records import Records
-from duebell.xero.transfer import AnswerTooLarge
 
 POLLED_EVERY = timedelta(minutes=55)
 """About once an hour, by whichever poll comes next. Before a message it is read anyway."""
@@ -147,17 +147,15 @@ class _Lists:
     def _walk(
         self, kind: CreditKind, began: datetime, seen: set[str], size: int
     ) -> tuple[datetime | None, int]:
-        page, pages, expected, read_to = 1, 1, 0, None
+        page, pages, expected, read_to, nameless = 1, 1, 0, None, count()
         while page <= pages:
             try:
                 records = self._page(kind, page, size)
-            except AnswerTooLarge:
-                if size <= SMALLEST_PAGE:
-                    raise
-                return self._walk(kind, began, seen, size // 2)
+            except TOO_MUCH as problem:
+                return self._walk(kind, began, seen, smaller(size, problem))
             self._keep(records, began)
             seen.update(one.value.credit_id for one in records.good)
-            seen.update(bad.record_id or f"page {page}, {n}" for n, bad in enumerate(records.bad))
+            seen.update(bad.record_id or f"nameless {next(nameless)}" for bad in records.bad)
             pages, expected = records.page_count or 1, records.item_count or len(records.good)
             read_to = read_to or records.read_at
             page += 1

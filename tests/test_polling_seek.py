@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from duebell.errors import Permanent
 from duebell.model import Payment, PaymentStatus, PaymentType
 from duebell.polling_seek import OVERLAP, Ask, ListNotFiltered, first_ask, seek
+from duebell.portions import SMALLEST_PAGE
 from duebell.xero.records import BadRecord, Record, Records
-from duebell.xero.transfer import AnswerTooLarge
+from duebell.xero.transfer import AnswerTooLarge, AnswerTooSlow
 from tests.support_facts import NOW, numbered
 
 MS = timedelta(milliseconds=1)
@@ -192,6 +193,64 @@ def test_a_page_whose_answer_is_too_large_is_asked_for_in_halves() -> None:
     found = [one.value.payment_id for records, _ in seek(read, CURSOR, 500) for one in records.good]
     assert len(found) == len(set(found)) == 300
     assert {size for _, size in server.asked} == {125}
+
+
+def test_a_page_that_xero_is_slow_with_is_asked_for_in_smaller_ones() -> None:
+    server = Server([NOW + SECOND * (number // 400) for number in range(900)])
+
+    def read(ask: Ask, size: int) -> Records[Payment]:
+        if size > 250:
+            raise AnswerTooSlow("ReadTimeout")
+        return server.read(ask, size)
+
+    found = [one.value.payment_id for records, _ in seek(read, CURSOR) for one in records.good]
+    assert len(found) == len(set(found)) == 900
+    assert {size for _, size in server.asked} == {250}
+
+
+def test_where_xero_does_not_answer_at_all_few_calls_are_spent_on_it() -> None:
+    asked: list[int] = []
+
+    def read(_ask: Ask, size: int) -> Records[Payment]:
+        asked.append(size)
+        raise AnswerTooSlow("ReadTimeout")
+
+    with pytest.raises(AnswerTooSlow):
+        list(seek(read, CURSOR))
+    assert asked == [1_000, 250, 62]
+
+
+@given(
+    st.lists(st.sampled_from([0, 1, 999, 1000, 1001, 2000, 9000]), min_size=12, max_size=60),
+    st.lists(st.lists(st.integers(0, 59), max_size=3), max_size=30),
+    st.lists(st.booleans(), max_size=20),
+    st.booleans(),
+)
+def test_wherever_a_walk_goes_over_to_smaller_pages_nothing_is_missed_or_comes_twice(
+    times: list[int],
+    edits: list[list[int]],
+    too_large: list[bool],
+    paginated: bool,  # noqa: FBT001 - hypothesis gives it by place
+) -> None:
+    queue, problems = list(edits), list(too_large)
+
+    def edit(server: Server, ask: Ask) -> None:
+        for number in queue.pop(0) if queue else []:
+            server.edit(number)
+
+    server = Server([NOW + SECOND + MS * time for time in times], between=edit, paginated=paginated)
+    read = server.read
+
+    def sometimes(ask: Ask, size: int) -> Records[Payment]:
+        if size > SMALLEST_PAGE and problems and problems.pop(0):
+            raise AnswerTooLarge("more than 10 MB")
+        return read(ask, size)
+
+    server.read = sometimes
+    read_to = server.walk(size=24)
+    assert read_to is not None
+    assert len(server.states) == len(set(server.states))
+    assert {state for state in server.unread() if state[1] <= read_to} == set()
 
 
 def test_an_answer_that_no_half_makes_small_enough_is_an_error_and_not_a_loop() -> None:

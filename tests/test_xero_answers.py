@@ -26,7 +26,7 @@ from duebell.xero.answers import (
     problem_of,
     retry_after_seconds,
 )
-from duebell.xero.transfer import Answer
+from duebell.xero.transfer import Answer, AnswerTooSlow
 
 LIST = Sent("GET /api.xro/2.0/Invoices", 1_900)
 LONG_LIST = Sent("GET /api.xro/2.0/Invoices", 2_049)
@@ -66,6 +66,7 @@ FORBIDDEN = b'{"Title":"Forbidden","Status":403,"Detail":"AuthenticationUnsucces
         (429, PAGE, LIST, RateLimited),
         (500, PAGE, LIST, Transient),
         (503, b"", LIST, Transient),
+        (504, b"", LIST, AnswerTooSlow),
         (599, b"", LIST, Transient),
         (200, PAGE, LIST, BadAnswer),
         (204, b"", LIST, BadAnswer),

@@ -21,14 +21,16 @@ from sqlalchemy.exc import OperationalError
 from duebell.errors import BadAnswer, Permanent, RateLimited, ReservedForMessages, TenantParked, Transient
 from duebell.xero.answers import CallMade
 from duebell.xero.client import XeroClient
-from duebell.xero.transfer import Bounds, make_http_client
+from duebell.xero.transfer import AnswerTooSlow, Bounds, make_http_client
 from tasks._prefect import RETRYING, transient
 from tests.support_facts import TENANT
 from tests.test_twilio_sockets import SocketServer, serving
 
 
-def call(url: str, *, bounds: Bounds | None = None, timeout: float = 2.0) -> list[CallMade]:
-    """One call; what was counted of it, though it fails with ``Transient``."""
+def call(
+    url: str, kind: type[Transient] = Transient, *, bounds: Bounds | None = None, timeout: float = 2.0
+) -> list[CallMade]:
+    """One call; what was counted of it, though it fails with this kind of ``Transient``."""
     counted: list[CallMade] = []
     with make_http_client() as http:
         http.timeout = httpx.Timeout(timeout)
@@ -36,7 +38,7 @@ def call(url: str, *, bounds: Bounds | None = None, timeout: float = 2.0) -> lis
         client = XeroClient(http, url, lambda: token, TENANT, nullcontext, counted.append, bounds=bounds)
         with pytest.raises(Transient) as failed:
             client.invoice_page(1)
-    assert type(failed.value) is Transient
+    assert type(failed.value) is kind
     assert "a.test.token" not in str(failed.value)
     return counted
 
@@ -120,9 +122,19 @@ def test_f031_an_answer_that_drips_is_cut_when_the_time_is_up() -> None:
 
     with serving(drip) as server:
         began = time.monotonic()
-        call(server.url, bounds=Bounds(within=1.0))
+        call(server.url, AnswerTooSlow, bounds=Bounds(within=1.0))
         enough.set()
     assert 0.9 <= time.monotonic() - began < 5
+
+
+def test_f031_an_answer_that_does_not_begin_is_told_from_a_server_that_is_not_there() -> None:
+    def behave(connection: socket.socket, server: SocketServer) -> None:
+        connection.recv(65_536)
+        server.released.wait(5)
+
+    with serving(behave) as server:
+        call(server.url, AnswerTooSlow, timeout=0.3)
+        server.released.set()
 
 
 @pytest.mark.parametrize(

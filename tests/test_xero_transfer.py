@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duebell.errors import BadAnswer, DuebellError, Transient
-from duebell.xero.transfer import Answer, AnswerTooLarge, Bounds, exchange, make_http_client
+from duebell.xero.transfer import (
+    Answer,
+    AnswerTooLarge,
+    AnswerTooSlow,
+    Bounds,
+    exchange,
+    make_http_client,
+)
 
 TOKEN = "a.secret.token"
 
@@ -66,7 +73,7 @@ def test_a_dripping_body_is_cut_when_the_time_is_up() -> None:
             sent.append(number)
             yield b" "
 
-    with pytest.raises(Transient, match="longer than 10 s"):
+    with pytest.raises(AnswerTooSlow, match="longer than 10 s"):
         ask(httpx.Response(200, content=drip()), Bounds(within=10.0, monotonic=clock))
     assert len(sent) == 11
 
@@ -123,6 +130,24 @@ def test_a_failed_transport_is_transient_named_after_its_error_and_carries_no_to
     assert str(problem.value) == f"{type(error).__name__} while asking api.xero.test"
     assert problem.value.__cause__ is problem.value.__context__ is None
     assert TOKEN.encode() not in pickle.dumps(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (httpx.ReadTimeout("late"), AnswerTooSlow),
+        (httpx.ConnectTimeout("nobody there"), Transient),
+        (httpx.WriteTimeout("stuck"), Transient),
+        (httpx.PoolTimeout("all taken"), Transient),
+        (httpx.ConnectError("refused"), Transient),
+        (httpx.ReadError("reset"), Transient),
+    ],
+)
+def test_only_an_answer_that_does_not_come_is_too_slow(error: Exception, kind: type[Transient]) -> None:
+    with pytest.raises(Transient) as problem:
+        ask(error)
+    assert type(problem.value) is kind
+    assert type(pickle.loads(pickle.dumps(problem.value))) is kind
 
 
 def test_f036_a_redirect_is_not_followed() -> None:

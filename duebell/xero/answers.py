@@ -22,7 +22,7 @@ from duebell.errors import (
     TokenExpired,
     Transient,
 )
-from duebell.xero.transfer import Answer
+from duebell.xero.transfer import Answer, AnswerTooSlow
 
 LONGEST_QUERY = 2048
 """Characters. IIS, behind Xero, answers 404 (its 404.15) and not 414 to a longer query string."""
@@ -145,6 +145,10 @@ def _limited(answer: Answer, sent: Sent, what: str) -> DuebellError:
     return RateLimited(f"{what}{named}", problem, retry_after_seconds(answer.headers))
 
 
+def _too_slow(answer: Answer, sent: Sent, what: str) -> DuebellError:
+    return AnswerTooSlow(what)
+
+
 EXPLAINED = {
     400: _rejected,
     401: _unauthorised,
@@ -152,6 +156,7 @@ EXPLAINED = {
     404: _not_found,
     414: _query_too_long,
     429: _limited,
+    504: _too_slow,
 }
 
 

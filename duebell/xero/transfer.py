@@ -21,6 +21,10 @@ class AnswerTooLarge(BadAnswer):
     """The body is larger than the cap; a smaller page may fit."""
 
 
+class AnswerTooSlow(Transient):
+    """Xero was reached, and took longer than is waited; what asks for less may be answered in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How long one answer may take from asking to its last byte (seconds), and its unpacked size (bytes)."""
@@ -58,8 +62,8 @@ def make_http_client() -> httpx.Client:
 def exchange(http: httpx.Client, request: httpx.Request, bounds: Bounds) -> Answer:
     """The answer to ``request``, whatever its status.
 
-    Raises ``Transient`` named after httpx's error when the transport fails or the time is up,
-    ``AnswerTooLarge`` beyond the cap, ``BadAnswer`` for an encoding that cannot be unpacked.
+    Raises ``Transient`` named after httpx's error when the transport fails, ``AnswerTooSlow`` when the time
+    is up, ``AnswerTooLarge`` beyond the cap, ``BadAnswer`` for an encoding that cannot be unpacked.
     """
     outcome = _attempt(http, request, bounds)
     if isinstance(outcome, Answer):
@@ -79,7 +83,8 @@ def _attempt(http: httpx.Client, request: httpx.Request, bounds: Bounds) -> Answ
         finally:
             response.close()
     except httpx.HTTPError as error:
-        return Transient(f"{type(error).__name__} while asking {request.url.host}")
+        kind = AnswerTooSlow if isinstance(error, httpx.ReadTimeout) else Transient
+        return kind(f"{type(error).__name__} while asking {request.url.host}")
 
 
 def _arriving(response: httpx.Response, ends_at: float, bounds: Bounds) -> Iterator[bytes]:
@@ -134,4 +139,4 @@ def _gathered(pieces: Iterator[bytes], ends_at: float, bounds: Bounds) -> bytes:
 
 def _check_time(ends_at: float, bounds: Bounds) -> None:
     if bounds.monotonic() > ends_at:
-        raise Transient(f"the answer took longer than {bounds.within:g} s")
+        raise AnswerTooSlow(f"the answer took longer than {bounds.within:g} s")
