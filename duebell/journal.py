@@ -29,7 +29,7 @@ class Posted:
 
     ``told`` holds the key and the invoice of each notification in its message, that of the message's own
     first. ``made_nothing``: the provider provably made no message of it. ``compared_at``: when its process
-    had last compared the journal with the ledger.
+    had last compared the journal with the ledger. ``send_at``: until when the provider was to hold it.
     """
 
     attempt_id: str
@@ -40,6 +40,7 @@ class Posted:
     sid: str = ""
     made_nothing: bool = False
     compared_at: datetime | None = None
+    send_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ class Journal:
         """Write down that a POST is about to be made; on disk when this returns. Raises ``OSError``."""
         told = [list(pair) for pair in posted.told]
         named = {"attempt": posted.attempt_id, "token": posted.lease_token, "by": posted.channel}
-        compared = {"compared": posted.compared_at.isoformat()} if posted.compared_at else {}
-        self._append(ledger, posted.at, {**named, **compared, "told": told})
+        times = {"compared": posted.compared_at, "send_at": posted.send_at}
+        known = {name: time.isoformat() for name, time in times.items() if time is not None}
+        self._append(ledger, posted.at, {**named, **known, "told": told})
 
     def ended(self, ledger: str, posted: Posted, sid: str | None) -> None:
         """Write down the SID that came back, or that nothing was made. Raises ``OSError``."""
@@ -143,9 +145,14 @@ def _take(posted: dict[str, Posted], entry: dict[str, object]) -> None:
     if "told" in entry:
         told = cast("list[list[str]]", entry["told"])
         pairs = tuple((key, invoice_id) for key, invoice_id in told)
-        token, at = cast("int", entry["token"]), datetime.fromisoformat(str(entry["at"]))
-        compared = datetime.fromisoformat(str(entry["compared"])) if "compared" in entry else None
-        posted[attempt_id] = Posted(attempt_id, token, at, str(entry["by"]), pairs, compared_at=compared)
+        token, by = cast("int", entry["token"]), str(entry["by"])
+        at = datetime.fromisoformat(str(entry["at"]))
+        compared, send_at = _time(entry, "compared"), _time(entry, "send_at")
+        posted[attempt_id] = Posted(attempt_id, token, at, by, pairs, compared_at=compared, send_at=send_at)
     elif known is not None:
         sid = str(entry["sid"])
         posted[attempt_id] = replace(known, sid=sid, made_nothing=not sid)
+
+
+def _time(entry: Mapping[str, object], name: str) -> datetime | None:
+    return datetime.fromisoformat(str(entry[name])) if name in entry else None

@@ -54,8 +54,15 @@ def _as_noted(resources: Resources, journal: Journal, intent: Intent) -> tuple[s
         origin = trail.origin(session)
         told = tuple((key, invoice_id) for key, invoice_id in session.exec(wanted).all())
     compared = journal.compared[-1] if journal.compared else None
-    at, made_by = resources.clock(), (intent.attempt_id, intent.lease_token)
-    return origin, Posted(*made_by, at, intent.channel, told, compared_at=compared)
+    return origin, Posted(
+        intent.attempt_id,
+        intent.lease_token,
+        resources.clock(),
+        intent.channel,
+        told,
+        compared_at=compared,
+        send_at=intent.send_at,
+    )
 
 
 def _note(journal: Journal, ledger: str, posted: Posted, outcome: SendOutcome) -> None:

@@ -207,7 +207,8 @@ def _copies(resources: Resources, one: Held) -> list[TakeBack]:
     and decided on from then on.
     """
     with reading(resources.engine) as session:
-        attempts = unsettled.held_of(session, one.notification_id)
+        held = unsettled.held_of(session, one.notification_id)
+        attempts = [attempt for attempt in held if attempt.text]  # to lost words anything would answer
     twilio, copies = resources.twilio(), list[TakeBack]()
     for attempt in attempts:
         listed = twilio.find(attempt.address, attempt.started_at - BEFORE)

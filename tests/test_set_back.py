@@ -22,6 +22,7 @@ from duebell.quarantine import compare
 from duebell.reaching import Way
 from duebell.resources import Resources
 from duebell.states import NotificationState
+from duebell.telling import tell
 from tests.support_facts import (
     MINUTE,
     MOBILE,
@@ -34,6 +35,7 @@ from tests.support_facts import (
     resources_over,
     sid,
 )
+from tests.support_watching import Office
 from tests.test_channel_stops import EMAIL, Shop, came_back
 from tests.test_journal import copied_aside
 
@@ -253,3 +255,32 @@ def test_what_is_found_of_an_earlier_message_joins_it_with_the_later_one(
     keep_receipt(office.engine, receipt("undelivered", 1, code=30006), now=NOW + DAY)
     assert of_three(office.engine) == [S.ACCEPTED, S.ACCEPTED, S.PLANNED]
     assert broken(office.engine) == []
+
+
+# What Twilio holds.
+
+
+def test_what_twilio_held_when_the_ledger_was_set_back_is_taken_back_and_told_once_if_it_is_still_true(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = Office(sqlite_ledger, tmp_path)
+    office.resources = replace(office.resources, journal=Journal(tmp_path / "journal", "here"))
+    claimed = office.claims()
+    put_back = copied_aside(office.engine, tmp_path)
+    for claim in claimed:
+        tell(office.resources, claim, office.read_again, flow_run_id=None)
+    assert office.row().state == S.SCHEDULED
+
+    office.engine = put_back()
+    journal = Journal(tmp_path / "journal", "here")
+    office.resources = replace(office.resources, engine=office.engine, journal=journal)
+    office.twilio.copies.append(replace(office.twilio.copies[0], sid=sid(9), body="of something else"))
+    office.passes(MINUTE)
+    compare(office.resources)
+    office.until(NOW + 20 * MINUTE)
+    assert [one.cancelled for one in office.twilio.copies] == [True, False]
+    assert office.row().state == S.PLANNED
+    tenants.set_brake(office.engine, stopped=False, by="person", why="", scope="all", now=office.clock())
+    office.tells()
+    office.until(NOW + 90 * MINUTE)
+    assert [one.sid for one in office.twilio.went_out()] == [sid(9), sid(3)]

@@ -1,7 +1,7 @@
 """What the side journal knows and the ledger does not, written into it again: nobody is told twice."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import text
@@ -18,6 +18,7 @@ from duebell.ledger.spoken_last import ACTOR, REASON
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import AttemptState, NotificationState
+from duebell.twilio.statuses import MessageStatus
 
 S, A = NotificationState, AttemptState
 LOCK = 718297
@@ -56,8 +57,13 @@ def one_at_a_time(book: Writing) -> None:
 
 
 def bind(book: Writing, one: Posted) -> None:
-    """Give an attempt the SID that the journal kept of it: its sender died before it could."""
+    """Give an attempt the SID that the journal kept of it: its sender died before it could.
+
+    What Twilio was to hold it may hold still, and is looked after from now on.
+    """
     known = Conclusion(A.ACCEPTED, S.ACCEPTED, sid=one.sid, settled_by=ACTOR)
+    if present.attempt(book.session, one.attempt_id).send_at is not None:
+        known = replace(known, notification=S.SCHEDULED, provider_status=MessageStatus.SCHEDULED.value)
     conclude(book, one.attempt_id, known)
     receipts.bind_earlier(book, one.attempt_id, one.sid)
 
@@ -195,4 +201,7 @@ def _attempt(
         read_age_seconds=0,
         cause="taken from the side journal: the ledger was set back",
         settle_at=now if state is A.UNKNOWN else None,
+        send_at=one.send_at,
+        # Its words are lost, so that nobody could tell whether they stay true until its time.
+        cancel_why=REASON if one.send_at is not None else "",
     )
