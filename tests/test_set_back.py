@@ -15,7 +15,7 @@ from duebell.ledger import channel_stops, notifications, tenants, trail
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
-from duebell.ledger.tables import Notification
+from duebell.ledger.tables import ConsentWish, Notification, Preference
 from duebell.ledger.writing import writing
 from duebell.policy import Send
 from duebell.quarantine import compare
@@ -28,6 +28,7 @@ from tests.support_facts import (
     MOBILE,
     NOW,
     Hand,
+    counted,
     keep_contact,
     numbered,
     owed,
@@ -284,3 +285,16 @@ def test_what_twilio_held_when_the_ledger_was_set_back_is_taken_back_and_told_on
     office.tells()
     office.until(NOW + 90 * MINUTE)
     assert [one.sid for one in office.twilio.went_out()] == [sid(9), sid(3)]
+
+
+@pytest.mark.parametrize("code", [21610, 30006])
+def test_what_came_back_from_an_address_that_is_lost_is_said_of_no_address(
+    ledger: Engine, origin: str, tmp_path: Path, code: int
+) -> None:
+    journal = Journal(tmp_path / "journal", "here")
+    noted(journal, origin, 1, "sms", 1)
+    compare(replace(resources_over(ledger, Hand(NOW + DAY)), journal=journal))
+    keep_receipt(ledger, receipt("undelivered", 1, code=code), now=NOW + DAY)
+    assert stands(ledger, 1) == S.UNDELIVERED
+    assert (counted(ledger, Preference), counted(ledger, ConsentWish)) == (0, 0)
+    assert broken(ledger) == []

@@ -173,6 +173,8 @@ def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_cal
 
 def _refuse(book: Writing, attempt_id: str, channel: str, ruling: Ruling, said: str) -> None:
     attempt = book.session.get_one(Attempt, attempt_id)
+    if not attempt.address:  # taken from the side journal, which holds none: its provider will say so again
+        return
     evidence = f"{said} attempt:{attempt_id}"
     if ruling.marks_opted_out and channel == "sms":
         _stopped(book, attempt, evidence, is_a_word=said == "twilio:21610")
