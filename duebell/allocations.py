@@ -5,6 +5,7 @@ owed on them, so one list of what changed finds them all, however many credits t
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from duebell.access import XeroAccess
 from duebell.ledger import inbox
@@ -34,9 +35,14 @@ def read_touched(access: XeroAccess, events: Sequence[ClaimedEvent]) -> int:
         asked_at = clock()  # what happens while the answer is under way may not be in it
         return access.ask(lambda: access.client.invoice_page(ask.page, size, modified_since=ask.since))
 
-    for records, _ in seek(page, min(event.received_at for event in about)):
+    for records, _ in seek(page, min(_came(event, asked_at) for event in about)):
         news.take_invoices(records, asked_at, FoundBy.ALLOCATION)
     return news.found
+
+
+def _came(event: ClaimedEvent, now: datetime) -> datetime:
+    """No later than the event came; a clock that was ahead may have kept it as of an hour that is to come."""
+    return event.received_at if event.received_at <= now else min(event.event_time or now, now)
 
 
 def close(book: Writing, events: Sequence[ClaimedEvent]) -> None:

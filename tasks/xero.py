@@ -9,7 +9,7 @@ from duebell import allocations, online_links, unallocated
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
 from duebell.errors import Postponed, TenantDisconnected
-from duebell.ledger import inbox
+from duebell.ledger import clock_put_right, inbox
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.writing import writing
 from duebell.reading import Reading, XeroReader
@@ -95,13 +95,16 @@ def fetch_changed(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
 
 
 def _read(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
-    access = access_to(tenant_id, Purpose.EVENTS)
+    access, began = access_to(tenant_id, Purpose.EVENTS), resources().clock()
     reader = BurstReader(access)
     latest = max(event.received_at for event in events)
     invoices = reader.changed(_ids(events, "INVOICE"), since=latest)
     contacts = reader.contacts(_ids(events, "CONTACT"), since=latest)
     allocations.read_touched(access, events)
     unallocated.read_changed(access, events)
+    if latest > began:
+        with writing(resources().engine, began) as book:
+            clock_put_right.came_by(book, events, began)
     return Reading(
         invoices.fresh + contacts.fresh,
         invoices.read + contacts.read,

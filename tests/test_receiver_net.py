@@ -104,6 +104,16 @@ def test_a_drain_that_came_to_nothing_is_made_again_in_the_next_minute(scene: Sc
     assert [key[-5:] for key in scene.made()] == ["01:16", "01:17", "01:18"]
 
 
+def test_what_a_clock_ahead_put_off_gets_its_runs_within_a_minute_after_it_is_right(scene: Scene) -> None:
+    scene.clock.move(hours=13)
+    scene.looks()
+    scene.event()
+    scene.plan("k1", not_before=scene.clock.now, dispatch_at=scene.clock.now)
+    scene.clock.move(hours=-13)
+    scene.looks(60)
+    assert {key.partition(":")[0] for key in scene.made()} == {"drain", "notify"}
+
+
 def test_two_nets_make_one_run(scene: Scene) -> None:
     other = Net(scene.engine, PrefectRest(scene.prefect.place()), scene.clock, Patience())
     scene.event()

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from itertools import count
 
 from sqlalchemy import Engine
 
@@ -13,6 +14,7 @@ from duebell.clock import Clock
 from duebell.ledger import consent_lines, group_lines
 from duebell.ledger.attempts import reap
 from duebell.ledger.channel_stops import stops
+from duebell.ledger.clock_put_right import put_right
 from duebell.ledger.dispatch import due, put_off
 from duebell.ledger.inbox import backlog
 from duebell.ledger.unsettled import settle_due
@@ -20,6 +22,9 @@ from duebell.ledger.writing import writing
 from duebell.policy_file import TWILIO, XERO
 
 LONGEST_PAUSE = 30
+
+PUTS_RIGHT_AFTER = 60.0
+"""Seconds of looks: so soon after a clock that was ahead is right, nothing waits for its hours any more."""
 
 
 class Pause:
@@ -69,6 +74,7 @@ class Net:
         self._pauses: dict[str, Pause] = {}
         self._refusals: dict[str, OnChange] = {}
         self._made: set[str] = set()
+        self._looks = count()
 
     def run(self, stop: threading.Event) -> None:
         """Look until ``stop`` is set."""
@@ -94,6 +100,8 @@ class Net:
 
     def _reap(self, now: datetime) -> None:
         with writing(self._engine, now) as book:
+            if next(self._looks) % max(1, round(PUTS_RIGHT_AFTER / self._patience.net_seconds)) == 0:
+                put_right(book, self._patience.first_look)
             reap(book, self._patience.first_look)
 
     def _see(self, now: datetime) -> Seen:

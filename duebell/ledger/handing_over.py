@@ -1,6 +1,7 @@
 """Events that a run of their own has to finish: they stay open until it has, and losing it loses nothing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import update
@@ -28,14 +29,21 @@ def hand_over(book: Writing, event: ClaimedEvent, why: str) -> None:
 
 
 def still_held(book: Writing, events: Sequence[ClaimedEvent]) -> list[ClaimedEvent]:
-    """Those of a drain's events that no other has claimed meanwhile: of the others it has nothing to say."""
+    """Those of a drain's events that no other has claimed meanwhile: of the others it has nothing to say.
+
+    Each as having come when the ledger says by now, see :func:`clock_put_right.came_by`.
+    """
     rows = book.session.exec(
-        select(XeroEvent.event_id, XeroEvent.claim_token).where(
+        select(XeroEvent.event_id, XeroEvent.claim_token, XeroEvent.received_at).where(
             col(XeroEvent.event_id).in_([event.event_id for event in events]), XeroEvent.state == "pending"
         )
     ).all()
-    tokens = dict(rows)
-    return [event for event in events if tokens.get(event.event_id) == event.claim_token]
+    held = {(event_id, token): received_at for event_id, token, received_at in rows}
+    return [
+        replace(event, received_at=held[event.event_id, event.claim_token])
+        for event in events
+        if (event.event_id, event.claim_token) in held
+    ]
 
 
 def finish_read(

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
 from duebell.audit import Entry
+from duebell.calls import CLOCKS_APART
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.inserting import insert_missing, insert_new
@@ -70,6 +71,7 @@ class ClaimedEvent:
     resource_id: str
     received_at: datetime
     attempts: int
+    event_time: datetime | None = None
 
 
 def keep(engine: Engine, events: Sequence[NewEvent], rejected: Sequence[Rejected], *, now: datetime) -> Kept:
@@ -162,8 +164,8 @@ def claim(
 
 
 def _claimed(row: XeroEvent) -> ClaimedEvent:
-    looks, event_id = row.attempts + 1, row.event_id or 0
-    return ClaimedEvent(event_id, row.claim_token, row.category, row.resource_id, row.received_at, looks)
+    told = (row.category, row.resource_id, row.received_at, row.attempts + 1, row.event_time)
+    return ClaimedEvent(row.event_id or 0, row.claim_token, *told)
 
 
 def _may_be_claimed(tenant_id: str, now: datetime) -> ColumnElement[bool]:
@@ -209,19 +211,20 @@ class Backlog:
 def backlog(engine: Engine, *, now: datetime, waited: timedelta) -> tuple[Backlog, ...]:
     """The tenants whose events have waited, with no drain at work, no park and the first sync behind them."""
     with reading(engine) as session:
-        rows = _backlog(session, now, now - waited).all()
+        rows = _backlog(session, now, now - waited, now + CLOCKS_APART).all()
     return tuple(Backlog(tenant_id, oldest or 0, count) for tenant_id, oldest, count in rows)
 
 
 @built_once
-def _backlog(now: datetime, since: datetime) -> Select[str, int | None, int]:
+def _backlog(now: datetime, since: datetime, ahead: datetime) -> Select[str, int | None, int]:
     return (
         select(XeroEvent.tenant_id, func.min(XeroEvent.event_id), func.count())
         .join(Tenant, col(Tenant.tenant_id) == col(XeroEvent.tenant_id))
         .where(
             XeroEvent.state == "pending",
             (col(XeroEvent.retry_at) <= now) | is_left_behind(now),
-            col(XeroEvent.received_at) <= since,
+            # What a clock that was ahead has kept came before now all the same.
+            (col(XeroEvent.received_at) <= since) | (col(XeroEvent.received_at) > ahead),
             *may_be_drained(now),
             col(Tenant.drain_until).is_(None) | (col(Tenant.drain_until) < now),
         )
