@@ -5,8 +5,8 @@ while the day's last calls are kept for what leads to a message, nobody waits fo
 one, and a message goes out without it.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from sqlmodel import Session
 
@@ -14,18 +14,18 @@ from duebell.access import XeroAccess
 from duebell.calls import waits_until
 from duebell.deciding import subject_of
 from duebell.errors import BadAnswer, DuebellError, RecordNotFound
+from duebell.keys import is_contact
 from duebell.known import Known, known_of
-from duebell.ledger import calls, legs, present, snapshots
+from duebell.ledger import calls, groups, legs, present, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Notification
 from duebell.message_text import telling_of, template_of, tongue_for
 from duebell.model import InvoiceStatus, InvoiceType
 from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
-from duebell.states import WAITING, NotificationState
 from duebell.template_folders import PAGE, SMS_TEXT, TEXT
 from duebell.template_links import SaysLinks
-from duebell.wording import Told
+from duebell.wording import Told, listed_in
 
 LONGEST = timedelta(seconds=20)
 """How long one run asks for links: its messages, and the read of their invoices, grow older meanwhile."""
@@ -70,30 +70,41 @@ def wanted(resources: Resources, tenant_id: str, kind: str, invoice_ids: Sequenc
     now = resources.clock()
     with reading(resources.engine) as session:
         rows = present.of_invoices(session, tenant_id, kind, invoice_ids)
-        due = [row for row in rows if _is_due(row, now)]
-        known = known_of(session, tenant_id, [row.invoice_id for row in due])
-        found = [
-            row.invoice_id
-            for row in due
-            if row.invoice_id in known and _says_link(resources, session, row, known[row.invoice_id])
-        ]
-    return list(dict.fromkeys(found))
+        messages = _messages(session, [row for row in rows if groups.is_due(row, now)])
+        ids = [row.invoice_id for message in messages for row in message]
+        known = known_of(session, tenant_id, list(dict.fromkeys(ids)))
+        said = [one for message in messages for one in _said_in(resources, session, message, known)]
+    return list(dict.fromkeys(one.read.invoice.invoice_id for one in said if _can_have_another(one)))
 
 
-def _is_due(row: Notification, now: datetime) -> bool:
-    return NotificationState(row.state) in WAITING and row.not_before is not None and row.not_before <= now
+def _messages(session: Session, rows: Sequence[Notification]) -> list[list[Notification]]:
+    """The messages to customers in which these are told, each whole, what leads it first."""
+    leads = dict.fromkeys(
+        row.lead_id or row.notification_id or 0 for row in rows if is_contact(row.recipient)
+    )
+    return [[present.notification(session, one), *groups.of_lead(session, one)] for one in leads]
 
 
-def _says_link(resources: Resources, session: Session, row: Notification, known: Known) -> bool:
-    """Whether its message says the link of this invoice, which can have one that nobody has asked for."""
-    invoice, channel = known.read.invoice, legs.current(session, row).channel
-    can_have_one = invoice.type is InvoiceType.SALE and invoice.status in HAVE_ONE
-    telling = telling_of([Told(subject_of(row), known)], resources.policy, resources.clock())
-    says_it = not telling.subject.team and channel in telling.policy.of_kind(row.kind).online_link
-    if known.read.online_link or not can_have_one or not says_it:
-        return False
+def _said_in(
+    resources: Resources, session: Session, message: Sequence[Notification], known: Mapping[str, Known]
+) -> list[Known]:
+    """The invoices whose link a message says."""
+    told = [Told(subject_of(row), known[row.invoice_id]) for row in message if row.invoice_id in known]
+    if not told:
+        return []
+    channel = legs.current(session, message[0]).channel
+    telling = telling_of(told, resources.policy, resources.clock())
+    if channel not in telling.policy.of_kind(telling.subject.kind).online_link:
+        return []
     folder = f"{template_of(telling)}/{tongue_for(resources.templates, telling, channel).language}"
     said = SaysLinks()
     for part in WORDS[channel]:
         said |= resources.templates.says_links(folder, part)
-    return said.each or (said.first and row.lead_id is None)
+    listed = listed_in(telling)
+    return listed if said.each else listed[: said.first]
+
+
+def _can_have_another(known: Known) -> bool:
+    """Whether there may be a link that nobody has asked for."""
+    invoice = known.read.invoice
+    return not known.read.online_link and invoice.type is InvoiceType.SALE and invoice.status in HAVE_ONE

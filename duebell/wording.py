@@ -6,11 +6,11 @@ from decimal import Decimal
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.known import Known
-from duebell.wording_overdue import overdue, overdue_for_team
+from duebell.wording_overdue import overdue, overdue_for_team, overdue_listed
 from duebell.wording_shapes import DIGEST, FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice
 from duebell.wording_team import for_team
 
-__all__ = ["Telling", "Told", "values_for"]
+__all__ = ["Telling", "Told", "listed_in", "values_for"]
 
 
 def values_for(telling: Telling) -> dict[str, object]:
@@ -51,8 +51,7 @@ def _paid(telling: Telling) -> dict[str, object]:
     standing = [one for one in payments if one is not None]
     if not standing:
         raise Permanent("there is no payment left to confirm")
-    told = {one.known.read.invoice.invoice_id: one.known for one in telling.told}
-    in_order = sorted(told.values(), key=_by_number)
+    in_order = _paid_for(telling)
     invoices = [one.read.invoice for one in in_order]
     listed = [of_invoice(one, telling) for one in in_order]
     return {
@@ -72,10 +71,26 @@ def _paid(telling: Telling) -> dict[str, object]:
     }
 
 
+def _paid_for(telling: Telling) -> list[Known]:
+    told = {one.known.read.invoice.invoice_id: one.known for one in telling.told}
+    return sorted(told.values(), key=_by_number)
+
+
 def _by_number(known: Known) -> tuple[int, str]:
     number = known.read.invoice.number
     return len(number), number
 
+
+def listed_in(telling: Telling) -> list[Known]:
+    """The invoices that a message to a customer lists, the one whose link it says as its own first."""
+    in_order = LISTED.get(telling.subject.kind)
+    return in_order(telling) if in_order else [telling.first]
+
+
+LISTED: dict[str, Callable[[Telling], list[Known]]] = {
+    PAYMENT_RECEIVED: _paid_for,
+    INVOICE_OVERDUE: overdue_listed,
+}
 
 VALUES: dict[str, Callable[[Telling], dict[str, object]]] = {
     INVOICE_ISSUED: _issued,

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from duebell.deciding_overdue import stage_of
+from duebell.known import Known
 from duebell.ladder import read_step
 from duebell.money import format_amount
 from duebell.policy_overdue import StagePolicy
@@ -38,6 +39,11 @@ def overdue(telling: Telling) -> dict[str, object]:
         "last_due_on": invoices[-1].due_on,
         "tone": FIRM if furthest >= FIRM_FROM else FRIENDLY,
     }
+
+
+def overdue_listed(telling: Telling) -> list[Known]:
+    """The invoices that a reminder lists to a customer, in its order."""
+    return [one.known for one in _oldest_first(telling.told)[:LISTED]]
 
 
 def overdue_for_team(telling: Telling) -> dict[str, object]:

@@ -3,27 +3,40 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import select
 
-from duebell import online_links
+from duebell import draining, online_links
 from duebell.calls import Purpose
-from duebell.keys import INVOICE_ISSUED
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.known import known_of
-from duebell.ledger import legs, present
+from duebell.ledger import inbox, legs, present
 from duebell.ledger.engine import reading
+from duebell.ledger.inbox import NewEvent
 from duebell.ledger.tables import InvoiceSnapshot, Tenant
 from duebell.ledger.writing import writing
 from duebell.message_text import write_text
 from duebell.planning import plan_kind
+from duebell.reading import Reading
 from duebell.render import Templates
 from duebell.telling import rules_of
 from duebell.template_links import SaysLinks
 from tests.support_calls import Desk, too_many
-from tests.support_facts import INVOICE, NOW, TENANT, keep_contact, keep_invoice, resources_over
+from tests.support_facts import (
+    INVOICE,
+    NOW,
+    TENANT,
+    invoice_body,
+    keep_contact,
+    keep_invoice,
+    numbered,
+    resources_over,
+)
+from tests.support_overdue import a_payment
 
 LINK = "https://in.xero.com/bCWCCfytGdTXoJam9HENWlQt07G6zcDaj4gQojHu"
 BY_EMAIL = '[invoice_issued]\nopens = "00:00"\ncloses = "00:00"\nchannels = ["email"]\n'
@@ -35,8 +48,7 @@ def online(path: str) -> httpx.Response | None:
     return httpx.Response(200, json=body) if path.endswith("/OnlineInvoice") else None
 
 
-def opened(engine: Engine, folder: Path, policy: str = BY_EMAIL) -> Desk:
-    """A desk with one invoice that is to be told of now, and what it is to be told by."""
+def desk_with(engine: Engine, folder: Path, policy: str) -> Desk:
     desk = Desk(engine)
     desk.xero.refuse = online
     (folder / "policy.toml").write_text(policy)
@@ -48,16 +60,22 @@ def opened(engine: Engine, folder: Path, policy: str = BY_EMAIL) -> Desk:
         EMAIL_FROM="a@kauri.example",
     )
     desk.resources = replace(made, vault=desk.resources.vault)
-    keep_contact(engine, EmailAddress="rimu@example.com")
-    keep_invoice(engine)
-    planned(desk)
     return desk
 
 
-def planned(desk: Desk) -> None:
+def opened(engine: Engine, folder: Path, policy: str = BY_EMAIL) -> Desk:
+    """A desk with one invoice that is to be told of now, and what it is to be told by."""
+    desk = desk_with(engine, folder, policy)
+    keep_contact(engine, EmailAddress="rimu@example.com")
+    keep_invoice(engine)
+    planned(desk, INVOICE_ISSUED, INVOICE)
+    return desk
+
+
+def planned(desk: Desk, kind: str, *invoice_ids: str) -> None:
     with writing(desk.engine, NOW) as book:
         rules = rules_of(desk.resources)
-        plan_kind(book, TENANT, INVOICE_ISSUED, [INVOICE], rules, actor="test", flow_run_id=None)
+        plan_kind(book, TENANT, kind, invoice_ids, rules, actor="test", flow_run_id=None)
 
 
 def fetched(desk: Desk) -> int:
@@ -156,6 +174,94 @@ def test_whatever_xero_answers_a_message_is_said_without_its_link(
     assert fetched(desk) == 1
     assert kept(sqlite_ledger) == ""
     assert text(desk).startswith("Hello")
+
+
+AT_ANY_HOUR = 'opens = "00:00"\ncloses = "00:00"\n'
+REMINDED = (
+    f'[invoice_overdue]\n{AT_ANY_HOUR}days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]\n'
+    "on_holidays = true\n"
+)
+PAID = f"[payment_received]\n{AT_ANY_HOUR}"
+FIRST, LAST = numbered(1), numbered(2)
+
+
+def link_of(invoice_id: str) -> str:
+    return f"https://in.xero.com/{invoice_id}"
+
+
+def online_by_id(path: str) -> httpx.Response | None:
+    *_, invoice_id, what = path.split("/")
+    body = {"OnlineInvoices": [{"OnlineInvoiceUrl": link_of(invoice_id)}]}
+    return httpx.Response(200, json=body) if what == "OnlineInvoice" else None
+
+
+def two_told_together(engine: Engine, folder: Path, kind: str, section: str, channel: str) -> Desk:
+    """What leads is about the invoice that is due later, and has the higher number, than the other."""
+    desk = desk_with(engine, folder, f'{section}channels = ["{channel}"]\nonline_link = ["{channel}"]\n')
+    desk.xero.refuse = online_by_id
+    ben = {"FirstName": "Ben", "EmailAddress": "ben@example.com", "IncludeInEmails": True}
+    keep_contact(engine, EmailAddress="rimu@example.com", ContactPersons=[ben])
+    for invoice_id, due_on, number in ((FIRST, 19, "INV-9"), (LAST, 13, "INV-8")):
+        fields: dict[str, Any] = {
+            "InvoiceNumber": number,
+            "DateString": "2026-11-01T00:00:00",
+            "DueDateString": f"2026-11-{due_on}T00:00:00",
+            "Payments": [a_payment(due_on, 5, NOW.date())] if kind == PAYMENT_RECEIVED else [],
+        }
+        keep_invoice(engine, invoice_body(invoice_id, **fields))
+    if kind == PAYMENT_RECEIVED:
+        drained(desk)
+    else:
+        planned(desk, kind, FIRST, LAST)
+    return desk
+
+
+def drained(desk: Desk) -> None:
+    new = [NewEvent(TENANT, "INVOICE", one, "UPDATE", NOW.isoformat(), NOW) for one in (FIRST, LAST)]
+    inbox.keep(desk.engine, new, [], now=NOW)
+    claimed = inbox.claim(desk.engine, TENANT, now=NOW, most=2)
+    with writing(desk.engine, NOW) as book:
+        draining.record_changes(
+            book, TENANT, claimed, Reading(0, 1), rules_of(desk.resources), flow_run_id=None
+        )
+
+
+def said_together(desk: Desk, kind: str) -> list[str]:
+    with writing(desk.engine, NOW) as book:
+        rows = present.of_invoices(book.session, TENANT, kind, [FIRST, LAST])
+        known, leads = known_of(book.session, TENANT, [FIRST, LAST]), [row for row in rows if not row.lead_id]
+        assert len(rows) == 2 * len(leads)
+        assert {row.invoice_id for row in leads} == {FIRST}
+        templates, policy = desk.resources.templates, desk.resources.policy
+        return [
+            write_text(book, templates, row, legs.current(book.session, row), known, policy) for row in leads
+        ]
+
+
+@pytest.mark.parametrize("run_of", [[FIRST, LAST], [FIRST], [LAST]])
+@pytest.mark.parametrize(("kind", "section"), [(INVOICE_OVERDUE, REMINDED), (PAYMENT_RECEIVED, PAID)])
+def test_an_sms_of_several_invoices_asks_for_the_link_that_it_says(
+    ledger: Engine, tmp_path: Path, kind: str, section: str, run_of: list[str]
+) -> None:
+    desk = two_told_together(ledger, tmp_path, kind, section, "sms")
+    own = tmp_path / "templates" / kind / "en"
+    own.mkdir(parents=True)
+    (own / "sms.txt").write_text("{{ invoice.number }}: {{ link | default('none') }}")
+    settings = desk.resources.settings.model_copy(update={"templates": tmp_path / "templates"})
+    desk.resources = replace(desk.resources, settings=settings)
+    assert online_links.fetch(desk.access(purpose=Purpose.LINKS), kind, run_of) == 1
+    assert said_together(desk, kind) == [f"INV-8: {link_of(LAST)}"]
+
+
+def test_emails_of_several_invoices_ask_for_each_link_once_for_all_who_read_them(
+    ledger: Engine, tmp_path: Path
+) -> None:
+    desk = two_told_together(ledger, tmp_path, INVOICE_OVERDUE, REMINDED, "email")
+    access = desk.access(purpose=Purpose.LINKS)
+    assert online_links.fetch(access, INVOICE_OVERDUE, [FIRST, LAST]) == 2
+    said = said_together(desk, INVOICE_OVERDUE)
+    assert len(said) == 2
+    assert all(link_of(one) in text for text in said for one in (FIRST, LAST))
 
 
 @pytest.mark.parametrize(
