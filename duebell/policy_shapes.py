@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from duebell.email.addresses import mailbox
+from duebell.email.addresses import AddressFault, address_fault, mailbox
 from duebell.errors import ConfigurationError
 from duebell.languages import is_language
 from duebell.phone import parse_e164
@@ -19,7 +19,6 @@ CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 CURRENCY = re.compile(r"[A-Z]{3}")
 COUNTRY = re.compile(r"[A-Z]{2}")
-EMAIL = re.compile(r"[^\s@<>,;\"']+@[^\s@<>,;\"']+\.[^\s@<>,;\"'.]+")
 OWN_SENDER = ""
 """The sender of the installation's settings: TWILIO_MESSAGING_SERVICE_SID, TWILIO_FROM or EMAIL_FROM."""
 LARGEST = Decimal(10) ** 12
@@ -147,6 +146,27 @@ def _email_sender(value: object) -> object:
     raise said('must be an email address, or "Company <accounts@company.com>", in quotes')
 
 
+NO_EMAIL = {
+    AddressFault.SEVERAL_ADDRESSES: 'must be one email address: write each in quotes of its own, ["…", "…"]',
+    AddressFault.NOT_ONE_LINE: "has a character that is not seen, as one that was pasted: type it anew",
+    AddressFault.NOT_ASCII: "must be an email address in plain letters: write a domain that has others as "
+    "its provider does, xn--…",
+    AddressFault.TOO_LONG: "must be an email address of at most 254 characters, 64 of them before the @",
+}
+
+
+def _email(value: object) -> object:
+    """By the rule that a message is sent by: what is taken here is not held there."""
+    fault = address_fault(value) if isinstance(value, str) else AddressFault.NOT_AN_ADDRESS
+    if fault is None:
+        return value
+    alone = (
+        'must be an email address alone, such as "accounts@company.com", in quotes; a dot stands neither '
+        "beside the @ nor beside another"
+    )
+    raise said(NO_EMAIL.get(fault, alone))
+
+
 def several(value: object) -> object:
     """One word for a list of one."""
     return (value,) if isinstance(value, str) else value
@@ -198,7 +218,7 @@ EmailSender = Annotated[str, BeforeValidator(_email_sender)]
 Language = Annotated[str, BeforeValidator(_language)]
 Currency = Annotated[str, shaped(CURRENCY, 'must be a currency\'s code such as "NZD"')]
 Country = Annotated[str, shaped(COUNTRY, 'must be a country\'s code of two letters, such as "NZ"')]
-Email = Annotated[str, shaped(EMAIL, "must be an email address alone, in quotes")]
+Email = Annotated[str, BeforeValidator(_email)]
 TenantId = Annotated[
     str, shaped(TENANT, "must be an organisation's tenant id, in small letters and in quotes")
 ]

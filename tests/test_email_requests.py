@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from duebell.email.addresses import AddressFault, Mailbox, address_fault, fits_header, mailbox
 from duebell.email.messages import LONGEST_BODY, LONGEST_SUBJECT, EmailRequest
 from duebell.errors import ConfigurationError, Permanent
+from duebell.policy_shapes import Email, EmailSender
 
 TO = "jane.doe+bills@harbour.example"
 SENDER = Mailbox("accounts@company.example", "Smith, Jones & Co")
@@ -113,6 +115,39 @@ def test_what_is_not_exactly_one_address_is_refused_with_its_reason(text: str, f
     assert address_fault(text) is fault
     with pytest.raises(Permanent, match=fault.value):
         email(to=text)
+    with pytest.raises(ValidationError):
+        TEAMS.validate_python(text)
+
+
+TEAMS: TypeAdapter[str] = TypeAdapter(Email)
+"""What the policy takes for a team."""
+
+
+@given(st.one_of(st.emails(), st.from_regex(r"[a-zA-Z.'+_-]{1,8}@[a-zA-Z.-]{1,8}", fullmatch=True)))
+def test_a_team_s_address_is_taken_exactly_where_a_message_can_go_to_it(text: str) -> None:
+    taken = sent = True
+    try:
+        TEAMS.validate_python(text)
+    except ValidationError:
+        taken = False
+    try:
+        email(to=text)
+    except Permanent:
+        sent = False
+    assert taken is sent
+
+
+@given(st.one_of(st.text(max_size=12), st.from_regex(r'["A-Za-z .,\']{0,8} <[a-z.@]{3,12}>', fullmatch=True)))
+def test_a_sender_that_the_policy_takes_is_one_that_an_email_can_have(text: str) -> None:
+    try:
+        SENDERS.validate_python(text)
+    except ValidationError:
+        return
+    found = mailbox(text)
+    assert not text or (found and email(from_=found).from_ == found)
+
+
+SENDERS: TypeAdapter[str] = TypeAdapter(EmailSender)
 
 
 @pytest.mark.parametrize(
