@@ -129,8 +129,8 @@ class Lists:
             rows = [row for row in rows if row["Status"] in statuses.split(",")]
         if SALES_ONLY.encode() in request.url.query:
             rows = [row for row in rows if row["Type"] == "ACCREC"]
-        if kind := re.fullmatch(r'Status=="(.+)" AND Type=="(.+)"', request.url.params.get("where", "")):
-            rows = [row for row in rows if (row["Status"], row["Type"]) == kind.groups()]
+        for name, word in re.findall(r'(Status|Type)=="([^"]+)"', request.url.params.get("where", "")):
+            rows = [row for row in rows if row[name] == word]
         return rows
 
     def _told(self, body: dict[str, Any]) -> httpx.Response:

@@ -69,6 +69,29 @@ def test_what_waits_is_known_after_one_call_a_list(books: Polling, plural: str) 
     assert len(books.xero.asked) == 3
 
 
+THEIRS = [
+    ("Prepayments", "RECEIVE-PREPAYMENT"), ("Prepayments", "ARPREPAYMENT"),
+    ("Overpayments", "RECEIVE-OVERPAYMENT"), ("Overpayments", "AROVERPAYMENT"),
+]  # fmt: skip
+"""Each word by which Xero's interface description calls a customer's."""
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(("plural", "type_"), THEIRS)
+def test_it_is_a_customers_by_either_of_xeros_words(
+    sqlite_ledger: Engine, plural: str, type_: str, *, whole: bool
+) -> None:
+    books = Polling(sqlite_ledger)
+    books.xero.contact()
+    credit(books, plural, numbered(1), Type="SPEND-PREPAYMENT")
+    if not whole:
+        reads(books)
+        books.clock.now += timedelta(minutes=30)
+    credit(books, plural, Type=type_)
+    assert reads(books) == 3
+    assert waits(books) == {"NZD": 50}
+
+
 def test_after_that_only_what_changed_is_asked_for(books: Polling) -> None:
     credit(books)
     reads(books)

@@ -12,7 +12,7 @@ from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.credentials import TENANT_ID
 from duebell.model import Credit, CreditKind
 from duebell.xero.client import XeroClient
-from duebell.xero.parse_credits import parse_credit
+from duebell.xero.parse_credits import CREDIT_LISTS, parse_credit
 from duebell.xero.reader import read_json
 from duebell.xero.records import Records, credits_of
 from duebell.xero.transfer import make_http_client
@@ -43,6 +43,23 @@ def test_nothing_remains_of_what_is_not_open(status: str) -> None:
     assert credit.remaining == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "type_"),
+    [
+        (CreditKind.PREPAYMENT, "SPEND-PREPAYMENT"), (CreditKind.PREPAYMENT, "APPREPAYMENT"),
+        (CreditKind.PREPAYMENT, "AROVERPAYMENT"), (CreditKind.PREPAYMENT, "RECEIVE-OVERPAYMENT"),
+        (CreditKind.OVERPAYMENT, "SPEND-OVERPAYMENT"), (CreditKind.OVERPAYMENT, "APOVERPAYMENT"),
+        (CreditKind.OVERPAYMENT, "ARPREPAYMENT"), (CreditKind.OVERPAYMENT, ""),
+        (CreditKind.CREDIT_NOTE, "ACCPAYCREDIT"), (CreditKind.CREDIT_NOTE, "AROVERPAYMENT"),
+    ],
+)  # fmt: skip
+def test_a_suppliers_is_no_customers_and_each_is_counted_in_its_own_list_alone(
+    kind: CreditKind, type_: str
+) -> None:
+    body = {CREDIT_LISTS[kind].id_name: "11111111-2222-4333-8444-555555555555", "Type": type_}
+    assert not parse_credit(kind, body | {"Status": "AUTHORISED"}).is_customers
+
+
 @pytest.mark.parametrize("kind", CreditKind)
 def test_the_sandbox_lists_what_waits_and_then_what_changed(
     sandbox: SandboxControl, kind: CreditKind
@@ -54,10 +71,11 @@ def test_the_sandbox_lists_what_waits_and_then_what_changed(
     with make_http_client() as http:
         client = XeroClient(http, sandbox.base_url, lambda: token, TENANT_ID, nullcontext, lambda _call: None)
         whole = client.credit_page(kind, 1)
-        assert [(one.value.credit_id, one.value.remaining) for one in whole.good] == [(waits.credit_id, 30)]
+        theirs = [one.value for one in whole.good if one.value.is_customers]
+        assert [(one.credit_id, one.remaining) for one in theirs] == [(waits.credit_id, 30)]
         assert whole.read_at is not None
         invoice = sandbox.add_invoice(cafe, "100.00")
         sandbox.allocate(waits.credit_id, invoice.invoice_id, "30.00")
         changed = client.credit_page(kind, 1, modified_since=whole.read_at - timedelta(seconds=2))
         assert {one.value.credit_id: one.value.remaining for one in changed.good}[waits.credit_id] == 0
-        assert client.credit_page(kind, 1).good == ()
+        assert [one for one in client.credit_page(kind, 1).good if one.value.is_customers] == []

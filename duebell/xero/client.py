@@ -123,14 +123,14 @@ class XeroClient:
         *,
         modified_since: datetime | None = None,
     ) -> Records[Credit]:
-        """One page (from 1) of the customers' open credits of a kind, in the order of their ids.
+        """One page (from 1) of the open credits of a kind, in the order of their ids.
 
-        With ``modified_since`` it is a page of all that changed, used up and withdrawn ones and suppliers'
-        too, as in ``invoice_page``.
+        Suppliers' are left out where Xero has one word for the customers'. With ``modified_since`` it is a
+        page of all that changed, used up and withdrawn ones too, as in ``invoice_page``.
         """
         names = CREDIT_LISTS[kind]
         order = "UpdatedDateUTC" if modified_since else names.id_name
-        more = "" if modified_since else queries.of_type(OPEN, names.customers_type)
+        more = "" if modified_since else queries.of_type(OPEN, names.only_type)
         query = queries.page_query(order, page, page_size, more)
         answer = self._ask(f"{ACCOUNTING}/{names.plural}", query, modified_since=modified_since)
         return _unchanged(answer) or credits_of(read_json(answer.body), kind)

@@ -11,17 +11,30 @@ from duebell.xero.fields import Fields
 
 @dataclass(frozen=True, slots=True)
 class CreditList:
-    """Xero's name of a list, of the id of what it holds, and of the type that is a customer's."""
+    """Xero's name of a list, of the id of what it holds, and of the types that are a customer's."""
 
     plural: str
     id_name: str
-    customers_type: str
+    customers_types: tuple[str, ...]
 
+    @property
+    def only_type(self) -> str:
+        """The one type that is a customer's, empty where there are several."""
+        return self.customers_types[0] if len(self.customers_types) == 1 else ""
+
+
+PREPAID = ("RECEIVE-PREPAYMENT", "ARPREPAYMENT")
+OVERPAID = ("RECEIVE-OVERPAYMENT", "AROVERPAYMENT")
+"""Xero's interface description has two words for each, and does not say what makes the one or the other.
+
+Those of the other list count there alone: ``/Prepayments`` has returned overpayments too, with their types
+(XeroAPI/Xero-NetStandard#477).
+"""
 
 CREDIT_LISTS = {
-    CreditKind.CREDIT_NOTE: CreditList("CreditNotes", "CreditNoteID", "ACCRECCREDIT"),
-    CreditKind.PREPAYMENT: CreditList("Prepayments", "PrepaymentID", "RECEIVE-PREPAYMENT"),
-    CreditKind.OVERPAYMENT: CreditList("Overpayments", "OverpaymentID", "RECEIVE-OVERPAYMENT"),
+    CreditKind.CREDIT_NOTE: CreditList("CreditNotes", "CreditNoteID", ("ACCRECCREDIT",)),
+    CreditKind.PREPAYMENT: CreditList("Prepayments", "PrepaymentID", PREPAID),
+    CreditKind.OVERPAYMENT: CreditList("Overpayments", "OverpaymentID", OVERPAID),
 }
 
 OPEN = "AUTHORISED"
@@ -45,7 +58,7 @@ def parse_credit(kind: CreditKind, value: object) -> Credit:
     return Credit(
         credit_id=fields.own_uuid(names.id_name),
         kind=kind,
-        is_customers=fields.text("Type") == names.customers_type,
+        is_customers=fields.text("Type") in names.customers_types,
         contact_id=contact.uuid("ContactID") if contact else None,
         currency=fields.text("CurrencyCode"),
         remaining=remaining or Decimal(0),

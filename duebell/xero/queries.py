@@ -17,8 +17,13 @@ SALES_ONLY = "where=Type%3D%3D%22ACCREC%22"
 
 
 def of_type(status: str, type_: str) -> str:
-    """The filter ``Status=="…" AND Type=="…"``, escaped; both are Xero's words of letters and hyphens."""
-    return f"where=Status%3D%3D%22{status}%22%20AND%20Type%3D%3D%22{type_}%22&"
+    """The filter ``Status=="…" AND Type=="…"``, escaped, of any type where that is empty.
+
+    Both are Xero's words of letters and hyphens. Types are not asked for by OR: a word that Xero does not
+    know might have the whole query refused.
+    """
+    of_this = f"%20AND%20Type%3D%3D%22{type_}%22" if type_ else ""
+    return f"where=Status%3D%3D%22{status}%22{of_this}&"
 
 
 def of_statuses(statuses: Sequence[str]) -> str:
