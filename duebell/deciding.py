@@ -24,6 +24,7 @@ from duebell.policy import (
     Skip,
     Verdict,
     on_invoice_issued,
+    on_its_day,
     on_payment_received,
     why_no_news,
     why_unconfirmed,
@@ -216,7 +217,7 @@ def _paid(case: Case) -> Verdict:
     if payment is None:
         return Skip(Reason.PAYMENT_REMOVED)
     untrue = why_unconfirmed(invoice, payment, rules, case.about)
-    return tell_team_of_news(case, rules, untrue, payment.amount)
+    return on_its_day(payment, tell_team_of_news(case, rules, untrue, payment.amount), case.about)
 
 
 def _unless_silenced(case: Case) -> Verdict:

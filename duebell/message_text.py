@@ -8,7 +8,7 @@ from datetime import datetime
 from duebell.deciding import route_for, subject_of
 from duebell.email_text import EmailText, render_email
 from duebell.errors import Permanent, TemplateProblem
-from duebell.keys import INVOICE_OVERDUE
+from duebell.keys import INVOICE_ISSUED
 from duebell.known import Known
 from duebell.ledger import groups
 from duebell.ledger.tables import Leg, Notification
@@ -112,9 +112,9 @@ def _asked_by(route: Route) -> str:
 
 
 def _source_of(telling: Telling) -> str:
-    """A hash that changes with anything that the text may rest on: of a reminder, with the day too."""
+    """A hash that changes with anything that the text may rest on: but for an issued invoice, the day too."""
     parts = [f"{one.subject}{one.known.read.body}{one.known.read.online_link}" for one in telling.told]
-    changes_daily = telling.subject.team or telling.subject.kind == INVOICE_OVERDUE
+    changes_daily = telling.subject.team or telling.subject.kind != INVOICE_ISSUED
     day = telling.today if changes_daily else ""
     people = [one.known.contact for one in telling.told]
     asked = [telling.route, telling.language, telling.policy.sending]

@@ -100,7 +100,11 @@ def on_payment_received(
     untrue = why_unconfirmed(invoice, payment, rules, about) or _why_not_customer(rules)
     if untrue is not Reason.NONE:
         return Skip(untrue)
-    verdict = to_customer(contact, rules, about)
+    return on_its_day(payment, to_customer(contact, rules, about), about)
+
+
+def on_its_day(payment: InvoicePayment, verdict: Verdict, about: Circumstances) -> Verdict:
+    """The verdict on who hears of a payment, held until its day where that is ahead: it may still bounce."""
     ahead = _start_of(payment.paid_on, about)
     if isinstance(verdict, Skip) or ahead is None or ahead <= about.now:
         return verdict

@@ -7,7 +7,18 @@ from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.known import Known
 from duebell.wording_overdue import overdue, overdue_for_team, overdue_listed
-from duebell.wording_shapes import DIGEST, FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice
+from duebell.wording_shapes import (
+    DIGEST,
+    FIRM,
+    FRIENDLY,
+    NUMBERS_NAMED,
+    Telling,
+    Told,
+    day_of,
+    of_invoice,
+    of_paid_invoice,
+    still_due,
+)
 from duebell.wording_team import for_team
 
 __all__ = ["Telling", "Told", "listed_in", "values_for"]
@@ -53,7 +64,8 @@ def _paid(telling: Telling) -> dict[str, object]:
         raise Permanent("there is no payment left to confirm")
     in_order = _paid_for(telling)
     invoices = [one.read.invoice for one in in_order]
-    listed = [of_invoice(one, telling) for one in in_order]
+    day = day_of(standing, telling.today)
+    listed = [of_paid_invoice(one, telling, day) for one in in_order]
     return {
         "invoice": listed[0],
         "link": listed[0]["link"],
@@ -67,7 +79,7 @@ def _paid(telling: Telling) -> dict[str, object]:
             "currency": invoices[0].currency,
             "paid_on": standing[0].paid_on,
         },
-        "still_owing": sum((one.amount_due or Decimal(0) for one in invoices), Decimal(0)),
+        "still_owing": sum((still_due(one, day) for one in invoices), Decimal(0)),
     }
 
 

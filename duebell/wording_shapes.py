@@ -1,11 +1,13 @@
 """What one message is about, and how its templates know an invoice."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from duebell.known import Known
 from duebell.languages import ENGLISH, locale_for
-from duebell.model import Contact
+from duebell.model import Contact, Invoice, InvoicePayment
 from duebell.persons import addressee
 from duebell.policy_file import Policy
 from duebell.render_values import Link
@@ -90,3 +92,19 @@ def of_invoice(known: Known, telling: Telling) -> dict[str, object]:
         "due_on": invoice.due_on,
         "link": Link(known.read.online_link if telling.with_links else ""),
     }
+
+
+def of_paid_invoice(known: Known, telling: Telling, day: date) -> dict[str, object]:
+    """The same where a payment of that day is told of: what is dated later is still to come."""
+    return of_invoice(known, telling) | {"amount_due": still_due(known.read.invoice, day)}
+
+
+def still_due(invoice: Invoice, day: date) -> Decimal:
+    """What is due of an invoice on a day, in its currency: Xero takes off at once what is dated ahead."""
+    ahead = (one.amount for one in invoice.payments if one.paid_on is not None and one.paid_on > day)
+    return sum(ahead, invoice.amount_due or Decimal(0))
+
+
+def day_of(payments: Iterable[InvoicePayment], today: date) -> date:
+    """The day on which these payments are told of: not before their own."""
+    return max([today, *(one.paid_on for one in payments if one.paid_on is not None)])

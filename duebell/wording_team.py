@@ -7,12 +7,13 @@ from decimal import Decimal
 from duebell.attention import step_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ladder import read_step
+from duebell.model import InvoicePayment
 from duebell.money import format_amount
 from duebell.policy_sections import Attention
 from duebell.render_values import Link
 from duebell.teams import team_of
 from duebell.wording_causes import cause_in_words, customer_of
-from duebell.wording_shapes import Telling, Told, of_invoice
+from duebell.wording_shapes import Telling, Told, day_of, of_invoice, of_paid_invoice
 from duebell.xero.links import invoice_link
 
 LISTED = 20
@@ -62,7 +63,7 @@ def _item(one: Told, telling: Telling) -> dict[str, object]:
     late = max((telling.today - invoice.due_on).days, 0) if invoice.due_on else 0
     is_reminder = one.subject.kind == INVOICE_OVERDUE
     return {
-        **of_invoice(one.known, telling),
+        **_invoice(one, telling),
         "customer": customer_of(one, telling.language),
         "paid_amount": _paid(one),
         "days_late": late,
@@ -84,9 +85,21 @@ def _attention(one: Told, language: str) -> dict[str, object]:
     }
 
 
+def _invoice(one: Told, telling: Telling) -> dict[str, object]:
+    payment = _payment(one)
+    if payment is None:
+        return of_invoice(one.known, telling)
+    return of_paid_invoice(one.known, telling, day_of([payment], telling.today))
+
+
 def _paid(one: Told) -> Decimal:
-    payment = one.known.payment(one.subject.subject_id) if one.subject.kind == PAYMENT_RECEIVED else None
+    payment = _payment(one)
     return payment.amount if payment else Decimal(0)
+
+
+def _payment(one: Told) -> InvoicePayment | None:
+    is_of_payment = one.subject.kind == PAYMENT_RECEIVED
+    return one.known.payment(one.subject.subject_id) if is_of_payment else None
 
 
 def _due(one: Told) -> Decimal:
