@@ -55,7 +55,8 @@ def rules_of(resources: Resources) -> Rules:
 def render(resources: Resources, claim: Claim) -> Said | None:
     """Write the text of a claimed notification into its leg.
 
-    ``None`` where it stands. A template that cannot say it puts the notification on hold, with the template
+    ``None`` where it stands, or where what it tells of, or whom, was taken away since it was claimed: the
+    last look decides on that. A template that cannot say it puts the notification on hold, with the template
     and the field as its reason; nothing is sent.
     """
     with writing(resources.engine, resources.clock()) as book:
@@ -67,6 +68,8 @@ def render(resources: Resources, claim: Claim) -> Said | None:
             write_text(book, resources.templates, row, leg, known, resources.policy)
         except TemplateProblem as problem:
             return _hold_for_template(book, claim, problem)
+        except Permanent:
+            return None
     return None
 
 

@@ -36,10 +36,17 @@ from tasks._prefect import RETRYING, RETRYING_ONCE, access_to, is_by_person, is_
 
 @task(cache_policy=NO_CACHE)
 def render(claims: list[Claim]) -> list[Claim]:
-    """Write the text of each claimed notification; returns those that can be sent."""
+    """Write the text of each claimed notification; returns those that can be sent.
+
+    One whose text fails in an unforeseen way is left to its own send, which meets the same: the others go on.
+    """
     ready: list[Claim] = []
     for claim in claims:
-        held = telling.render(resources(), claim)
+        try:
+            held = telling.render(resources(), claim)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is of this one message
+            get_run_logger().error("notification %d: %s", claim.notification_id, type(error).__name__)
+            held = None
         if held is None:
             ready.append(claim)
         else:
