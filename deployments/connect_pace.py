@@ -67,7 +67,10 @@ def prefect_of(settings: Settings) -> Generator[None]:
         PREFECT_API_URL: _api_url(settings),
         PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False,
     }
-    if not settings.prefect_api_url:
+    if settings.prefect_api_url:
+        if auth_string := settings.prefect_api_auth_string.get_secret_value():
+            changes[PREFECT_API_AUTH_STRING] = auth_string
+    else:
         changes[PREFECT_API_AUTH_STRING] = _own_server(settings).auth_string
         changes[PREFECT_CLIENT_CSRF_SUPPORT_ENABLED] = False
     with temporary_settings(changes):

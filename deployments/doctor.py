@@ -16,6 +16,7 @@ from deployments import (
     doctor_groups,
     doctor_holding,
     doctor_mirror,
+    doctor_prefect,
     doctor_replies,
     doctor_sending,
     doctor_words,
@@ -101,7 +102,7 @@ def look(resources: Resources) -> list[Finding]:
         ("policy", _policy),
         ("words", doctor_words.look),
         ("reminders", reminders_held.look),
-        ("Prefect", _prefect),
+        ("Prefect", doctor_prefect.look),
         ("Twilio", _twilio),
         ("Xero", _xero),
         ("held messages", doctor_holding.look),
@@ -162,22 +163,6 @@ def _policy(resources: Resources) -> list[Finding]:
         f"{kind.replace('_', ' ')} is {'on' if rules.enabled else 'off'}" for kind, rules in kinds.items()
     ]
     return [Finding("policy", ", ".join(said))]
-
-
-def _prefect(resources: Resources) -> list[Finding]:
-    settings = resources.settings
-    url = settings.prefect_api_url or f"http://127.0.0.1:{settings.prefect_server_api_port}/api"
-    try:
-        answer = httpx.get(f"{url}/health", timeout=5.0, trust_env=False)
-    except httpx.HTTPError as error:
-        said = f"{url} does not answer ({type(error).__name__})"
-        if settings.prefect_api_url:
-            return [Finding("Prefect", f"{said}: start it, or check PREFECT_API_URL", sound=False)]
-        return [Finding("Prefect", f"{said}: `duebell up` starts it")]
-    if answer.status_code != 200:
-        said = f"{url} answers {answer.status_code}: something else listens there"
-        return [Finding("Prefect", said, sound=False)]
-    return [Finding("Prefect", f"{url} answers")]
 
 
 def _twilio(resources: Resources) -> list[Finding]:

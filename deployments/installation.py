@@ -88,7 +88,7 @@ class Installation:
 
     def _start_prefect(self) -> None:
         if self._settings.prefect_api_url:
-            self._environment["PREFECT_API_URL"] = self._settings.prefect_api_url
+            self._environment.update(client_environment(self._settings))
             return
         self._say("starting Prefect's server")
         self._server = PrefectServer(self._settings.home, self._settings.prefect_server_api_port)
@@ -121,7 +121,7 @@ class Installation:
     def _wait_until_ready(self) -> None:
         url = f"http://{_reachable(self._settings.listen)}/healthz"
         until = time.monotonic() + READY_SECONDS
-        while not (_answers(url) and self._worker_is_online()):
+        while not (_answers(url) and worker_is_online(self._environment)):
             for child in self._children:
                 if child.pid is None:
                     raise ConfigurationError(f"the {child.name} could not start:\n{last_lines(child.log)}")
@@ -131,21 +131,6 @@ class Installation:
                     f"see {self._settings.home / 'logs'}"
                 )
             time.sleep(0.1)
-
-    def _worker_is_online(self) -> bool:
-        """Whether the pool has a worker that has looked for work: before that a run would only wait."""
-        auth = self._environment.get("PREFECT_API_AUTH_STRING", "")
-        user, _, password = auth.partition(":")
-        try:
-            answer = httpx.get(
-                f"{self.prefect_api_url}/work_pools/duebell",
-                auth=(user, password) if auth else None,
-                timeout=5.0,
-                trust_env=False,
-            )
-        except httpx.HTTPError:
-            return False
-        return answer.status_code == 200 and answer.json().get("status") == "READY"
 
     def watch(self) -> None:
         """Start again what died, later each time, and say so."""
@@ -170,6 +155,37 @@ class Installation:
         if self._server is not None:
             self._server.stop(SERVER_SECONDS)
         stop_all(self._beneath, REST_SECONDS)
+
+
+def client_environment(settings: Settings) -> dict[str, str]:
+    """Where a Prefect server that is not ours is, and what it asks for, as Prefect's own clients read it.
+
+    A password is in it. They look into ``.env`` too, but into no other file that the settings may come from.
+    """
+    given = {
+        "PREFECT_API_URL": settings.prefect_api_url,
+        "PREFECT_API_AUTH_STRING": settings.prefect_api_auth_string.get_secret_value(),
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def worker_is_online(environment: Mapping[str, str]) -> bool:
+    """Whether the pool has a worker that has looked for work: before that a run would only wait.
+
+    ``environment`` is what Prefect's clients read.
+    """
+    auth = environment.get("PREFECT_API_AUTH_STRING", "")
+    user, _, password = auth.partition(":")
+    try:
+        answer = httpx.get(
+            f"{environment['PREFECT_API_URL']}/work_pools/duebell",
+            auth=(user, password) if auth else None,
+            timeout=5.0,
+            trust_env=False,
+        )
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == 200 and answer.json().get("status") == "READY"
 
 
 def _reachable(listen: str) -> str:

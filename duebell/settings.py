@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     templates: shapes.ReadPath = Field(DEPLOYMENTS / "templates", alias="DUEBELL_TEMPLATES")
     sending: Sending = Field(Sending.LIVE, alias="DUEBELL_SENDING")
     prefect_api_url: shapes.WebUrl = Field("", alias="PREFECT_API_URL")
+    # As it is: whatever Prefect's own server takes for a user and a password.
+    prefect_api_auth_string: SecretStr = Field(UNSET, alias="PREFECT_API_AUTH_STRING")
     prefect_server_api_port: shapes.Port = Field(4200, alias="PREFECT_SERVER_API_PORT")
     xero_client_id: shapes.Token = Field("", alias="XERO_CLIENT_ID")
     xero_client_secret: shapes.Secret = Field(UNSET, alias="XERO_CLIENT_SECRET")

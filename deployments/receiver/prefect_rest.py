@@ -6,7 +6,6 @@ thread that swallows every failure.
 
 import base64
 import logging
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,10 +47,9 @@ class PrefectPlace:
 
 
 def prefect_place(settings: Settings) -> PrefectPlace:
-    """Prefect's server by the variables that its own clients read."""
-    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    """Prefect's server by the variables that its own clients read, and what it asks for."""
     own = f"http://127.0.0.1:{settings.prefect_server_api_port}/api"
-    return PrefectPlace(settings.prefect_api_url or own, SecretStr(auth))
+    return PrefectPlace(settings.prefect_api_url or own, settings.prefect_api_auth_string)
 
 
 class OnChange:

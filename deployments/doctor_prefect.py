@@ -1,0 +1,43 @@
+"""Whether Prefect's server is there, and lets us in."""
+
+import httpx
+
+from deployments.findings import Finding
+from deployments.receiver.prefect_rest import PrefectPlace, prefect_place
+from duebell.resources import Resources
+from duebell.settings import Settings
+
+SECONDS = 5.0
+
+
+def look(resources: Resources) -> list[Finding]:
+    """What doctor tells of Prefect."""
+    return [asked(resources.settings)]
+
+
+def asked(settings: Settings) -> Finding:
+    """What Prefect's server answers, the one that the settings name or the one that `duebell up` starts."""
+    place = prefect_place(settings)
+    try:
+        answer = httpx.get(f"{place.api_url}/health", timeout=SECONDS, trust_env=False)
+        is_let_in = not settings.prefect_api_url or _lets_in(place)
+    except httpx.HTTPError as error:
+        said = f"{place.api_url} does not answer ({type(error).__name__})"
+        if settings.prefect_api_url:
+            return Finding("Prefect", f"{said}: start it, or check PREFECT_API_URL", sound=False)
+        return Finding("Prefect", f"{said}: `duebell up` starts it")
+    if answer.status_code != 200:
+        said = f"{place.api_url} answers {answer.status_code}: something else listens there"
+        return Finding("Prefect", said, sound=False)
+    if not is_let_in:
+        said = f"{place.api_url} does not let us in: check PREFECT_API_AUTH_STRING"
+        return Finding("Prefect", said, sound=False)
+    return Finding("Prefect", f"{place.api_url} answers")
+
+
+def _lets_in(place: PrefectPlace) -> bool:
+    """Its health alone is told to everybody. The password of our own server only `duebell up` knows."""
+    user, _, password = place.auth_string.get_secret_value().partition(":")
+    auth = (user, password) if user else None
+    answer = httpx.get(f"{place.api_url}/admin/version", auth=auth, timeout=SECONDS, trust_env=False)
+    return answer.status_code not in {401, 403}
