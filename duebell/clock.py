@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
 """Returns the present as aware UTC."""
@@ -10,3 +11,8 @@ Clock = Callable[[], datetime]
 def system_clock() -> datetime:
     """The machine's own time, in UTC."""
     return datetime.now(UTC)
+
+
+def on_clock(moment: datetime, zone: str) -> datetime:
+    """A time as a person gave it: without a zone of its own it is on the clock of that zone."""
+    return moment.replace(tzinfo=ZoneInfo(zone)) if moment.tzinfo is None else moment

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
+from duebell.clock import on_clock
 from duebell.deciding import RULES, Rules, route_for, subject_of
 from duebell.errors import Permanent
 from duebell.explaining_then import known_at, rules_at
 from duebell.facts_in_words import When, clock_of, facts_in_words, rule_in_words, verdict_in_words, whom
 from duebell.ledger import kept_verdicts, present, trail, versions
 from duebell.ledger.engine import reading
+from duebell.ledger.named import invoices_named
 from duebell.ledger.tables import InvoiceSnapshot, KeptVerdict, Leg, Notification, Tenant, XeroEvent
 from duebell.model import InvoiceType
 from duebell.phone import redact
@@ -76,23 +77,17 @@ def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | No
         if row is None:
             return Explanation(_unread(session, wanted), "UTC")
         tenant = session.get_one(Tenant, row.tenant_id)
-        moment = _on_clock(at, tenant.timezone)
+        moment = on_clock(at, tenant.timezone) if at is not None else None
         one = _Explaining(session, tenant, row, rules_of(resources), moment, resources.clock())
         return one.explained((kind,) if kind else KINDS)
 
 
-def _on_clock(at: datetime | None, zone: str) -> datetime | None:
-    return at.replace(tzinfo=ZoneInfo(zone)) if at is not None and at.tzinfo is None else at
-
-
 def _find(session: Session, wanted: str) -> InvoiceSnapshot | None:
-    named = or_(col(InvoiceSnapshot.number) == wanted, col(InvoiceSnapshot.invoice_id) == wanted.lower())
-    found = session.exec(select(InvoiceSnapshot).where(named)).all()
-    sales = [row for row in found if row.type == "sale"] or list(found)
-    if len(sales) > 1:
-        ids = ", ".join(row.invoice_id for row in sales)
+    found = invoices_named(session, wanted)
+    if len(found) > 1:
+        ids = ", ".join(row.invoice_id for row in found)
         raise Permanent(f"several invoices are known as {wanted}: give the id of one ({ids})")
-    return sales[0] if sales else None
+    return found[0] if found else None
 
 
 def _unread(session: Session, wanted: str) -> str:

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlmodel import col, or_, select
-
 from duebell.errors import Permanent, TemplateProblem
 from duebell.facts_in_words import reason_of, rule_in_words, whom
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import InvoiceSnapshot
+from duebell.ledger.named import invoices_named
 from duebell.message_text import telling_of, tongue_for, words_of
+from duebell.model import InvoiceType
 from duebell.phone import redact
 from duebell.policy import Hold, Send, Skip
 from duebell.policy_file import Policy
@@ -60,8 +59,7 @@ def of_invoice(resources: Resources, wanted: str) -> list[Preview]:
     """Each message about one invoice, by its number or id. Raises ``Permanent`` for none or several."""
     rules, now = rules_of(resources), resources.clock()
     with reading(resources.engine) as session:
-        named = or_(col(InvoiceSnapshot.number) == wanted, col(InvoiceSnapshot.invoice_id) == wanted.lower())
-        found = session.exec(select(InvoiceSnapshot).where(named, InvoiceSnapshot.type == "sale")).all()
+        found = [row for row in invoices_named(session, wanted) if row.type == InvoiceType.SALE.value]
         if len(found) != 1:
             raise Permanent(f"{len(found)} sales invoices are known as {wanted}: give the id of one")
         [row] = found

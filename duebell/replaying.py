@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
+from duebell.clock import on_clock
 from duebell.deciding import Rules
 from duebell.draining import RunToStart, compare, runs_for
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.known import known_of
-from duebell.ledger.tables import InvoiceSnapshot, Notification, XeroEvent
+from duebell.ledger.named import invoices_named
+from duebell.ledger.tables import Notification, Tenant, XeroEvent
 from duebell.ledger.writing import Writing
 from duebell.planning import plan_kind
 from duebell.states import MAY_HAVE_BEEN_SENT, NotificationState
@@ -62,26 +64,27 @@ def find(
 ) -> list[str]:
     """The ids of invoices named by number or id, and of those of which an event came in the period.
 
-    An id that the ledger does not know is taken as it is: its event may be what was lost. Raises
+    An id that the ledger does not know is taken as it is: its event may be what was lost. A time without a
+    zone is on the organisation's clock. Raises
     ``Permanent`` for a number that names none, or several, and where nothing is named at all.
     """
     if not invoices and since is None:
         raise Permanent("say what to replay: invoices by number or id, or since when their events came")
+    since, until = (_on_clock(session, tenant_id, one) for one in (since, until))
     if since is not None and until is not None and until <= since:
         raise Permanent("the period ends before it begins: until must be later than since")
     named = [_id_of(session, tenant_id, one.strip()) for one in invoices]
     return list(dict.fromkeys([*named, *(_of_period(session, tenant_id, since, until) if since else [])]))
 
 
+def _on_clock(session: Session, tenant_id: str, given: datetime | None) -> datetime | None:
+    return None if given is None else on_clock(given, session.get_one(Tenant, tenant_id).timezone)
+
+
 def _id_of(session: Session, tenant_id: str, named: str) -> str:
-    known = session.exec(
-        select(InvoiceSnapshot.invoice_id).where(
-            InvoiceSnapshot.tenant_id == tenant_id,
-            or_(col(InvoiceSnapshot.number) == named, col(InvoiceSnapshot.invoice_id) == named.lower()),
-        )
-    ).all()
+    known = invoices_named(session, named, tenant_id)
     if len(known) == 1:
-        return known[0]
+        return known[0].invoice_id
     if known:
         raise Permanent(f"several invoices are numbered {named}: give the id instead")
     try:

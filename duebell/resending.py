@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 
 from duebell.access import XeroAccess, unpaced
 from duebell.audit import Entry
@@ -13,8 +13,10 @@ from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, address_hash, is_contact, person_of
 from duebell.known import known_of
 from duebell.ledger import present, snapshots
+from duebell.ledger.named import invoices_named
 from duebell.ledger.tables import Audit, InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
+from duebell.model import InvoiceType
 from duebell.planning import plan_kind, plan_resend
 from duebell.reading import XeroReader
 from duebell.resources import Resources
@@ -115,12 +117,7 @@ def read_first(resources: Resources, wanted: str, access: Callable[[str], XeroAc
 
 
 def _find(book: Writing, wanted: str) -> InvoiceSnapshot:
-    rows = book.session.exec(
-        select(InvoiceSnapshot).where(
-            or_(col(InvoiceSnapshot.number) == wanted, col(InvoiceSnapshot.invoice_id) == wanted.lower()),
-            InvoiceSnapshot.type == "sale",
-        )
-    ).all()
+    rows = [row for row in invoices_named(book.session, wanted) if row.type == InvoiceType.SALE.value]
     if not rows:
         raise Permanent(f"no sales invoice {wanted} is known: check the number, or give its id")
     if len(rows) > 1:

@@ -27,8 +27,9 @@ def replay(
     Args:
         tenant_id: the Xero organisation.
         invoices: numbers (INV-0042) or Xero's ids of invoices.
-        since: all invoices of which an event came at this time or later.
-        until: those whose events came before this time; without it, up to now.
+        since: all invoices of which an event came at this time or later; without a zone (2026-11-19T09:00:00)
+            it is on the organisation's clock.
+        until: those whose events came before this time, on the same clock; without it, up to now.
     """
     refresh_token(tenant_id)
     invoice_ids = find_invoices(tenant_id, invoices, since, until)

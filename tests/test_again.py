@@ -1,12 +1,13 @@
 """What a person wants looked at, said or run again: only what is owed or named, and never by itself."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from duebell.errors import Permanent
+from duebell.explaining import explain
 from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, contact_recipient, dedup_key
 from duebell.ledger import dispatch, inbox, notifications
@@ -18,6 +19,7 @@ from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.policy import Send
+from duebell.previewing import of_invoice
 from duebell.replaying import Replayed, find, replay
 from duebell.resending import resend
 from duebell.states import NotificationState
@@ -145,6 +147,40 @@ def test_invoices_to_replay_are_named_by_number_by_id_or_by_when_their_events_ca
     assert found(books, since_minutes=40) == [numbered(2), numbered(3)]
     assert found(books, since_minutes=60, until_minutes=20) == [numbered(1), numbered(2)]
     assert found(books, NUMBER, since_minutes=20) == [INVOICE, numbered(3)]
+
+
+def test_a_supplier_s_bill_of_the_same_number_is_not_meant(books: Engine) -> None:
+    keep_invoice(books, invoice_body(numbered(9), InvoiceNumber=NUMBER, Type="ACCPAY"))
+    keep_invoice(books, invoice_body(numbered(10), InvoiceNumber="B-7", Type="ACCPAY"))
+    resources = resources_over(books)
+    assert found(books, NUMBER) == [INVOICE]
+    assert found(books, "B-7", numbered(9)) == [numbered(10), numbered(9)]
+    assert explain(resources, NUMBER).people == ()
+    assert {one.invoices for one in of_invoice(resources, NUMBER)} == {(NUMBER,)}
+    assert resend(resources, NUMBER, by="person:test", why="lost").invoice_id == INVOICE
+    with pytest.raises(Permanent, match="no sales invoice"):
+        resend(resources, "B-7", by="person:test", why="lost")
+
+
+def test_a_number_of_two_sales_invoices_is_refused_with_the_mend(books: Engine) -> None:
+    keep_invoice(books, invoice_body(numbered(9), InvoiceNumber=NUMBER))
+    with pytest.raises(Permanent, match="give the id"):
+        found(books, NUMBER)
+
+
+def test_a_period_without_a_zone_is_on_the_organisation_s_clock(books: Engine) -> None:
+    event = NewEvent(TENANT, "INVOICE", numbered(1), "UPDATE", "a time", NOW)
+    inbox.keep(books, [event], [], now=NOW)  # 14:16 in Auckland
+    before, after = datetime.fromisoformat("2026-11-20T14:00:00"), datetime.fromisoformat("2026-11-20T15:00")
+
+    def came(since: datetime, until: datetime | None = None) -> list[str]:
+        with reading(books) as session:
+            return find(session, TENANT, [], since, until)
+
+    assert (came(before, after), came(after)) == ([numbered(1)], [])
+    assert came(before, NOW + MINUTE) == [numbered(1)]
+    with pytest.raises(Permanent, match="until must be later"):
+        came(after, NOW)
 
 
 def test_a_replay_of_nothing_or_of_the_unknown_is_refused_with_the_mend(books: Engine) -> None:
