@@ -101,6 +101,8 @@ class _Showing:
         if not group_id:
             raise RecordNotFound(group_lines.missing(self.name))
         members = access.ask(lambda: access.client.groups.members(group_id))
+        with writing(self.resources.engine, self._now()) as book:
+            group_lines.found_as(book, self.tenant_id, self.name, group_id)
         steps = self._looked(members)
         adding = sorted(contact for contact, (step, _) in steps.items() if step is Step.ADD)
         for start in range(0, len(adding), MOST_AT_ONCE):

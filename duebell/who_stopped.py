@@ -43,7 +43,8 @@ def lay_out(resources: Resources, *, everything: bool) -> list[str]:
         group_lines.shelve(book, named)
     with reading(resources.engine) as session:
         due = group_lines.due(session, resources.clock(), everything=everything)
-    return [one for one in due if one in named]
+        due += group_lines.named_anew(session, named)
+    return [one for one in sorted(set(due)) if one in named]
 
 
 def numbers(session: Session, tenant: Tenant) -> dict[str, str]:

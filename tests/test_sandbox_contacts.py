@@ -141,6 +141,8 @@ def test_an_accountants_groups_are_listed_bare_and_single_with_their_members(
     assert before is not None
     assert (sandbox.contact(cafe).updated_at or before) > before
     assert sorted(rung(sandbox)) == sorted([("CONTACT", "UPDATE", cafe), ("CONTACT", "UPDATE", pies)])
+    sandbox.rename_group(group.group_id, "Best accounts")
+    assert groups_of(xero, cafe) == ["Best accounts"]
     sandbox.leave_group(group.group_id, [cafe])
     sandbox.delete_group(group.group_id)
     assert groups_of(xero, cafe) == groups_of(xero, pies) == []

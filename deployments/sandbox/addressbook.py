@@ -71,6 +71,15 @@ def add_group(books: Books, name: str) -> Group:
     return group
 
 
+def rename_group(books: Books, group_id: str, name: str) -> Group:
+    """Give a contact group another name. Whether Xero counts its members as changed is not documented."""
+    group = books.group(group_id)
+    if not name or any(one.name == name and one.status == "ACTIVE" for one in books.groups.values()):
+        raise BookkeepingError("no contact group can have that name")
+    group.name = name
+    return group
+
+
 def join(books: Books, group_id: str, contact_ids: Sequence[str], now: datetime) -> list[Change]:
     """Put contacts into a group; each that was not in it yet counts as changed."""
     group = books.group(group_id)

@@ -122,6 +122,10 @@ class AddressBook(ControlClient):
         """Make a contact group."""
         return self._ask("add_group", GroupSummary, name=name, tenant_id=tenant_id)
 
+    def rename_group(self, group_id: str, name: str, tenant_id: str = TENANT_ID) -> GroupSummary:
+        """Give a contact group another name."""
+        return self._ask("rename_group", GroupSummary, group_id=group_id, name=name, tenant_id=tenant_id)
+
     def join_group(
         self, group_id: str, contact_ids: Sequence[str], tenant_id: str = TENANT_ID
     ) -> GroupSummary:

@@ -30,6 +30,7 @@ class ContactVerbs(TenantVerbs):
             "merge_contacts": self.merge_contacts,
             "groups": self.groups,
             "add_group": self.add_group,
+            "rename_group": self.rename_group,
             "join_group": self.join_group,
             "leave_group": self.leave_group,
             "delete_group": self.delete_group,
@@ -136,6 +137,10 @@ class ContactVerbs(TenantVerbs):
     def add_group(self, name: str, *, tenant_id: str = TENANT_ID) -> GroupSummary:
         """Make a contact group."""
         return group_summary(addressbook.add_group(self.books(tenant_id), name))
+
+    def rename_group(self, group_id: str, name: str, *, tenant_id: str = TENANT_ID) -> GroupSummary:
+        """Give a contact group another name."""
+        return group_summary(addressbook.rename_group(self.books(tenant_id), group_id, name))
 
     def join_group(
         self, group_id: str, contact_ids: list[str], *, tenant_id: str = TENANT_ID

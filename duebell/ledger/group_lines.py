@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, update
+from sqlalchemy import ColumnElement, Engine, exists, update
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.ledger.engine import reading
@@ -38,13 +39,20 @@ class Group:
 
 
 def lay_out(book: Writing, groups: Sequence[Group]) -> None:
-    """Make the lines of these organisations what their contacts want; what was wished is laid out by that."""
-    rows = book.session.exec(select(ConsentWish).order_by(col(ConsentWish.address)).with_for_update()).all()
+    """Make the lines of these organisations what their contacts want; what was wished is laid out by that.
+
+    So are the lines of the name that the group had when it was last looked at: it may be the same group.
+    """
+    rows = book.session.exec(_all_wishes()).all()
     stopped = {row.address for row in rows if (wish := wish_of(row)) is not None and shows(wish)}
     for row in rows:
         row.groups_look_at = None
     for group in groups:
         _lay_out(book, group, stopped)
+
+
+def _all_wishes() -> SelectOfScalar[ConsentWish]:
+    return select(ConsentWish).order_by(col(ConsentWish.address)).with_for_update()
 
 
 def _lay_out(book: Writing, group: Group, stopped: set[str]) -> None:
@@ -61,6 +69,55 @@ def _lay_out(book: Writing, group: Group, stopped: set[str]) -> None:
         row.address = wanted.get(contact_id, row.address)
         write(row, line)
         book.session.add(row)
+    former = _former_name(book.session, group.tenant_id, group.name)
+    for row in held(book.session, group.tenant_id, former) if former else ():
+        line = laid_out(line_of(row), book.now, stopped=row.contact_id in wanted)
+        if line is not None:
+            write(row, line)
+
+
+def _former_name(session: Session, tenant_id: str, group_name: str) -> str:
+    """The name that the group had when it was last looked at, where that is another; else nothing."""
+    known = session.get(WriteBack, tenant_id)
+    return known.group_name if known is not None and known.group_name != group_name else ""
+
+
+def named_anew(session: Session, groups: Mapping[str, str]) -> list[str]:
+    """The organisations whose group, of these by organisation, had another name when it was looked at.
+
+    Only where lines are kept under that other name: they may have to be carried over.
+    """
+    under_it = (col(GroupLine.tenant_id) == WriteBack.tenant_id) & (
+        col(GroupLine.group_name) == WriteBack.group_name
+    )
+    wanted = select(WriteBack.tenant_id, WriteBack.group_name).where(exists().where(under_it))
+    return [one for one, name in session.exec(wanted).all() if groups.get(one, name) != name]
+
+
+def found_as(book: Writing, tenant_id: str, group_name: str, group_id: str) -> None:
+    """Remember which id the group has; what was kept for that id under another name is carried over.
+
+    The wishes are held meanwhile: who lays them out would make lines of that name as well.
+    """
+    known = book.session.get_one(WriteBack, tenant_id, with_for_update=True, populate_existing=True)
+    if known.group_id == group_id and known.group_name != group_name:
+        book.session.exec(_all_wishes()).all()
+        _carry_over(book, tenant_id, known.group_name, group_name)
+        details = {"from": known.group_name, "to": group_name}
+        book.audit(Entry(ACTOR, "contact group renamed", "tenant", tenant_id, tenant_id, details=details))
+    known.group_name, known.group_id = group_name, group_id
+
+
+def _carry_over(book: Writing, tenant_id: str, former: str, group_name: str) -> None:
+    """Whom we put into the group, and when, holds under its new name; what is wanted stands there already."""
+    lines = {row.contact_id: row for row in held(book.session, tenant_id, group_name)}
+    for row in held(book.session, tenant_id, former):
+        new = lines.get(row.contact_id)
+        if new is None:
+            row.group_name = group_name
+            continue
+        new.ours, new.adding_since, new.written_at = row.ours, row.adding_since, row.written_at
+        book.session.delete(row)
 
 
 def shelve(book: Writing, groups: Mapping[str, str]) -> None:
@@ -160,9 +217,16 @@ def of_address(session: Session, address: str) -> Sequence[GroupLine]:
 
 
 def of_contacts(session: Session, tenant_id: str, group_name: str) -> dict[str, Line]:
-    """The lines of a group, by the contacts' ids."""
-    wanted = select(GroupLine).where(GroupLine.tenant_id == tenant_id, GroupLine.group_name == group_name)
-    return {row.contact_id: line_of(row) for row in session.exec(wanted).all()}
+    """The lines of a group, by the contacts' ids; until it is looked at, also those of its former name."""
+    wanted = select(GroupLine).where(GroupLine.tenant_id == tenant_id)
+    found = session.exec(wanted.where(GroupLine.group_name == group_name)).all()
+    lines = {row.contact_id: line_of(row) for row in found}
+    if former := _former_name(session, tenant_id, group_name):
+        for row in session.exec(wanted.where(GroupLine.group_name == former)).all():
+            line = line_of(row)
+            if line.may_be_ours or row.contact_id not in lines:
+                lines[row.contact_id] = line
+    return lines
 
 
 def line_of(row: GroupLine) -> Line:

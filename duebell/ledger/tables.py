@@ -559,9 +559,14 @@ class GroupLine(Row, table=True):
 
 
 class WriteBack(Row, table=True):
-    """Whether an organisation's contact group can be written: ``why`` not, empty where it can."""
+    """Whether an organisation's contact group can be written: ``why`` not, empty where it can.
+
+    ``group_name`` and ``group_id`` are those under which Xero last had it, empty until it was looked at.
+    """
 
     tenant_id: str = Field(primary_key=True)
+    group_name: str = later_text()
+    group_id: str = later_text()
     why: str = ""
     changed_at: datetime = moment()
     lease_until: datetime | None = maybe_moment()
