@@ -14,6 +14,7 @@ from jinja2 import Template, TemplateSyntaxError, UndefinedError
 
 from duebell.errors import TemplateProblem
 from duebell.languages import ENGLISH, is_language
+from duebell.render_places import placed
 from duebell.render_values import Fields, Link, cleaned
 from duebell.setting_shapes import did_you_mean
 from duebell.template_folders import SMS_TEXT, TemplateFolder, Tongue, all_folders, strays, tongue_of
@@ -185,7 +186,7 @@ def _said(template: Template | None, problem: str, name: str, fields: Fields, la
 
 def _filled_in(template: Template, name: str, fields: Fields) -> str:
     try:
-        return _collect(template, fields)
+        return placed(_collect(template, fields), html=name.endswith(".html"))
     except (TemplateProblem, UndefinedError) as problem:
         line, said = _line_of(problem.__traceback__, name), _with_mend(str(problem), fields)
         raise TemplateProblem(f"{name} line {line}: {said}") from None

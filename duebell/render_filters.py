@@ -10,6 +10,7 @@ from jinja2.runtime import Context
 from duebell import languages, money
 from duebell.bidi import isolated
 from duebell.errors import TemplateProblem
+from duebell.render_places import marked
 from duebell.render_values import Blank, Fields, Link
 
 COUNT = "#"
@@ -81,7 +82,8 @@ def _locale(context: Context) -> str:
 @pass_context
 def as_said(context: Context, value: object) -> object:
     """What is printed of a value. Nobody is to read "Hi ,": an empty field is printed only behind ``default``
-    or an ``if``. A text keeps its own direction; a link stays as it is, for telephones take it to the blank.
+    or an ``if``. A text keeps its own direction, and is marked until its place is known; a link stays as it
+    is, for telephones take it to the blank.
     """
     refuse_blank(value)
     if isinstance(value, (Fields, tuple)):
@@ -92,7 +94,7 @@ def as_said(context: Context, value: object) -> object:
         raise TemplateProblem("a field became empty through its filters")
     if not isinstance(value, str) or isinstance(value, Link):
         return value
-    return isolated(value, right_to_left=languages.is_right_to_left(_locale(context)))
+    return marked(isolated(value, right_to_left=languages.is_right_to_left(_locale(context))))
 
 
 FILTERS: dict[str, Callable[..., object]] = {

@@ -1,0 +1,104 @@
+"""A link that an operator wrote around a field works, in every language and whatever the field says."""
+
+from html import escape
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duebell.email_text import EmailText, render_email
+from duebell.render import Link, Templates
+from duebell.render_places import marked, placed
+from duebell.render_values import clean_text
+from tests.test_email_text import VALUES
+
+HERE = "https://pay.kauri.example/"
+NUMBERS = {
+    "INV-0042": "INV-0042",
+    "RE 2026/17": "RE%202026%2F17",
+    "a&b=c": "a%26b%3Dc",
+    "חש-7": "%D7%97%D7%A9-7",
+}
+
+
+def said(folder: Path, language: str, number: str, part: str, template: str) -> EmailText:
+    home = folder / "kind" / language
+    home.mkdir(parents=True, exist_ok=True)
+    for name, words in {"subject.txt": "x", "body.txt": "x", "sms.txt": "x", part: template}.items():
+        (home / name).write_text(words)
+    templates, invoice = Templates(folder), {"number": number, "reference": "PO 7"}
+    values = VALUES | {"locale": {"ar": "ar_EG", "he": "he_IL"}.get(language, "en_NZ"), "invoice": invoice}
+    values |= {"link": Link("https://in.xero.com/a?b=1&c=2")}
+    if part == "sms.txt":
+        return EmailText("", templates.render_sms(f"kind/{language}", values), "")
+    return render_email(templates, f"kind/{language}", values)
+
+
+@pytest.mark.parametrize(("number", "written"), NUMBERS.items())
+@pytest.mark.parametrize("language", ["ar", "he", "en"])
+@pytest.mark.parametrize("part", ["sms.txt", "body.txt"])
+def test_a_field_in_an_address_is_part_of_it(
+    tmp_path: Path, part: str, language: str, number: str, written: str
+) -> None:
+    text = said(
+        tmp_path, language, number, part, HERE + "{{ invoice.number }}?inv={{ invoice.number }} x"
+    ).text
+    assert text == f"{HERE}{written}?inv={written} x"
+
+
+@pytest.mark.parametrize(("number", "written"), NUMBERS.items())
+@pytest.mark.parametrize("language", ["ar", "he", "en"])
+def test_a_field_in_an_attribute_is_part_of_it(
+    tmp_path: Path, language: str, number: str, written: str
+) -> None:
+    page = (
+        '<p title="{{ invoice.number }}">'
+        f'<a class="x" href="{HERE}?inv={{{{ invoice.number }}}}&x=1">x</a>'
+        "<a href='/{{ invoice.number }}'>y</a><a href=\"{{ link }}\">z</a> {{ invoice.number }}</p>"
+    )
+    html = said(tmp_path, language, number, "body.html", page).html
+    escaped = number.replace("&", "&amp;")
+    assert f'<p title="{escaped}"><a class="x" href="{HERE}?inv={written}&x=1">x</a>' in html
+    assert f"<a href='/{written}'>y</a>" in html
+    assert '<a href="https://in.xero.com/a?b=1&amp;c=2">z</a>' in html
+
+
+@pytest.mark.parametrize(
+    ("before", "is_in_it"),
+    [
+        ("see https://pay.example/", True),
+        ("see (http://pay.example/a?b=", True),
+        ("see pay.example/", True),
+        ("see www.pay.example", True),
+        ("write to mailto:a@pay.example?subject=", True),
+        ("see https://pay.example/ ", False),
+        ("https://pay.example/\n", False),
+        ("Invoice ", False),
+        ("No.", False),
+        ("and/or/", False),
+        ("<b>", False),
+        ("", False),
+    ],
+)
+def test_an_address_goes_to_the_blank(before: str, *, is_in_it: bool) -> None:
+    value = "\u2068INV 42\u2069"
+    assert placed(before + marked(value), html=False) == before + ("INV%2042" if is_in_it else value)
+
+
+def test_a_sentence_from_right_to_left_keeps_its_isolates(tmp_path: Path) -> None:
+    template = "فاتورة {{ invoice.number }}: {{ link }}"
+    text = said(tmp_path, "ar", "INV-7", "body.txt", template).text
+    assert text == "فاتورة \u2068INV-7\u2069: https://in.xero.com/a?b=1&c=2"
+
+
+@given(st.text(max_size=60))
+def test_whatever_a_field_says_an_address_holds_it_whole_and_ends_where_it_was_to_end(typed: str) -> None:
+    number = clean_text(typed)
+    link = placed(f"{HERE}?inv={marked(number)}&x=1 end", html=False).removesuffix(" end")
+    assert parse_qs(urlsplit(link).query, keep_blank_values=True) == {"inv": [number], "x": ["1"]}
+    page = f"<a href='{marked(escape(number))}' title='{marked(escape(number))}'>{marked(escape(number))}"
+    assert (
+        placed(page, html=True) == f"<a href='{quote(number, '')}' title='{escape(number)}'>{escape(number)}"
+    )
