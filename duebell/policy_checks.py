@@ -1,6 +1,6 @@
 """What is sound line by line and yet cannot be meant: lines of the policy that contradict each other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.policy_rules import Rule, RuleWhen
@@ -17,15 +17,19 @@ def contradictions(
     overdue: InvoiceOverduePolicy,
     teams: Mapping[str, TeamPolicy],
     rules: Sequence[Rule],
+    stages: Collection[str],
 ) -> Iterator[Slip]:
-    """Every contradiction within one policy; ``kinds`` are its sections of news, by their names."""
+    """Every contradiction within one policy; ``kinds`` are its sections of news, by their names.
+
+    ``stages`` are those that its rules can meet, in whichever ladder.
+    """
     yield from _of_stages(overdue)
     for name, kind in kinds.items():
         yield from _of_tell((name, "tell"), kind.teams, teams)
     for number, stage in enumerate(overdue.stages):
         yield from _of_tell(("invoice_overdue", "stage", number, "tell"), stage.teams, teams)
     for number, rule in enumerate(rules):
-        yield from _of_rule(("rule", number, "when"), rule.when, {stage.name for stage in overdue.stages})
+        yield from _of_rule(("rule", number, "when"), rule.when, stages)
         yield from _of_sender(("rule", number, "then"), rule)
     if reached := [number for number, rule in enumerate(rules) if rule.when == RuleWhen()]:
         for number in range(reached[0] + 1, len(rules)):
@@ -55,7 +59,7 @@ def _of_stages(overdue: InvoiceOverduePolicy) -> Iterator[Slip]:
         names.add(stage.name)
 
 
-def _of_rule(place: tuple[str | int, ...], when: RuleWhen, stages: set[str]) -> Iterator[Slip]:
+def _of_rule(place: tuple[str | int, ...], when: RuleWhen, stages: Collection[str]) -> Iterator[Slip]:
     for stage in when.stage or ():
         if stage not in stages:
             yield Slip((*place, "stage"), f"names no stage of the ladder. {did_you_mean(stage, stages)}")

@@ -158,11 +158,15 @@ def read_policy(content: bytes | None, path: Path) -> Policy:
 
 
 def _contradictions(policy: Policy) -> Iterator[Slip]:
-    """Those of the policy that all share, and those of each organisation's own."""
-    yield from contradictions(policy.news, policy.invoice_overdue, policy.team, policy.rules)
-    for tenant_id, own in policy.tenants.items():
-        for slip in contradictions(own.news, own.invoice_overdue, own.team, own.rules):
-            yield Slip(("tenant", tenant_id, *slip.place), slip.words)
+    """Those of the policy that all share, and those of each organisation's own.
+
+    A rule that several share may name a stage of any of their ladders; in one without it, it meets nothing.
+    """
+    for place, own in [((), policy), *((("tenant", one), own) for one, own in policy.tenants.items())]:
+        sharing = [own, *(one for one in (policy, *policy.tenants.values()) if one.rules == own.rules)]
+        stages = sorted({stage.name for one in sharing for stage in one.invoice_overdue.stages})
+        for slip in contradictions(own.news, own.invoice_overdue, own.team, own.rules, stages):
+            yield Slip((*place, *slip.place), slip.words)
 
 
 def _for_all_alone(written: Mapping[str, Any]) -> Iterator[Slip]:

@@ -222,10 +222,16 @@ def test_an_organisation_differs_in_single_keys_and_in_the_whole_ladder() -> Non
         (f"[tenant]\n'{ONE}' = 3", 2, "a section of its own"),
         ("tenant = 3", 1, "a section of its own"),
         (
-            f"[[rule]]\n{SILENT}when = {{ stage = 'last' }}\n[[tenant.'{ONE}'.invoice_overdue.stage]]\n"
+            f"[[tenant.'{ONE}'.rule]]\n{SILENT}when = {{ stage = 'last' }}\n"
+            f"[[tenant.'{ONE}'.invoice_overdue.stage]]\nname = 'only'\ndays = 1",
+            3,
+            f"[[tenant.{ONE}.rule]] (1) when.stage names no stage of the ladder",
+        ),
+        (
+            f"[[rule]]\n{SILENT}when = {{ stage = 'oly' }}\n[[tenant.'{ONE}'.invoice_overdue.stage]]\n"
             "name = 'only'\ndays = 1",
-            4,
-            "names no stage of the ladder",
+            3,
+            "[[rule]] (1) when.stage names no stage of the ladder. Did you mean only?",
         ),
     ],
 )
@@ -235,6 +241,16 @@ def test_a_slip_in_the_lines_of_one_organisation_is_named_with_its_line(
     said = refused(lines)
     assert f"policy.toml line {line}: " in said
     assert says in said
+
+
+@pytest.mark.parametrize("stage", ["last", "only"])
+def test_a_rule_for_all_may_name_a_stage_that_only_some_of_the_ladders_have(stage: str) -> None:
+    policy = policy_of(
+        f"[[rule]]\n{SILENT}when = {{ stage = '{stage}' }}\n"
+        f"[[tenant.'{ONE}'.invoice_overdue.stage]]\nname = 'only'\ndays = 1"
+    )
+    assert policy.for_tenant(ONE).rules == policy.for_tenant(OTHER).rules == policy.rules
+    assert [one.name for one in policy.for_tenant(ONE).invoice_overdue.stages] == ["only"]
 
 
 def test_a_slip_that_all_organisations_inherit_is_named_once() -> None:
