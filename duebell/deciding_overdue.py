@@ -53,12 +53,14 @@ def _customers_chase(case: Case) -> Chase:
     earlier = [one for one in known.reminders if one.notification_id not in case.own and one.contact_id]
     address = _address_of(known, case.about) if earlier else ""
     told = known.contact_id, case.subject.person
+    # What came back was heard by nobody; the telephone may have rung all the same.
+    heard = [one for one in earlier if not one.came_back]
     return Chase(
         case.subject.step,
         case.route,
         credit=known.balance.credit_in(invoice.currency),
         due=known.balance.due_with(invoice, known.today(case.about.now)),
-        customer_reminded_at=tuple(one.at for one in earlier if (one.contact_id, one.person) == told),
+        customer_reminded_at=tuple(one.at for one in heard if (one.contact_id, one.person) == told),
         address_reminded_at=tuple(one.at for one in earlier if one.address == address),
     )
 

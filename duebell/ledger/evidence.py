@@ -43,7 +43,7 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     if not moves:
         return current
     if known.notification in TOLD and legs.is_unsure(leg):
-        legs.tell_by_after_all(leg, notification)
+        legs.tell_by_after_all(book.session, leg, notification)
     known = withdrawn.what_is_left(book.session, attempt, known)
     if known.notification is current:
         return current

@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from duebell.ledger import groups
 from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.tables import Attempt, Leg, Notification
@@ -92,7 +93,7 @@ def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_ov
 def tell_by(session: Session, row: Notification, channel: str, address: str) -> Leg | None:
     """Tell by this channel from now on: returns its leg, or ``None`` where none of it was ever planned."""
     legs = of(session, row.notification_id or 0)
-    leg = next((one for one in reversed(legs) if one.channel == channel), None)
+    leg = _last_of(legs, channel)
     if leg is not None:
         use_address(leg, address)
         row.leg_position = leg.position
@@ -122,8 +123,7 @@ def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclus
     following = _following(legs, failed)
     if following is None:
         return None
-    failed.over = known.reason or "failed"
-    row.leg_position = following.position
+    _close(book.session, row, failed, following, known.reason or "failed")
     at_once = following.takes_over == FallBack.AT_ONCE or known.attempt is AttemptState.REFUSED
     not_before = book.now if at_once else book.now + NEXT_DAY_AFTER
     return replace(
@@ -138,10 +138,29 @@ def pass_on(session: Session, row: Notification, why: str) -> bool:
     following = _following(legs, closed)
     if following is None:
         return False
+    _close(session, row, closed, following, why)
+    return True
+
+
+def _close(session: Session, row: Notification, closed: Leg, following: Leg, why: str) -> None:
+    """Have the next leg take over, also for those told in the same message: whether that one is still told by
+    then, or they without it, this channel has failed for them.
+    """
     closed.over, row.leg_position = why, following.position
     session.add_all([closed, row])
+    for told in groups.of_lead(session, row.notification_id or 0):
+        theirs = of(session, told.notification_id or 0)
+        own = _last_of(theirs, closed.channel)
+        if own is not None:
+            own.over = why
+            after = _following(theirs, own)
+            told.leg_position = after.position if after else told.leg_position
     session.flush()
-    return True
+
+
+def _last_of(legs: Sequence[Leg], channel: str) -> Leg | None:
+    """The leg that speaks for a channel, of legs in their order."""
+    return next((leg for leg in reversed(legs) if leg.channel == channel), None)
 
 
 def say_again(
@@ -180,6 +199,12 @@ def is_unsure(leg: Leg) -> bool:
     return leg.over == NO_EVIDENCE
 
 
-def tell_by_after_all(leg: Leg, row: Notification) -> None:
-    """Have this leg, of whose attempt nobody knew the outcome, be the one that is told by again."""
+def tell_by_after_all(session: Session, leg: Leg, row: Notification) -> None:
+    """Have this leg, of whose attempt nobody knew the outcome, be the one that is told by again, for all that
+    are told in the message.
+    """
     leg.over, row.leg_position = "", leg.position
+    for told in groups.of_lead(session, row.notification_id or 0):
+        own = _last_of(of(session, told.notification_id or 0), leg.channel)
+        if own is not None and is_unsure(own):
+            own.over, told.leg_position = "", own.position

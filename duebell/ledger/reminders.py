@@ -8,14 +8,17 @@ from sqlmodel import Session, col, or_, select
 
 from duebell.keys import INVOICE_OVERDUE, is_contact, person_of, team_recipient
 from duebell.ledger import present
-from duebell.ledger.tables import Attempt, Notification
-from duebell.states import AttemptState
+from duebell.ledger.meaning import said_of
+from duebell.ledger.tables import Attempt, Leg, Notification
+from duebell.states import AttemptState, NotificationState
 
 HEARD = [
     state.value
     for state in (AttemptState.SENDING, AttemptState.ACCEPTED, AttemptState.UNKNOWN, AttemptState.PARKED)
 ]
 """Attempts after which a person may have been told. What was refused, or never processed, reached nobody."""
+
+CAME_BACK = {NotificationState.UNDELIVERED, NotificationState.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class Reminder:
     one to a team.
 
     ``notification_id`` is the one in whose message it was told; ``person`` is the hash of a further person at
-    the contact, empty for the contact.
+    the contact, empty for the contact. ``came_back``: another leg took over, as its provider said that it did
+    not arrive.
     """
 
     notification_id: int
@@ -32,6 +36,7 @@ class Reminder:
     address: str = field(repr=False)
     contact_id: str
     person: str = ""
+    came_back: bool = False
 
 
 def since(
@@ -48,8 +53,9 @@ def since(
     """
     is_teams = col(Notification.recipient).startswith(team_recipient(""))
     rows = session.exec(
-        select(Attempt.notification_id, Attempt.started_at, Attempt.address, Notification)
+        select(Attempt, Leg.over, Notification)
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
+        .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
         .where(
             present.is_of_tenant(tenant_id),
             or_(col(Notification.kind) == INVOICE_OVERDUE, is_teams),
@@ -58,9 +64,17 @@ def since(
             or_(col(Notification.contact_id).in_(survivors), col(Attempt.address).in_(addresses)),
         )
     ).all()
-    return tuple(
-        Reminder(led_by, at, address, _customer(row, survivors), person_of(row.recipient))
-        for led_by, at, address, row in rows
+    return tuple(_reminder(attempt, over, row, survivors) for attempt, over, row in rows)
+
+
+def _reminder(attempt: Attempt, over: str, row: Notification, survivors: Mapping[str, str]) -> Reminder:
+    return Reminder(
+        attempt.notification_id,
+        attempt.started_at,
+        attempt.address,
+        _customer(row, survivors),
+        person_of(row.recipient),
+        came_back=bool(over) and said_of(attempt) in CAME_BACK,
     )
 
 
