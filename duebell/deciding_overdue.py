@@ -62,6 +62,19 @@ def _customers_chase(case: Case) -> Chase:
         due=known.balance.due_with(invoice, known.today(case.about.now)),
         customer_reminded_at=tuple(one.at for one in heard if (one.contact_id, one.person) == told),
         address_reminded_at=tuple(one.at for one in earlier if one.address == address),
+        announced_at=_announced_at(case),
+    )
+
+
+def _announced_at(case: Case) -> tuple[datetime, ...]:
+    """When this person was told that the invoice was issued: now, where that is about to happen."""
+    known, now = case.known, case.about.now
+    theirs = [one for one in known.announced if one.person == case.subject.person]
+    address = _address_of(known, case.about) if theirs else ""
+    return tuple(
+        one.at or now
+        for one in theirs
+        if one.at is None or one.contact_id == known.contact_id or one.address == address
     )
 
 

@@ -43,7 +43,9 @@ def known_at(
         one.read, invoice=parse_invoice_body(version.body), body=version.body, version=version.number
     )
     reminders = tuple(past for past in one.reminders if past.at <= at)
-    return replace(_with_contact(session, row, one, at), read=read, reminders=reminders)
+    announced = tuple(past for past in one.announced if past.at and past.at <= at)
+    then = _with_contact(session, row, one, at)
+    return replace(then, read=read, reminders=reminders, announced=announced)
 
 
 def _with_contact(session: Session, row: InvoiceSnapshot, one: Known, at: datetime) -> Known:

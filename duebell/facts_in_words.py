@@ -123,6 +123,8 @@ def _of_others(known: Known, when: When) -> Iterator[str]:
         yield f"{redact(address)} must not be written to: {why.replace('_', ' ')}"
     if known.reminders:
         yield f"reminded before: {', '.join(when(one.at) for one in known.reminders)}"
+    for announced in known.announced:
+        yield f"told of the invoice itself: {when(announced.at) if announced.at else 'about to be'}"
     for currency, amount in known.balance.credit.items():
         yield f"{amount:.2f} {currency} of credit is not allocated"
 

@@ -8,7 +8,9 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter
 
 from duebell.deciding import Basis
+from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known, addresses_of
+from duebell.ledger.announcements import Announced
 from duebell.ledger.kept_verdicts import Grounds
 from duebell.ledger.tables import Notification
 from duebell.policy import Hold, Send, Skip, Verdict
@@ -120,7 +122,12 @@ def _own(basis: Basis) -> Known:
         known,
         refusals={one: why for one, why in known.refusals.items() if one in addresses},
         reminders=tuple(one for one in known.reminders if one.contact_id in whom or one.address in addresses),
+        announced=tuple(one for one in known.announced if _concerns(one, basis.subject)),
     )
+
+
+def _concerns(announced: Announced, subject: Subject) -> bool:
+    return subject.kind == INVOICE_OVERDUE and not subject.team and announced.person == subject.person
 
 
 def _standing(row: Notification | None) -> Standing | None:

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from duebell.errors import ConfigurationError
 from duebell.in_credit import NO_CREDIT, Balance
 from duebell.ledger import (
+    announcements,
     credits,
     merges,
     payments,
@@ -20,6 +21,7 @@ from duebell.ledger import (
     themes,
     untold,
 )
+from duebell.ledger.announcements import Announced
 from duebell.ledger.merges import MOST_MERGES
 from duebell.ledger.payments import KnownPayment
 from duebell.ledger.reminders import Reminder
@@ -39,9 +41,9 @@ class Known:
     """What the ledger knows about one invoice. ``contact`` is the one that is left after merges.
 
     ``reminders`` are those to the contact, its addresses and the teams, ``balance`` is how the contact stands
-    where it has credit that is not allocated, ``untold`` what did not reach the customer; only reminding and
-    the teams' news look at these. ``theme_name`` is that of the invoice's branding theme, empty where
-    Xero did not tell it yet.
+    where it has credit that is not allocated, ``untold`` what did not reach the customer, ``announced`` when
+    they were told of its issue; only reminding and the teams' news look at these. ``theme_name`` is that of
+    the invoice's branding theme, empty where Xero did not tell it yet.
     """
 
     tenant: Tenant
@@ -54,6 +56,7 @@ class Known:
     contact_version: int | None = None
     untold: tuple[Untold, ...] = field(default=())
     theme_name: str = ""
+    announced: tuple[Announced, ...] = field(default=())
 
     @property
     def contact_id(self) -> str | None:
@@ -140,6 +143,7 @@ def with_reminders(
     survivors = merges.survivors(session, tenant_id, contacts)
     earliest = now - max(gap, WEEK) - timedelta(days=2)
     found = reminders.since(session, tenant_id, earliest, survivors, addresses)
+    announced = announcements.of_invoices(session, tenant_id, earliest, known, survivors)
     closed = _closed_to(session, teams)
     stand = credits.balances(session, tenant_id, survivors)
     unreached = untold.of_invoices(session, tenant_id, known)
@@ -150,6 +154,7 @@ def with_reminders(
             refusals={**one.refusals, **closed},
             balance=stand.get(one.contact_id or "", NO_CREDIT),
             untold=unreached.get(invoice_id, ()),
+            announced=announced.get(invoice_id, ()),
         )
         for invoice_id, one in known.items()
     }

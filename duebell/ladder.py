@@ -24,7 +24,7 @@ def stage_due(invoice: Invoice, rules: InvoiceOverduePolicy, today: date) -> Sta
     if not begun:
         return None
     latest = max(begun, key=lambda stage: stage.days)
-    return latest if today <= _last_day(latest, due_on, rules, promise_over_on(invoice, rules)) else None
+    return latest if today <= last_day(latest, invoice, rules) else None
 
 
 def day_of(stage: StagePolicy, due_on: date) -> date:
@@ -40,14 +40,13 @@ def promise_over_on(invoice: Invoice, rules: InvoiceOverduePolicy) -> date | Non
     return later(promised_on, rules.promise_grace_days + 1)
 
 
-def _last_day(
-    stage: StagePolicy, due_on: date, rules: InvoiceOverduePolicy, promise_over: date | None
-) -> date:
+def last_day(stage: StagePolicy, invoice: Invoice, rules: InvoiceOverduePolicy) -> date:
     """The last day on which a stage is said. Days of a promise do not make it late: it was held on them.
 
     A stage that goes before the due date is over when that has passed: its words would be wrong.
     """
-    begins = max(day_of(stage, due_on), promise_over or date.min)
+    due_on = invoice.due_on or date.min
+    begins = max(day_of(stage, due_on), promise_over_on(invoice, rules) or date.min)
     last = later(begins, rules.late_days if stage.late_days is None else stage.late_days)
     return min(last, due_on) if stage.days < 0 else last
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from duebell.announced import free_of_announcement
 from duebell.ladder import later, promise_over_on, read_step, stage_due
 from duebell.model import Contact, Invoice, InvoiceStatus, InvoiceType
 from duebell.policy import Circumstances, Skip, Verdict, to_customer
@@ -25,8 +26,9 @@ class Chase:
     """What a decision about one stage of one invoice rests on beside what every decision does.
 
     ``step`` is the stage and the due date that it was planned for. ``credit`` is the customer's unallocated
-    credit in the invoice's currency, ``due`` all that is due of them in it. The last two say when earlier
-    reminders went out: to this customer, and to this address, whoever shares it.
+    credit in the invoice's currency, ``due`` all that is due of them in it. The last three say when earlier
+    reminders went out, to this customer, and to this address, whoever shares it, and when this customer was
+    told that the invoice was issued.
     """
 
     step: str
@@ -35,6 +37,7 @@ class Chase:
     due: Decimal = Decimal(0)
     customer_reminded_at: tuple[datetime, ...] = ()
     address_reminded_at: tuple[datetime, ...] = ()
+    announced_at: tuple[datetime, ...] = ()
 
 
 def on_invoice_overdue(
@@ -130,6 +133,7 @@ def _waits(
         return
     customer, address = chase.customer_reminded_at, chase.address_reminded_at
     yield free_from(customer, 1, rules.gap_days, place, about.now), Reason.TOO_SOON
+    yield free_of_announcement(invoice, rules, chase.announced_at, place, about), Reason.JUST_ISSUED
     yield free_from(address, limits.reminders_a_day, 1, place, about.now), Reason.TOO_MANY
     yield free_from(address, limits.reminders_a_week, WEEK, place, about.now), Reason.TOO_MANY
 

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     PROMISED = "promised"
     IN_CREDIT = "in_credit"
     TOO_SOON = "too_soon"
+    JUST_ISSUED = "just_issued"
     TOO_MANY = "too_many"
     DIGEST = "digest"
     UNUSUAL_VOLUME = "unusual_volume"
@@ -88,6 +89,8 @@ IN_WORDS: dict[Reason, str] = {
     Reason.PROMISED: "Xero has an expected payment date that has not passed yet",
     Reason.IN_CREDIT: "the customer has credit in Xero that is not allocated to an invoice yet",
     Reason.TOO_SOON: "the customer was reminded fewer days ago than the policy's gap_days",
+    Reason.JUST_ISSUED: "the customer was told of the invoice itself fewer days ago than the policy's "
+    "gap_days, or is about to be",
     Reason.TOO_MANY: "this address has had as many reminders as the policy's limits allow",
     Reason.DIGEST: "it waits for the team's daily message",
     Reason.UNUSUAL_VOLUME: "far more reminders than usual would go out: look at them with `duebell preview`, "

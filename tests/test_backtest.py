@@ -42,6 +42,26 @@ def test_the_policy_in_force_says_what_was_really_said(sqlite_ledger: Engine, tm
     assert played(office, at(start), at(start + 50 * DAY)) == happened
 
 
+@pytest.mark.parametrize("opens", ["00:00", "11:00"])
+def test_a_reminder_waits_for_the_announcement_of_its_invoice_as_it_really_did(
+    sqlite_ledger: Engine, tmp_path: Path, opens: str
+) -> None:
+    hours = f'opens = "{opens}"\ncloses = "21:00"'
+    text = AT_TEN.replace("[invoice_issued]\nenabled = false", f"[invoice_issued]\n{hours}")
+    office = office_at(sqlite_ledger, tmp_path, DUE, text)
+    for number, customer, due_in in ((1, 71, 0), (2, 72, -2), (3, 73, 0)):
+        keeps(office, number, customer, **due(DUE + due_in * DAY, DateString=f"{DUE}T00:00:00"))
+    office.runs(office.hears(1, 2, 3))
+    for day in range(40):
+        for hour in (10, 11):
+            office.clock.now = at(DUE + day * DAY, hour)
+            office.runs(office.sweeps().runs if hour == 10 else ())
+            office.nets()
+    happened = said(office)
+    assert happened[DUE + 3 * DAY, "Customer 71", ("overdue",)] == 1
+    assert played(office, at(DUE, 0), at(DUE + 40 * DAY)) == happened
+
+
 def old(office: Office) -> None:
     """What Duebell read today for the first time: invoices that were paid, or not, long before."""
     keeps(office, 1, 71, **paid(1, DUE + 5 * DAY))

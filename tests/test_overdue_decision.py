@@ -322,6 +322,7 @@ chases = st.builds(
     credit=st.decimals(0, 60, places=2),
     customer_reminded_at=st.lists(moments, max_size=3).map(tuple),
     address_reminded_at=st.lists(moments, max_size=4).map(tuple),
+    announced_at=st.lists(moments, max_size=2).map(tuple),
 )
 
 

@@ -196,6 +196,12 @@ def _too_soon(office: Office) -> None:
     office.day()
 
 
+def _just_issued(office: Office) -> None:
+    office.keeps(1, **due(DUE, DateString=f"{DUE}T00:00:00"))
+    office.tells([numbered(1)], INVOICE_ISSUED)
+    office.sweeps()
+
+
 def _too_many(office: Office) -> None:
     _writes(office, POLICIES[3])
     keep_contact(office.engine, numbered(50), OTHER_MOBILE, read_at=office.clock.now)
@@ -230,6 +236,7 @@ def _promised(office: Office) -> None:
     ("story", "reason"),
     [
         (_too_soon, Reason.TOO_SOON),
+        (_just_issued, Reason.JUST_ISSUED),
         (_too_many, Reason.UNUSUAL_VOLUME),
         (_full_hour, Reason.HOUR_FULL),
         (_refused, Reason.OPTED_OUT),

@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from itertools import count
 from zoneinfo import ZoneInfo
 
+from duebell.backtest.announcements import Announcements
 from duebell.backtest.credit import EVER, Credits
 from duebell.backtest.histories import History
 from duebell.backtest.said import Message, Outgoing, Words
@@ -60,6 +61,7 @@ class Play:
         self._tenant = histories[0].known.tenant
         self._policy: Policy = rules.policy.for_tenant(self._tenant.tenant_id)
         self._sweeps, self._unreached = Sweeps(self._tenant, self._policy), Unreached()
+        self._announcements = Announcements()
         self._due: list[tuple[datetime, bool, int, Due]] = []
         self._end = EVER
         self._messages: list[Message] = []
@@ -94,6 +96,8 @@ class Play:
         stage, attention = Due(invoice_id, INVOICE_OVERDUE), Due(invoice_id, NEEDS_ATTENTION)
         for moment, kind, subject_id in history.news():
             yield moment, Due(invoice_id, kind, subject_id)
+        if history.issued_at is not None:
+            yield self._sweeps.since(history.issued_at), stage
         days = {one.invoice.due_on for one in history.shown if one.invoice.due_on}
         for each in self._policy.invoice_overdue.stages:
             for due_on in days:
@@ -135,6 +139,7 @@ class Play:
             reminders=self._reminders_of(known, now),
             balance=self._credits.balance(customer, self._of_customer.get(customer, []), now),
             untold=self._unreached.of_invoice(due.invoice_id),
+            announced=self._announcements.of_invoice(due.invoice_id),
         )
         for subject in self._subjects(due, known, now):
             yield from self._verdict(subject, known, now)
@@ -148,6 +153,7 @@ class Play:
     def _verdict(self, subject: Subject, known: Known, now: datetime) -> Iterator[Outgoing]:
         seen_at, waited = self._seen.setdefault(subject, now), self._unreached.waits_for_credit(subject)
         verdict = decide(Basis(subject, known, self._rules, now, seen_at=seen_at))
+        self._announcements.note(subject, verdict)
         invoice_id, look = known.read.invoice.invoice_id, self._sweeps.since(now)
         if isinstance(verdict, Skip):
             del self._seen[subject]  # what was left out is seen anew, as in the planning
@@ -179,8 +185,9 @@ class Play:
                 self._add(hour + HOUR, _waits(one.subject, one.known))
             return
         self._hour[hour] += 1
-        first = members[0]
+        first, to = members[0], members[0].verdict.address
         self._said.update(one.subject for one in members)
+        self._announcements.said(first.subject, first.known.contact_id or "", to, now)
         self._remember(first, now)
         day = now.astimezone(ZoneInfo(self._tenant.timezone)).date()
         reminders = [one for one in members if one.subject.kind == INVOICE_OVERDUE]
