@@ -1,15 +1,17 @@
 """The last look before speaking: is it still true, for each thing that the message would say?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from duebell.deciding import Rules, basis_again, decide
+from duebell.deciding import Rules, basis_again, decide, subject_of
 from duebell.grounds import grounds_of
+from duebell.grouping import marks_of
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, with_reminders
 from duebell.ledger import groups, kept_verdicts, legs, present
 from duebell.ledger.notifications import Claim
+from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send, Skip, Verdict
 from duebell.prospects import Crowd
@@ -42,8 +44,9 @@ class NotNow:
 def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: Rules) -> StillTrue | NotNow:
     """Decide anew on a claimed notification and on those told in its message.
 
-    One that must not be said any more leaves the message; where that is the one that leads, the others go
-    back and are told without it. Where the hour has no room for it, all of them wait for the next.
+    One that must not be said any more, or not together with the one that leads, leaves the message; where the
+    one that leads must not be said, the others go back and are told without it. Where the hour has no room
+    for it, all of them wait for the next.
     """
     # First of all: what another sender of the tenant has written by then counts for the reminders' distances.
     policy = rules.policy.for_tenant(claim.tenant_id)
@@ -54,11 +57,11 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     failed = legs.failed_channels(book.session, lead)
     basis = basis_again(lead, known[lead.invoice_id], rules, book.now, failed)
     verdict = decide(basis)
-    for row in groups.of_lead(book.session, claim.notification_id):
+    for row, belongs in _told_with(book, lead, known, rules):
         own = basis_again(row, known[row.invoice_id], rules, book.now, failed)
         theirs = decide(own)
         kept_verdicts.keep(book, row.notification_id, grounds_of(own, theirs), actor=ACTOR)
-        if theirs != verdict:
+        if theirs != verdict or not belongs:
             way = _way_of(theirs, book.now)
             groups.leave(book, row, way.state, way.reason, not_before=way.later, dispatch_at=way.later)
     crowd = Crowd(next_hour=next_hour if lead.generation == 0 else None)
@@ -68,6 +71,17 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     if isinstance(verdict, Send):
         return StillTrue(verdict.channel, verdict.address, verdict.open_until)
     return _way_of(verdict, book.now)
+
+
+def _told_with(
+    book: Writing, lead: Notification, known: Mapping[str, Known], rules: Rules
+) -> Iterator[tuple[Notification, bool]]:
+    """Those that the lead's message tells, and whether it still may: what was read anew may say otherwise."""
+    rows = [lead, *groups.of_lead(book.session, lead.notification_id or 0)]
+    heard = book.now + rules.held_for(lead.tenant_id, lead.kind, forced=lead.generation > 0)
+    news = [(subject_of(row), known[row.invoice_id]) for row in rows]
+    first, *others = marks_of(news, rules.policy.for_tenant(lead.tenant_id), heard)
+    return ((row, mark == first) for row, mark in zip(rows[1:], others, strict=True))
 
 
 def _way_of(verdict: Verdict, now: datetime) -> NotNow:

@@ -122,6 +122,24 @@ def test_what_was_due_and_what_is_due_today_are_told_apart(sqlite_ledger: Engine
     ]
 
 
+def test_what_the_turn_of_the_day_makes_overdue_is_not_said_with_what_is_due_later(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    soon = '[[invoice_overdue.stage]]\nname = "soon"\ndays = -3\n'
+    office = opened(sqlite_ledger, tmp_path, 0, policy_text(rest=soon + ON_THE_DAY))
+    office.clock.now = at(DUE, 23, 59)
+    office.keeps(1, **due(DUE))
+    office.keeps(2, **due(DUE + 2 * DAY))
+    [claim] = office.claims([numbered(1), numbered(2)])
+    office.later(seconds=61)
+    office.keeps(1, **due(DUE))
+    office.keeps(2, **due(DUE + 2 * DAY))
+    office.says(claim)
+    assert office.phones.to(MOBILE) == [WAS_DUE.replace("7 Nov", "2 Nov")]
+    office.nets()
+    assert ("2", "soon", "held", "too_soon") in office.stands()
+
+
 def test_what_is_due_longest_gives_a_message_about_several_its_tone(
     sqlite_ledger: Engine, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from duebell.rules import NO_RULE, Route
 from duebell.sender_shapes import SenderKind, kind_of
 from duebell.senders import sender_for, sender_of
 from duebell.settings import load
-from tests.support_facts import ENVIRONMENT, MOBILE, TENANT
+from tests.support_facts import ENVIRONMENT, MOBILE, TENANT, numbered
 from tests.support_overdue import due, policy_text
 from tests.test_policy_file_nested import refused
 from tests.test_reminders_words import DUE, opened, rule
@@ -121,18 +121,22 @@ def test_a_rules_sender_goes_to_twilio_and_stands_in_the_leg_and_the_audit_trail
     assert json.loads(begun)["sender"] == "AcmeBooks"
 
 
-def test_each_brand_reminds_of_its_own_invoices_and_keeps_its_distance_from_the_others(
-    sqlite_ledger: Engine, tmp_path: Path
-) -> None:
-    brands = """
+KAURI = """
 [[rule]]
 when = { reference = "KAURI*" }
 then = { sender = "Kauri Shop" }
+"""
+RIMU = """
 [[rule]]
 when = { reference = "RIMU*" }
 then = { sender = "Rimu Shop", language = "de" }
 """
-    office = opened(sqlite_ledger, tmp_path, 1, policy_text(rest=brands))
+
+
+def test_each_brand_reminds_of_its_own_invoices_and_keeps_its_distance_from_the_others(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = opened(sqlite_ledger, tmp_path, 1, policy_text(rest=f"{KAURI}{RIMU}"))
     for number, reference in [(1, "KAURI 1"), (2, "RIMU 1"), (3, "KAURI 2"), (4, "RIMU 2")]:
         office.keeps(number, **due(DUE, Reference=reference))
     office.day()
@@ -145,3 +149,20 @@ then = { sender = "Rimu Shop", language = "de" }
     kauris, rimus = office.phones.to(MOBILE)
     assert "2 invoices are overdue, $230.00 in all: INV-0001, INV-0003." in kauris
     assert "2 Rechnungen sind überfällig, zusammen 230,00 NZ$: INV-0002, INV-0004." in rimus
+
+
+def test_what_turns_out_to_be_another_brands_leaves_the_message_at_the_last_look(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    rest = f"[limits]\nreminders_a_day = 9\n{RIMU}"
+    office = opened(sqlite_ledger, tmp_path, 1, policy_text("gap_days = 0", rest=rest))
+    office.keeps(1, 2, 3, **due(DUE))
+    [claim] = office.claims([numbered(1), numbered(2), numbered(3)])
+    office.keeps(2, **due(DUE, Reference="RIMU 1"))
+    office.says(claim)
+    assert [state for *_, state, _ in office.stands()] == ["accepted", "planned", "accepted"]
+    office.nets()
+    assert office.phones.came_from[1:] == ["Rimu Shop"]
+    own, rimus = office.phones.to(MOBILE)
+    assert "INV-0001, INV-0003" in own
+    assert "INV-0002" in rimus
