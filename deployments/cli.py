@@ -197,7 +197,7 @@ def resend(
     invoice: Annotated[str, typer.Argument(help="the invoice's number or its id in Xero")],
     why: Annotated[str, typer.Option("--why", help="for the audit trail")],
     kind: Annotated[str, typer.Option("--kind", help=", ".join(RULES))] = INVOICE_ISSUED,
-    payment: Annotated[str | None, typer.Option("--payment", help="which payment, by its id")] = None,
+    payment: Annotated[str | None, typer.Option("--payment", help="which payment, by its id in Xero")] = None,
     stage: Annotated[str, typer.Option("--stage", help="which reminder, by its stage")] = "",
     to: Annotated[str, typer.Option("--to", help="a contact person instead, by their email address")] = "",
 ) -> None:

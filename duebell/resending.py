@@ -1,6 +1,6 @@
 """Saying it again because a person wants it: a new key, with who asked and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlmodel import col, select
@@ -10,9 +10,16 @@ from duebell.audit import Entry
 from duebell.calls import Purpose
 from duebell.deciding import RULES
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, address_hash, is_contact, person_of
+from duebell.keys import (
+    INVOICE_ISSUED,
+    INVOICE_OVERDUE,
+    PAYMENT_RECEIVED,
+    address_hash,
+    is_contact,
+    person_of,
+)
 from duebell.known import known_of
-from duebell.ledger import present, snapshots
+from duebell.ledger import payments, present, snapshots
 from duebell.ledger.named import invoices_named
 from duebell.ledger.tables import Audit, InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
@@ -59,15 +66,15 @@ def resend(
 
     ``payment_id`` or ``stage`` says which of several payments or reminders is meant; ``to`` is the email
     address of a further person at the customer, who is meant in the customer's place. Asked again by the run
-    ``run_id``, it says how the first one stands. Raises ``Permanent`` where no such invoice is known, where
-    number or kind name several things, or where a message about it is on its way or still waits: a second one
-    beside it would tell the person twice.
+    ``run_id``, it says how the first one stands. Raises ``Permanent`` where no such invoice, payment or stage
+    is known, where number or kind name several things, or where a message about it is on its way or still
+    waits: a second one beside it would tell the person twice.
     """
-    _check(kind, by, why)
+    _check(kind, by, why, payment_id, stage)
     with writing(resources.engine, resources.clock()) as book:
         snapshot = _find(book, wanted)
         snapshots.hold(book.session, snapshot.tenant_id, [snapshot.invoice_id])
-        about = _About(book, snapshot, kind, payment_id, stage, address_hash(to) if to else "")
+        about = _About(book, snapshot, kind, payment_id or "", stage.strip(), address_hash(to) if to else "")
         row = _asked_before(about, run_id)
         if row is None:
             row = _first(about, resources, by) or _again(about, resources, by, why)
@@ -79,11 +86,15 @@ def _asked(row: Notification, by: str, why: str, run_id: str | None) -> Entry:
     return Entry(by, ASKED, "notification", row.key, row.tenant_id, run_id, {"why": why})
 
 
-def _check(kind: str, by: str, why: str) -> None:
+def _check(kind: str, by: str, why: str, payment_id: str | None, stage: str) -> None:
     if kind not in RULES:
         raise Permanent(f"there is no kind of message {kind!r}: there are {', '.join(RULES)}")
     if not why.strip() or not by.strip():
         raise Permanent("say why it is to be sent again, and who wants it: both stand in the audit trail")
+    if payment_id and kind != PAYMENT_RECEIVED:
+        raise Permanent(f"a payment is named, and the message is {kind}: give --kind {PAYMENT_RECEIVED}")
+    if stage and kind != INVOICE_OVERDUE:
+        raise Permanent(f"a stage is named, and the message is {kind}: give --kind {INVOICE_OVERDUE}")
 
 
 def _asked_before(about: "_About", run_id: str | None) -> Notification | None:
@@ -132,34 +143,64 @@ class _About:
     book: Writing
     snapshot: InvoiceSnapshot
     kind: str
-    payment_id: str | None
+    payment_id: str
     stage: str
     person: str
 
-    def is_meant(self, row: Notification) -> bool:
-        """Whether it is for the customer, or for the further person who is meant."""
-        return is_contact(row.recipient) and person_of(row.recipient) == self.person
-
     def rows(self) -> list[Notification]:
         """The notifications of one subject, oldest first. Raises ``Permanent`` where there are several."""
+        return self.chosen(self.standing())
+
+    def standing(self) -> list[Notification]:
+        """All that stand of the kind, whatever they are about."""
         tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
-        rows = present.of_invoices(self.book.session, tenant_id, self.kind, [invoice_id])
-        rows = [row for row in rows if self.is_meant(row)]
-        if self.payment_id is not None:
-            rows = [row for row in rows if row.subject_id == self.payment_id]
+        return present.of_invoices(self.book.session, tenant_id, self.kind, [invoice_id])
+
+    def chosen(self, rows: Iterable[Notification]) -> list[Notification]:
+        """Of these the ones that are meant: for whom, of which payment and which stage."""
+        meant = [row for row in rows if self.is_for(row)]
+        if self.payment_id:
+            subject_id = self._subject_id()
+            meant = [row for row in meant if row.subject_id == subject_id]
         if self.stage:
-            rows = [row for row in rows if self.stage in {row.step, row.step.partition("@")[0]}]
-        if len({(row.subject_id, row.step, row.recipient) for row in rows}) > 1:
-            raise Permanent(_say_which(self.kind, rows))
-        return rows
+            named = self.stage.casefold()
+            meant = [row for row in meant if named in {row.step.casefold(), _stage_of(row).casefold()}]
+        if len({(row.subject_id, row.step, row.recipient) for row in meant}) > 1:
+            what = "reminders" if self.kind == INVOICE_OVERDUE else "messages of this kind"
+            raise Permanent(f"there were several {what}: say which with {self._which(meant)}")
+        return meant
+
+    def is_for(self, row: Notification) -> bool:
+        """Whether it is of the kind and the invoice, for the customer or the further person who is meant."""
+        is_of_this = (row.kind, row.invoice_id) == (self.kind, self.snapshot.invoice_id)
+        return is_of_this and is_contact(row.recipient) and person_of(row.recipient) == self.person
+
+    def why_none(self, rows: Iterable[Notification]) -> str:
+        """Why none of these is meant."""
+        others = [row for row in rows if self.is_for(row)]
+        if others:
+            named = f"payment {self.payment_id}" if self.payment_id else f"stage {self.stage}"
+            return f"there is no message about {named} of this invoice: say which with {self._which(others)}"
+        whom = "this person" if self.person else "the customer"
+        return f"there is nothing of kind {self.kind} to say to {whom} about this invoice"
+
+    def _subject_id(self) -> str:
+        tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
+        return payments.subject_of(self.book.session, tenant_id, invoice_id, self.payment_id)
+
+    def _which(self, rows: Iterable[Notification]) -> str:
+        """What these are told apart by, payments by the ids that Xero shows today."""
+        if self.kind == INVOICE_OVERDUE:
+            return f"--stage ({', '.join(dict.fromkeys(row.step for row in rows))})"
+        tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
+        known = payments.of_invoices(self.book.session, tenant_id, [invoice_id]).get(invoice_id, ())
+        today = {one.subject_id: one.payment_id for one in known}
+        ids = dict.fromkeys(today.get(row.subject_id, row.subject_id) for row in rows)
+        return f"--payment ({', '.join(ids)})"
 
 
-def _say_which(kind: str, rows: list[Notification]) -> str:
-    if kind == INVOICE_OVERDUE:
-        steps = ", ".join(dict.fromkeys(row.step for row in rows))
-        return f"there were several reminders: say which with --stage ({steps})"
-    ids = ", ".join(dict.fromkeys(row.subject_id for row in rows))
-    return f"there were several messages of this kind: say which with --payment ({ids})"
+def _stage_of(row: Notification) -> str:
+    return row.step.partition("@")[0]
 
 
 def _first(about: _About, resources: Resources, by: str) -> Notification | None:
@@ -167,13 +208,12 @@ def _first(about: _About, resources: Resources, by: str) -> Notification | None:
     if about.rows():
         return None
     snapshot, rules = about.snapshot, rules_of(resources)
-    rows = plan_kind(
+    planned = plan_kind(
         about.book, snapshot.tenant_id, about.kind, [snapshot.invoice_id], rules, actor=by, flow_run_id=None
     )
-    meant = [row for row in rows if about.is_meant(row)]
+    meant = about.chosen(planned)
     if not meant:
-        whom = "this person" if about.person else "the customer"
-        raise Permanent(f"there is nothing of kind {about.kind} to say to {whom} about this invoice")
+        raise Permanent(about.why_none([*about.standing(), *planned]))
     return next((row for row in meant if S(row.state) not in ENDED), None)
 
 

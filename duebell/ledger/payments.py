@@ -72,6 +72,15 @@ def reversed_(book: Writing, tenant_id: str, invoice_id: str, payment: InvoicePa
     book.session.flush()
 
 
+def subject_of(session: Session, tenant_id: str, invoice_id: str, payment_id: str) -> str:
+    """The id that the notification of a payment of this invoice is keyed by; empty for one that is unknown.
+
+    ``payment_id`` is any id that Xero ever showed it under, however its letters are written.
+    """
+    row = session.get(PaymentSnapshot, (tenant_id, payment_id.strip().lower()))
+    return row.subject_id if row is not None and row.invoice_id == invoice_id else ""
+
+
 def _removed_twin(
     session: Session, tenant_id: str, invoice_id: str, payment: InvoicePayment
 ) -> PaymentSnapshot | None:
