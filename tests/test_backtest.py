@@ -17,7 +17,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, KeptVerdict, Notification, Tenant
 from tests.support_backtest import AT_TEN, DAY, DUE, keeps, office_at, paid, played, run, said
 from tests.support_facts import TENANT, counted
-from tests.support_overdue import ZONE, Office, at, due, policy_text
+from tests.support_overdue import ZONE, Office, a_payment, at, due, policy_text
 
 
 def test_the_policy_in_force_says_what_was_really_said(sqlite_ledger: Engine, tmp_path: Path) -> None:
@@ -112,6 +112,24 @@ def test_an_invoice_that_was_paid_by_mistake_is_said_once_something_is_owed_on_i
     keeps(office, 2, 71, **fields)  # long after the days within which an invoice is announced
     told = played(office, at(day, 0), at(day + 25 * DAY, 0))
     assert told == {(day, "Customer 71", ("invoice_issued",)): 1}
+
+
+def test_a_payment_that_was_removed_and_entered_anew_is_said_once(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    day = date(2026, 11, 2)
+    text = policy_text().replace("[invoice_issued]\n", "[invoice_issued]\nenabled = false\n")
+    office = office_at(sqlite_ledger, tmp_path, day, text)
+    fields = due(day + 30 * DAY, DateString=f"{day}T00:00:00")
+    for payments in ([], [1], [], [2], [2, 3]):
+        paid_now = [a_payment(number, 20, day) for number in payments]
+        total = 20 * len(payments)
+        keeps(office, 1, 71, **fields, AmountDue=115 - total, AmountPaid=total, Payments=paid_now)
+        office.runs(office.hears(1))
+        office.later(hours=1)
+    happened = said(office)
+    assert happened == {(day, "Customer 71", ("payment_received",)): 2}
+    assert played(office, at(day, 0), at(day + DAY, 0)) == happened
 
 
 def test_two_policies_stand_side_by_side_and_nothing_is_written(ledger: Engine, tmp_path: Path) -> None:

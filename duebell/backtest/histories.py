@@ -2,8 +2,8 @@
 
 from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import pairwise
@@ -38,13 +38,15 @@ class Shown:
 class History:
     """All that is known of one invoice over time.
 
-    ``entered`` says of each payment since when Xero showed it; ``known`` is what stands now.
+    ``entered`` says of each payment since when Xero showed it; ``known`` is what stands now. ``subjects`` are
+    the ids under which those payments are told that were entered anew, by their own.
     """
 
     known: Known
     shown: tuple[Shown, ...]
     entered: tuple[tuple[datetime, InvoicePayment], ...]
     issued_at: datetime | None
+    subjects: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def afterwards(self) -> Invoice:
@@ -61,7 +63,7 @@ class History:
         if version.since is None or version.since > moment:
             invoice = self._before(invoice, moment)
         payments = tuple(
-            KnownPayment(one.payment_id, one.payment_id, known_before_connecting=False)
+            KnownPayment(self._subject_of(one), one.payment_id, known_before_connecting=False)
             for one in invoice.payments
         )
         read = replace(self.known.read, invoice=invoice, read_at=moment, known_before_connecting=False)
@@ -106,7 +108,10 @@ class History:
             if reopened and after.since is not None:
                 yield after.since, INVOICE_ISSUED, invoice_id
         for moment, payment in self.entered:
-            yield moment, PAYMENT_RECEIVED, payment.payment_id
+            yield moment, PAYMENT_RECEIVED, self._subject_of(payment)
+
+    def _subject_of(self, payment: InvoicePayment) -> str:
+        return self.subjects.get(payment.payment_id, payment.payment_id)
 
 
 def histories(session: Session, tenant: Tenant) -> list[History]:
@@ -126,13 +131,16 @@ def histories(session: Session, tenant: Tenant) -> list[History]:
 def _chunk(session: Session, tenant: Tenant, ids: Sequence[str]) -> Iterator[History]:
     earlier = _earlier(session, tenant.tenant_id, ids)
     seen = _first_seen(session, tenant.tenant_id, ids)
+    subjects = _subjects(session, tenant.tenant_id, ids)
     since = _since(session, tenant.tenant_id, ids)
     for invoice_id, known in known_of(session, tenant.tenant_id, ids).items():
         shown = (*earlier.get(invoice_id, ()), Shown(since.get(invoice_id), known.read.invoice))
-        yield _history(replace(known, tenant=tenant), shown, seen)
+        yield _history(replace(known, tenant=tenant), shown, seen, subjects)
 
 
-def _history(known: Known, shown: tuple[Shown, ...], seen: dict[str, datetime]) -> History:
+def _history(
+    known: Known, shown: tuple[Shown, ...], seen: dict[str, datetime], subjects: dict[str, str]
+) -> History:
     zone = ZoneInfo(known.tenant.timezone)
     payments = {one.payment_id: one for version in shown for one in version.invoice.payments}
     entered = [
@@ -140,7 +148,8 @@ def _history(known: Known, shown: tuple[Shown, ...], seen: dict[str, datetime]) 
         for one in payments.values()
         if one.paid_on is not None
     ]
-    return History(known, shown, tuple(sorted(entered, key=lambda pair: pair[0])), _issued_at(shown, zone))
+    in_order = tuple(sorted(entered, key=lambda pair: pair[0]))
+    return History(known, shown, in_order, _issued_at(shown, zone), subjects)
 
 
 def _issued_at(shown: Sequence[Shown], zone: ZoneInfo) -> datetime | None:
@@ -183,6 +192,16 @@ def _first_seen(session: Session, tenant_id: str, ids: Sequence[str]) -> dict[st
         PaymentSnapshot.tenant_id == tenant_id,
         col(PaymentSnapshot.invoice_id).in_(ids),
         col(PaymentSnapshot.known_before_connecting).is_(False),
+    )
+    return dict(session.exec(wanted).all())
+
+
+def _subjects(session: Session, tenant_id: str, ids: Sequence[str]) -> dict[str, str]:
+    """The ids under which payments are told, of those that replaced another one of theirs."""
+    wanted = select(PaymentSnapshot.payment_id, PaymentSnapshot.subject_id).where(
+        PaymentSnapshot.tenant_id == tenant_id,
+        col(PaymentSnapshot.invoice_id).in_(ids),
+        col(PaymentSnapshot.subject_id) != col(PaymentSnapshot.payment_id),
     )
     return dict(session.exec(wanted).all())
 
