@@ -16,6 +16,7 @@ from deployments import policy_command, preference_command, reminders_held
 from deployments import preview as preview_command
 from deployments import up as up_command
 from deployments.live import show_before_live
+from deployments.naming import is_named
 from deployments.opening import opened
 from deployments.terminal import make_console
 from duebell.deciding import RULES
@@ -104,7 +105,7 @@ def go_live(
         for tenant in _in_review(resources, yes.strip()):
             show_before_live(make_console(), resources, tenant)
             name = yes or typer.prompt("Type the organisation's name to let it send")
-            if name.strip() != tenant.name:
+            if not is_named(name, tenant.name):
                 raise ConfigurationError(f"{name.strip()!r} is not {tenant.name!r}: it stays in review")
             ended = tenants.go_live(
                 resources.engine, tenant.tenant_id, by_whom(), release_held=send_held, now=resources.clock()
@@ -120,7 +121,7 @@ def _in_review(resources: Resources, named: str) -> list[Tenant]:
     waiting = [one for one in tenants.connected(resources.engine) if one.sending == "review"]
     if not waiting:
         raise ConfigurationError("no connected organisation is in review: `duebell doctor` lists them")
-    chosen = [one for one in waiting if named in {"", one.name}]
+    chosen = [one for one in waiting if not named or is_named(named, one.name)]
     if not chosen:
         names = ", ".join(repr(one.name) for one in waiting)
         raise ConfigurationError(f"{named!r} is not in review, but {names}: nothing was changed")
@@ -146,9 +147,9 @@ def release(
     with opened() as resources:
         for held in reminders_held.find(resources, yes.strip()):
             reminders_held.show(make_console(), held)
-            name = (yes or typer.prompt("Type the organisation's name to let them go")).strip()
-            if name != held.tenant.name:
-                raise ConfigurationError(f"{name!r} is not {held.tenant.name!r}: they go on waiting")
+            name = yes or typer.prompt("Type the organisation's name to let them go")
+            if not is_named(name, held.tenant.name):
+                raise ConfigurationError(f"{name.strip()!r} is not {held.tenant.name!r}: they go on waiting")
             reminders_held.release(resources, held, by_whom())
             say(f"{held.reminders} reminders of {held.tenant.name} go out with the next sweep.")
 

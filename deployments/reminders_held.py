@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deployments.findings import Finding
+from deployments.naming import is_named
 from duebell.errors import ConfigurationError
 from duebell.ledger import tenants, volumes
 from duebell.ledger.engine import reading
@@ -51,7 +52,7 @@ def look(resources: Resources) -> list[Finding]:
 def find(resources: Resources, named: str) -> list[Held]:
     """Those of the organisation with this name, or of all. Raises ``ConfigurationError`` where none wait."""
     waiting = held(resources)
-    chosen = [one for one in waiting if named in {"", one.tenant.name}]
+    chosen = [one for one in waiting if not named or is_named(named, one.tenant.name)]
     if not chosen:
         names = ", ".join(repr(one.tenant.name) for one in waiting) or "no organisation"
         raise ConfigurationError(f"reminders wait to be released of {names}: nothing was changed")

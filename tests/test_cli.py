@@ -78,6 +78,14 @@ def test_any_other_name_leaves_the_organisation_in_review(office: Office, given:
     assert COMPANY_NAME in done.output
 
 
+@pytest.mark.parametrize("given", [["--yes", "Moa Bay"], ["--yes", "Moa Bay "], []])
+def test_a_name_that_ends_in_a_blank_in_xero_can_be_said(office: Office, given: list[str]) -> None:
+    with office.engine.begin() as connection:
+        connection.execute(text("UPDATE tenant SET name = ' Moa \u00a0Bay '"))
+    done = office.run("go-live", *given, typed="Moa Bay\n")
+    assert (done.exit_code, office.tenant().sending) == (0, "live")
+
+
 def test_an_organisation_does_not_go_live_without_a_sender(office: Office) -> None:
     done = office.run("go-live", "--yes", COMPANY_NAME, TWILIO_FROM="")
     assert done.exit_code == 1

@@ -13,8 +13,9 @@ from deployments.reminders_held import look
 from duebell import previewing
 from duebell.clock import system_clock
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Attempt, Audit, Notification
-from tests.support_facts import counted, keep_contact, numbered, open_tenant
+from duebell.ledger.tables import Attempt, Audit, Notification, Tenant
+from duebell.ledger.writing import writing
+from tests.support_facts import TENANT, counted, keep_contact, numbered, open_tenant
 from tests.support_office import environment_of
 from tests.support_overdue import ZONE, Office, due, office_over, policy_text
 
@@ -116,6 +117,18 @@ def test_another_name_lets_nothing_go(office: Office, tmp_path: Path, given: lis
     assert "Kauri Test Limited" in done.output
     assert office.sweeps().runs == ()
     assert office.phones.heard == []
+
+
+@pytest.mark.parametrize("given", [["--yes", "Kauri Test Limited"], []])
+def test_they_go_by_a_name_that_ends_in_a_blank_in_xero(
+    office: Office, tmp_path: Path, given: list[str]
+) -> None:
+    with writing(office.engine, office.resources.clock()) as book:
+        book.session.get_one(Tenant, TENANT).name = "Kauri  Test Limited "
+    office.sweeps()
+    done = run(office, tmp_path, "release", *given, typed="Kauri Test Limited\n")
+    assert done.exit_code == 0, done.output
+    assert [one.sound for one in look(office.resources)] == [True]
 
 
 def test_there_is_nothing_to_let_go_where_nothing_waits(office: Office, tmp_path: Path) -> None:
