@@ -29,10 +29,19 @@ from duebell.calls import (
     require_right_clock,
     waits_until,
 )
-from duebell.errors import RateLimited, TenantDisconnected, TokenExpired
+from duebell.errors import (
+    DuebellError,
+    Forbidden,
+    RateLimited,
+    RoleMissing,
+    TenantDisconnected,
+    TokenExpired,
+    Transient,
+)
 from duebell.ledger import calls, tenants
+from duebell.opened import organisations
 from duebell.resources import Resources
-from duebell.scopes import custom_tokens
+from duebell.scopes import NO_ROLE, custom_tokens
 from duebell.tokens import Tokens
 from duebell.xero.answers import CallMade
 from duebell.xero.asking import Pace
@@ -88,9 +97,16 @@ class XeroAccess:
 
         Raises what the client raises, ``TenantParked`` while the day's calls are used up and
         ``ReservedForMessages`` while its last ones are kept for other purposes; those two before anything is
-        asked. A closed organisation is marked disconnected before the error goes on. ``ConfigurationError``
-        where our clock is wrong by Xero's.
+        asked. What Xero forbids is ``TenantDisconnected`` where the organisation is closed to us, which is
+        written down first, and ``RoleMissing`` where it is not. ``ConfigurationError`` where our clock is
+        wrong by Xero's.
         """
+        try:
+            return self._ask(call)
+        except Forbidden as refused:
+            raise self._meaning_of(refused) from refused
+
+    def _ask(self, call: Callable[[], T]) -> T:
         self.refresh()
         asked_at = self.resources.clock()
         # The next attempt waits, or finds the tenant parked, where every call of the tenant does.
@@ -102,10 +118,23 @@ class XeroAccess:
         except TokenExpired:
             self.refresh(over=asked_at)
             return patience(call)
-        except TenantDisconnected as closed:
-            now = self.resources.clock()
-            tenants.disconnect(self.resources.engine, self.tenant.tenant_id, str(closed), now=now)
-            raise
+
+    def _meaning_of(self, refused: Forbidden) -> DuebellError:
+        """Why Xero forbids a call: it gives the same answer for an organisation that was disconnected and for
+        what the role of the user who connected it does not allow. Where nobody can say, nothing is closed.
+        """
+        tenant_id = self.tenant.tenant_id
+        try:
+            listed = organisations(self.resources, self.tenant.token_set_id, unpaced)
+        except DuebellError as unheard:
+            return Transient(
+                f"{refused.what}; whether the organisation was disconnected is not known: {unheard}"
+            )
+        if any(one.tenant_id == tenant_id for one in listed):
+            return RoleMissing(f"{refused.what}, though the organisation is connected: {NO_ROLE}")
+        closed = TenantDisconnected(f"{refused.what}: the organisation was disconnected; connect it again")
+        tenants.disconnect(self.resources.engine, tenant_id, str(closed), now=self.resources.clock())
+        return closed
 
     def refresh(self, *, over: datetime | None = None) -> datetime:
         """Leave the tenant's token set valid for a while; returns when it expires.

@@ -14,6 +14,7 @@ from duebell.ledger import consents, inbox, snapshots, tenants
 from duebell.ledger.calls import counter
 from duebell.ledger.inbox import NewEvent
 from duebell.model import Connection
+from duebell.opened import organisations
 from duebell.reading import XeroReader
 from duebell.resources import Resources
 from duebell.scopes import custom_tokens
@@ -90,12 +91,6 @@ def in_order(
         for one in opened
     ]
     return tuple(sorted(found, key=lambda one: (not one.added, one.connection.tenant_name.casefold())))
-
-
-def organisations(resources: Resources, token_set_id: str, no_pace: Pace) -> tuple[Connection, ...]:
-    """Every organisation that a token set opens. Raises what the client raises."""
-    client = _client(resources, token_set_id, "", no_pace)
-    return tuple(one for one in client.connections() if one.tenant_type == "ORGANISATION")
 
 
 def _client(resources: Resources, token_set_id: str, tenant_id: str, pace: Pace) -> XeroClient:

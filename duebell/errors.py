@@ -10,6 +10,8 @@
      │    └── BadAnswer            an answer that is not what the interface promises
      └── Permanent                 the same call will fail again
           ├── ScopeMissing         consent lacks a scope: connect again
+          │    └── RoleMissing          the user who connected may not do it in Xero: another role, or user
+          ├── Forbidden            Xero answered 403, which may mean either of these two
           ├── TenantDisconnected   this organisation is closed to us
           ├── ReconnectNeeded      the token set is spent: connect again
           ├── RecordNotFound       Xero knows no such record
@@ -97,8 +99,23 @@ class ScopeMissing(Permanent):
     """Xero answered 401 because the consent lacks a scope; refreshing would not help."""
 
 
+class RoleMissing(ScopeMissing):
+    """Xero answered 403 though the organisation is connected: whoever connected it may not do this there."""
+
+
+class Forbidden(Permanent):
+    """Xero answered 403 to ``what``; its list of connections tells whether the organisation is closed."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.what}: it is closed to Duebell, or not allowed to the user who connected it"
+
+
 class TenantDisconnected(Permanent):
-    """Xero answered 403: the organisation was disconnected, or was never ours."""
+    """The organisation was disconnected, or was never ours: Xero answers 403, and lists it no more."""
 
 
 class ReconnectNeeded(Permanent):

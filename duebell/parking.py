@@ -20,6 +20,13 @@ LATER = timedelta(minutes=1)
 
 REASON = "xero_takes_no_calls"
 
+NOT_CONNECTED = "Not connected"
+
+
+def closed_in_words(tenant_id: str) -> str:
+    """What a person reads of an organisation that is closed to us, with the mend."""
+    return f"tenant {tenant_id} was disconnected: run `duebell connect`; its events wait"
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:
@@ -41,8 +48,7 @@ def rest_of(engine: Engine, tenant_id: str, clock: Clock) -> Rest:
     """Why nobody may drain a tenant's inbox now."""
     tenant = tenants.get(engine, tenant_id)
     if tenant.state != "connected":
-        mend = f"tenant {tenant_id} was disconnected: run `duebell connect`; its events wait"
-        return Rest("Not connected", mend)
+        return Rest(NOT_CONNECTED, closed_in_words(tenant_id))
     if tenant.parked_until is not None and tenant.parked_until > clock():
         until = utc(tenant.parked_until)
         return Rest(

@@ -9,10 +9,11 @@ from duebell import unallocated
 from duebell.access import XeroAccess
 from duebell.calls import Purpose
 from duebell.errors import Postponed, ScopeMissing
-from duebell.ledger import polls, tenants
+from duebell.ledger import closings, polls, tenants
 from duebell.ledger.polls import Cursor, FoundBy
 from duebell.ledger.tables import Tenant
 from duebell.model import Contact, Invoice
+from duebell.parking import NOT_CONNECTED, closed_in_words
 from duebell.polling_due import open_reading_is_due, why_not
 from duebell.polling_news import PolledNews
 from duebell.polling_open import read_open_invoices
@@ -34,10 +35,14 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The tenants to poll now, and those of a person's wish that cannot be, with the reason."""
+    """The tenants to poll now, and those of a person's wish that cannot be, with the reason.
+
+    ``closed`` are those that were found disconnected since the last schedule's run, by whatever asked Xero.
+    """
 
     due: tuple[Due, ...]
     left_out: tuple[tuple[str, str], ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ def choose(resources: Resources, tenant_ids: Sequence[str] | None) -> Chosen:
             due.append(Due(tenant.tenant_id, now))
         elif by_hand:
             left_out.append((tenant.tenant_id, why or "another run has just begun"))
-    return Chosen(tuple(due), tuple(left_out))
+    closed = () if by_hand else closings.newly_closed(engine, resources.clock)
+    return Chosen(tuple(due), tuple(left_out), closed)
 
 
 def poll(access_for: AccessFor, begun_at: datetime) -> Polled:
@@ -172,15 +178,17 @@ class _Poll:
         self._news.take_contacts(records, self._asked_at)
 
 
-def ending(polled: Sequence[Polled], failed: int, left_out: Sequence[tuple[str, str]]) -> tuple[str, str]:
+def ending(polled: Sequence[Polled], failed: int, chosen: Chosen) -> tuple[str, str]:
     """The name and the words of a run's last state."""
     found = sum(one.found for one in polled)
     quiet = "Nothing new" if polled else "Nothing to poll"
-    name = f"{failed} failed" if failed else f"{found} found" if found else quiet
+    well = NOT_CONNECTED if chosen.closed else f"{found} found" if found else quiet
+    name = f"{failed} failed" if failed else well
     said = [f"{len(polled)} polled" if polled else ""]
     said += [f"{one.tenant_id}: {one.found} found" for one in polled if one.found]
     said += [f"{one.tenant_id} ended early: {one.put_off}" for one in polled if one.put_off]
     said += [f"{one.tenant_id}: {len(one.bad)} records could not be read" for one in polled if one.bad]
-    said += [f"{tenant_id} is not polled: {why}" for tenant_id, why in left_out]
+    said += [f"{tenant_id} is not polled: {why}" for tenant_id, why in chosen.left_out]
+    said += [closed_in_words(tenant_id) for tenant_id in chosen.closed]
     said += [f"{failed} failed: see their tasks"] if failed else []
     return name, "; ".join(part for part in said if part) or "no organisation is due"

@@ -13,6 +13,13 @@ NO_SCOPE = (
     f"{WRITES_CONTACTS} for the app at developer.xero.com/app/manage, and authorise it anew)"
 )
 
+NO_ROLE = (
+    "the role in Xero of the user who connected it does not allow this (or its subscription has ended): give "
+    "that user a role that does, or run `duebell connect` as one who has it"
+)
+
+NO_ROLE_TO_WRITE = f"Xero does not let Duebell change contacts: {NO_ROLE}"
+
 
 def consent_scopes(policy: Policy) -> tuple[str, ...]:
     """What a person is asked to consent to."""

@@ -13,8 +13,11 @@ from duebell.errors import (
     Permanent,
     Postponed,
     RateLimited,
+    ReconnectNeeded,
     RecordNotFound,
+    RoleMissing,
     ScopeMissing,
+    TenantDisconnected,
     Transient,
 )
 from duebell.ledger import group_lines, inbox
@@ -25,11 +28,14 @@ from duebell.ledger.tables import TokenSet
 from duebell.ledger.writing import Writing, writing
 from duebell.mirroring import ASK_ANEW, retry_after
 from duebell.resources import Resources
-from duebell.scopes import NO_SCOPE, lacks_scope
+from duebell.scopes import NO_ROLE_TO_WRITE, NO_SCOPE, lacks_scope
 from duebell.writing_back import Line, Outcome, Step
 from duebell.xero.contact_groups import MOST_AT_ONCE
 
 AccessTo = Callable[[str, Purpose], XeroAccess]
+
+OF_ALL = (ScopeMissing, TenantDisconnected, ReconnectNeeded)
+"""What Xero refuses whichever contact it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class _Showing:
             self._put_off(str(later), "", later.until)
         except Transient as lost:
             self._put_off(str(lost), "", None)
+        except RoleMissing:
+            self._put_off(NO_ROLE_TO_WRITE, NO_ROLE_TO_WRITE, self._now() + ASK_ANEW)
         except ScopeMissing:
             self._put_off(NO_SCOPE, NO_SCOPE, self._now() + ASK_ANEW)
         except (Permanent, ConfigurationError) as refused:
@@ -132,7 +140,7 @@ class _Showing:
         self.unsent = {one: version for one, version in self.unsent.items() if one not in versions}
         try:
             access.ask(lambda: access.client.groups.add(group_id, list(versions)))
-        except (ScopeMissing, RecordNotFound, Postponed, RateLimited) as unheard:
+        except (*OF_ALL, RecordNotFound, Postponed, RateLimited) as unheard:
             self._settle(Step.ADD, versions, Outcome.REFUSED, str(unheard))
             raise
         except Transient as lost:
@@ -153,7 +161,7 @@ class _Showing:
         except Transient as lost:
             self._settle(Step.REMOVE, {contact: version}, Outcome.UNANSWERED, str(lost))
             raise
-        except ScopeMissing:
+        except OF_ALL:
             raise
         except Permanent as refused:
             self._settle(Step.REMOVE, {contact: version}, Outcome.REFUSED, str(refused))

@@ -15,6 +15,8 @@ from tasks.runs import start_drain
 def poll_xero(tenant_ids: list[str] | None = None) -> State[None]:
     """Read what changed in each organisation that is due; what is found goes the way of every event.
 
+    The schedule's next run fails on purpose once an organisation was found disconnected, so that it is seen.
+
     Args:
         tenant_ids: the organisations to ask about now, whatever the policy says; without them, all that are
             due by it.
@@ -28,5 +30,5 @@ def poll_xero(tenant_ids: list[str] | None = None) -> State[None]:
         refresh_organisation(one.tenant_id, return_state=True)
     announce_broken_webhooks.map(watch_webhooks(polled)).wait()
     failed = len(chosen.due) - len(polled)
-    name, message = ending(polled, failed, chosen.left_out)
-    return (Failed if failed else Completed)(name=name, message=message)
+    name, message = ending(polled, failed, chosen)
+    return (Failed if failed or chosen.closed else Completed)(name=name, message=message)

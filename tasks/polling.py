@@ -11,6 +11,7 @@ from prefect.client.orchestration import get_client
 from duebell import polling, reporting_webhooks
 from duebell.ledger import tenants, webhook_state
 from duebell.ledger.webhook_state import Alarm
+from duebell.parking import closed_in_words
 from duebell.polling import Chosen, Due, Polled
 from duebell.reporting_webhooks import BROKEN_EVENT, WebhooksTold
 from duebell.resources import resources
@@ -23,6 +24,8 @@ def begin_polls(tenant_ids: list[str] | None) -> Chosen:
     chosen = polling.choose(resources(), tenant_ids)
     for tenant_id, why in chosen.left_out:
         get_run_logger().warning("tenant %s is not polled: %s", tenant_id, why)
+    for tenant_id in chosen.closed:
+        get_run_logger().error(closed_in_words(tenant_id))
     return chosen
 
 

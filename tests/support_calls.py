@@ -20,7 +20,15 @@ from duebell.access import XeroAccess
 from duebell.calls import Purpose
 from duebell.resources import Resources
 from duebell.xero.identity import TokenAnswer
-from tests.support_facts import NOW, TENANT, Hand, open_tenant, resources_over
+from tests.support_facts import (
+    NOW,
+    OTHER_TENANT,
+    TENANT,
+    Hand,
+    connections,
+    open_tenant,
+    resources_over,
+)
 
 ORGANISATION = {
     "Name": "Kauri Test Limited",
@@ -43,9 +51,12 @@ class Xero:
     refuse: Refuse = lambda _path: None
     asked: list[tuple[str, str, datetime]] = field(default_factory=list[tuple[str, str, datetime]])
     refused: int = 0
+    connected: set[str] = field(default_factory=lambda: {TENANT, OTHER_TENANT})
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """What the transport is given."""
+        if request.url.path == "/connections":
+            return self.refuse("/connections") or connections(self.connected)
         tenant_id, path = request.headers["xero-tenant-id"], request.url.path
         self.asked.append((tenant_id, path, self.clock.now))
         answer = self.refuse(path) or self._limited(tenant_id) or httpx.Response(200, json=_body(path))

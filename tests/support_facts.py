@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -315,6 +315,13 @@ def resources_over(
         httpx.Client(transport=httpx.MockTransport(xero)),
         httpx.Client(transport=httpx.MockTransport(twilio)),
         clock or Hand(),
+    )
+
+
+def connections(tenant_ids: Iterable[str]) -> httpx.Response:
+    """What Xero lists for a consent that opens these organisations."""
+    return httpx.Response(
+        200, json=[{"id": one, "tenantId": one, "tenantType": "ORGANISATION"} for one in tenant_ids]
     )
 
 

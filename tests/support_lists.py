@@ -27,8 +27,10 @@ from tests.support_facts import (
     CONTACT,
     INVOICE,
     NOW,
+    OTHER_TENANT,
     TENANT,
     Hand,
+    connections,
     invoice_body,
     open_tenant,
     resources_over,
@@ -70,6 +72,7 @@ class Lists:
     rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {plural: {} for plural in IDS})
     instead: Answering = lambda _request: None
     asked: list[httpx.Request] = field(default_factory=list[httpx.Request])
+    connected: set[str] = field(default_factory=lambda: {TENANT, OTHER_TENANT})
 
     def put(self, plural: str, **fields: Any) -> dict[str, Any]:
         """Make a record, or change it now; ``updated`` for another time, ``None`` to leave its time."""
@@ -98,6 +101,8 @@ class Lists:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """What the transport is given."""
+        if request.url.path == "/connections":
+            return connections(self.connected)
         self.asked.append(request)
         return self.instead(request) or self.answer(request)
 

@@ -267,6 +267,7 @@ def test_a_tenant_that_is_parked_while_a_call_stands_in_the_pace_is_not_called(s
 def test_a_closed_organisation_is_marked_and_the_next_one_is_not_touched(ledger: Engine) -> None:
     desk = Desk(ledger, TENANT, OTHER_TENANT)
     desk.xero.refuse = refusing_once(httpx.Response(403, json={"Detail": "AuthenticationUnsuccessful"}))
+    desk.xero.connected.discard(TENANT)
     with pytest.raises(TenantDisconnected):
         desk.call()
     desk.call(OTHER_TENANT)

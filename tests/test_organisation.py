@@ -53,6 +53,7 @@ def test_the_organisation_is_read_once_a_day_and_kept_in_step(ledger: Engine) ->
     [
         httpx.Response(404, html="<p>cannot be found</p>"),
         httpx.Response(401, json={"Detail": "AuthorizationUnsuccessful"}),
+        httpx.Response(403, json={"Detail": "You are not permitted to access this resource"}),
         httpx.Response(400, json={"ErrorNumber": 16}),
         httpx.Response(200, json={"InvoiceReminders": []}),
     ],
@@ -65,6 +66,7 @@ def test_that_xero_does_not_tell_of_its_reminders_is_no_error(
     assert read_organisation(desk)
     assert tenants.get(sqlite_ledger, TENANT).xero_reminders is None
     assert tenants.get(sqlite_ledger, TENANT).organisation_read_at == NOW
+    assert tenants.get(sqlite_ledger, TENANT).state == "connected"
 
 
 def test_the_names_of_branding_themes_are_kept_and_a_rule_may_ask_for_them(sqlite_ledger: Engine) -> None:

@@ -311,8 +311,11 @@ def test_f027_a_used_up_day_ends_the_poll_early_and_the_next_goes_on_from_the_sa
 
 def test_f035_a_closed_organisation_fails_by_itself_and_is_not_polled_again(books: Polling) -> None:
     books.xero.instead = refusing(403)
-    with pytest.raises(TenantDisconnected):
-        books.poll()
+    books.xero.connected.clear()
+    for _ in range(2):
+        with pytest.raises(TenantDisconnected):
+            books.poll()
+    assert choose(books.resources, None) == Chosen((), closed=(TENANT,)), "whoever found it, it is seen once"
     assert choose(books.resources, None) == Chosen(())
     assert choose(books.resources, [TENANT]).left_out == ((TENANT, "it is not connected"),)
 
@@ -359,12 +362,18 @@ def test_a_record_that_cannot_be_read_is_named_and_holds_up_no_other(books: Poll
 
 
 def test_the_run_s_ending_names_ids_counts_and_reasons() -> None:
-    assert ending([], 0, ()) == ("Nothing to poll", "no organisation is due")
-    assert ending([Polled("a", 0)], 0, ()) == ("Nothing new", "1 polled")
-    assert ending([Polled("a", 2)], 0, ()) == ("2 found", "1 polled; a: 2 found")
-    assert ending([Polled("a", 2), Polled("b", 1, put_off="parked")], 1, ()) == (
+    assert ending([], 0, Chosen(())) == ("Nothing to poll", "no organisation is due")
+    assert ending([Polled("a", 0)], 0, Chosen(())) == ("Nothing new", "1 polled")
+    assert ending([Polled("a", 2)], 0, Chosen(())) == ("2 found", "1 polled; a: 2 found")
+    assert ending([Polled("a", 2), Polled("b", 1, put_off="parked")], 1, Chosen(())) == (
         "1 failed",
         "2 polled; a: 2 found; b: 1 found; b ended early: parked; 1 failed: see their tasks",
     )
-    assert ending([], 0, [("c", "it is not connected")])[1] == "c is not polled: it is not connected"
-    assert ending([Polled("a", 0, bad=(("x", "y"),))], 0, ())[1] == "1 polled; a: 1 records could not be read"
+    left_out = Chosen((), (("c", "it is not connected"),))
+    assert ending([], 0, left_out)[1] == "c is not polled: it is not connected"
+    bad = Polled("a", 0, bad=(("x", "y"),))
+    assert ending([bad], 0, Chosen(()))[1] == "1 polled; a: 1 records could not be read"
+    assert ending([Polled("a", 2)], 0, Chosen((), closed=("d",))) == (
+        "Not connected",
+        "1 polled; a: 2 found; tenant d was disconnected: run `duebell connect`; its events wait",
+    )

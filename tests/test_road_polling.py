@@ -136,3 +136,6 @@ def test_an_organisation_that_is_closed_fails_by_itself_and_holds_up_no_other(de
 
     again = deaf.run_whole("poll-xero", tenant_ids=[closed])
     assert (again.state_type, again.state_name) == (StateType.COMPLETED, "Nothing to poll")
+    seen, later = (deaf.run_whole("poll-xero") for _ in range(2))
+    assert (seen.state_type, seen.state_name) == (StateType.FAILED, "Not connected")
+    assert later.state_type is StateType.COMPLETED

@@ -14,7 +14,7 @@ from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import FaultKind
 from deployments.sandbox.server import running_sandbox
-from duebell import preferring, stopped_in_xero, who_stopped, wishes_in_xero
+from duebell import polling, preferring, stopped_in_xero, who_stopped, wishes_in_xero
 from duebell.access import XeroAccess, unpaced
 from duebell.calls import Purpose
 from duebell.connecting import connect_custom
@@ -300,6 +300,36 @@ def test_xeros_own_word_that_the_scope_is_missing_is_heeded(
     assert run(office) == [Shown(waiting=1)]
     with reading(office.engine) as session:
         assert "accounting.contacts" in group_lines.why_off(session, TENANT)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_user_whose_role_may_not_change_contacts_closes_nothing_and_doctor_says_so(
+    office: Resources, sandbox: SandboxControl, method: str
+) -> None:
+    sandbox.add_group(GROUP)
+    says(office, sandbox, Consent.OPT_OUT)
+    if method == "DELETE":
+        run(office)
+        says(office, sandbox, Consent.OPT_IN)
+    for _ in range(2):
+        sandbox.fail_next("status", method=method, path="/api.xro/2.0/ContactGroups/*", status=403)
+        assert run(office, everything=True) == [Shown(waiting=1)]
+    assert tenants.get(office.engine, TENANT).state == "connected"
+    assert actions(office).count("contact group cannot be written") == 1
+    (finding,) = doctor_groups.look(office)
+    assert "the role in Xero of the user who connected it" in finding.said
+    assert run(office, everything=True) == [Shown(added=method == "PUT", removed=method == "DELETE")]
+    assert doctor_groups.look(office)[0].sound
+
+
+def test_an_organisation_that_is_found_closed_here_waits_and_is_seen_at_the_next_poll(
+    office: Resources, sandbox: SandboxControl
+) -> None:
+    sandbox.add_group(GROUP)
+    says(office, sandbox, Consent.OPT_OUT)
+    sandbox.disconnect()
+    assert run(office) == [Shown(waiting=1)]
+    assert polling.choose(office, None).closed == (TENANT,)
 
 
 def test_without_the_policys_line_nothing_is_asked_and_what_was_said_is_shown_once_it_is_there(

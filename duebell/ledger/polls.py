@@ -183,7 +183,8 @@ def note_missing_scope(engine: Engine, tenant_id: str, *, now: datetime) -> bool
     with writing(engine, now) as book:
         if _is_noted(book.session, tenant_id, _tokens_of(book.session, tenant_id)):
             return False
-        details = {"why": "scope missing", "mend": "connect again, with accounting.payments.read"}
+        mend = "connect again, with accounting.payments.read, as a user whose role may see payments"
+        details = {"why": "Xero does not open them to us", "mend": mend}
         book.audit(Entry(ACTOR, LACKS_PAYMENTS, "tenant", tenant_id, tenant_id, details=details))
     return True
 

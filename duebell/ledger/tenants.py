@@ -17,7 +17,7 @@ from duebell.model import Connection, Organisation
 from duebell.states import NotificationState, Sending
 
 DRAIN_LEASE = timedelta(seconds=30)
-EVERYTHING = "all"
+EVERYTHING, CLOSED = "all", "tenant disconnected"
 
 
 def connect(
@@ -80,10 +80,10 @@ def connected(engine: Engine) -> tuple[Tenant, ...]:
 def disconnect(engine: Engine, tenant_id: str, why: str, *, now: datetime) -> None:
     """Mark a tenant as closed to us; its events wait until it is connected again."""
     with writing(engine, now) as book:
-        book.session.exec(
-            update(Tenant).where(col(Tenant.tenant_id) == tenant_id).values(state="disconnected")
-        )
-        book.audit(Entry("xero", "tenant disconnected", "tenant", tenant_id, tenant_id, details={"why": why}))
+        is_open = (col(Tenant.tenant_id) == tenant_id, col(Tenant.state) == "connected")
+        closing = update(Tenant).where(*is_open).values(state="disconnected").returning(col(Tenant.tenant_id))
+        if book.session.exec(closing).scalar_one_or_none() is not None:
+            book.audit(Entry("xero", CLOSED, "tenant", tenant_id, tenant_id, details={"why": why}))
 
 
 def park(engine: Engine, tenant_id: str, until: datetime, why: str, *, now: datetime) -> None:

@@ -13,12 +13,12 @@ from email.utils import parsedate_to_datetime
 from duebell.errors import (
     BadAnswer,
     DuebellError,
+    Forbidden,
     Permanent,
     QueryTooLong,
     RateLimited,
     RecordNotFound,
     ScopeMissing,
-    TenantDisconnected,
     TokenExpired,
     Transient,
 )
@@ -121,7 +121,7 @@ def _forbidden(answer: Answer, sent: Sent, what: str) -> DuebellError:
         return BadAnswer(
             f"{what} with a web page: a gate before Xero, which says nothing of the organisation"
         )
-    return TenantDisconnected(f"{what}: the organisation was disconnected; connect it again")
+    return Forbidden(what)
 
 
 def _lacks_scope(answer: Answer) -> bool:
