@@ -1,5 +1,6 @@
 """``duebell policy check``: each finding names file, line and mend; what is shipped has nothing to mend."""
 
+import json
 import re
 import shutil
 from datetime import UTC, datetime
@@ -10,10 +11,20 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
 from deployments.cli import app
+from duebell.ledger import snapshots
 from duebell.lint.checking import Checked, check
 from duebell.lint.findings import Grade
 from duebell.policy_file import read_policy
-from tests.support_facts import invoice_body, keep_contact, keep_invoice, numbered, open_tenant
+from duebell.xero.parse import parse_contact_body, parse_invoice_body
+from tests.support_facts import (
+    CONTACT,
+    OTHER_TENANT,
+    invoice_body,
+    keep_contact,
+    keep_invoice,
+    numbered,
+    open_tenant,
+)
 from tests.support_office import environment_of
 
 DEPLOYMENTS = Path(__file__).resolve().parents[1] / "deployments"
@@ -216,6 +227,24 @@ def books(sqlite_ledger: Engine) -> Engine:
 def test_names_are_held_against_the_books(folder: Path, books: Engine, text: str, expected: str) -> None:
     found = said(text, folder, books)
     assert [line for line in found if expected in line] != [], found
+
+
+def test_what_is_for_all_is_held_against_everybody_s_books(folder: Path, books: Engine) -> None:
+    """Another organisation, which has lines of its own, has neither the group nor the tracking."""
+    open_tenant(books, OTHER_TENANT)
+    contact = json.dumps({"ContactID": CONTACT, "Name": "Pies", "ContactStatus": "ACTIVE"})
+    invoice = invoice_body(numbered(3))
+    snapshots.save_contacts(books, OTHER_TENANT, [(parse_contact_body(contact), contact)], read_at=NOW)
+    snapshots.save_invoices(books, OTHER_TENANT, [(parse_invoice_body(invoice), invoice)], read_at=NOW)
+    common = (
+        '[preferences]\nno_messages_groups = ["Key accounts"]\n[[rule]]\nthen = { tone = "a" }\n'
+        'when = { contact_group = "Key accounts", tracking = { category = "Region", option = "North" } }\n'
+    )
+    own = f'[tenant."{OTHER_TENANT}"'
+    found = said(f"{common}{own}.limits]\nreminders_a_week = 2\n", folder, books)
+    assert [line for line in found if "in the books" in line] == []
+    found = said(f'{common}{own}.preferences]\nno_messages_groups = ["Key account"]\n', folder, books)
+    assert [line[:19] for line in found if "in the books" in line] == ["hint policy.toml:7 "]
 
 
 def test_what_makes_an_sms_longer_is_named_by_its_character_and_field(folder: Path, books: Engine) -> None:

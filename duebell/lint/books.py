@@ -1,6 +1,6 @@
 """What the books hold: every invoice that somebody may be told of, a customer's all together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -32,13 +32,14 @@ class Vocabulary:
         """Learn the groups of a contact."""
         self.groups.update(contact.groups)
 
-    def add_invoice(self, known: Known) -> None:
-        """Learn what an invoice is marked with."""
-        invoice = known.read.invoice
-        self.tracking.update((one.category, one.option) for one in invoice.tracking)
-        self.currencies.add(invoice.currency)
-        if invoice.branding_theme_id:
-            self.themes.update(filter(None, (invoice.branding_theme_id, known.theme_name)))
+    def add_invoices(self, theirs: Iterable[Known]) -> None:
+        """Learn what invoices are marked with."""
+        for known in theirs:
+            invoice = known.read.invoice
+            self.tracking.update((one.category, one.option) for one in invoice.tracking)
+            self.currencies.add(invoice.currency)
+            if invoice.branding_theme_id:
+                self.themes.update(filter(None, (invoice.branding_theme_id, known.theme_name)))
 
 
 def contacts(engine: Engine, tenant_id: str) -> Iterator[Contact]:

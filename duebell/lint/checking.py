@@ -1,6 +1,6 @@
 """``duebell policy check``: all that the lint looks at, over the books of the ledger where there is one."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -42,12 +42,20 @@ class Checked:
 
 @dataclass(slots=True)
 class _Seen:
-    """What the books of those have who share a policy; ``prefix`` is where theirs stands in the file."""
+    """What the books of those have who share a policy; ``prefix`` is where theirs stands in the file.
+
+    What is for all is held against everybody's books, and who has the same rules counts together.
+    """
 
     policy: Policy
     prefix: Place
     met: Met = field(default_factory=Met)
     known: Vocabulary = field(default_factory=Vocabulary)
+
+    def has_written(self, place: Place, lines: Collection[Place]) -> bool:
+        """Whether a line is these organisations' own; the others are looked at where they stand for all."""
+        ends = range(2, len(place) + 1)
+        return not self.prefix or any((*self.prefix, *place[:end]) in lines for end in ends)
 
 
 def check(
@@ -82,9 +90,11 @@ class _Check:
         self._policy = policy
         self.saying = saying
         self._now = now
-        self._seen: dict[Place, _Seen] = {(): _Seen(policy, ())}
+        self._of_all = _Seen(policy, ())
+        self._seen: dict[Place, _Seen] = {(): self._of_all}
         for tenant_id, own in policy.tenants.items():
-            self._seen["tenant", tenant_id] = _Seen(own, ("tenant", tenant_id))
+            met = self._of_all.met if own.rules == policy.rules else Met()
+            self._seen["tenant", tenant_id] = _Seen(own, ("tenant", tenant_id), met)
         self._organisations: list[Tenant] = []
         self._variants: set[tuple[Place, int]] = set()
         self.invoices = 0
@@ -94,12 +104,14 @@ class _Check:
         self._organisations = list(books.organisations(engine))
         for tenant in self._organisations:
             seen = self._of(tenant)
+            known = [seen.known] if seen is self._of_all else [seen.known, self._of_all.known]
             for contact in books.contacts(engine, tenant.tenant_id):
-                seen.known.add_contact(contact)
+                for one in known:
+                    one.add_contact(contact)
             for theirs in books.customers(engine, tenant.tenant_id):
                 self.invoices += len(theirs)
-                for one in theirs:
-                    seen.known.add_invoice(one)
+                for words in known:
+                    words.add_invoices(theirs)
                 self._say_all(theirs, seen)
 
     def _say_all(self, theirs: Sequence[Known], seen: _Seen) -> None:
@@ -112,7 +124,7 @@ class _Check:
                 self.saying.say(sample, seen.policy, measured=sample.is_counted)
 
     def _of(self, tenant: Tenant) -> _Seen:
-        return self._seen.get(("tenant", tenant.tenant_id), self._seen[()])
+        return self._seen.get(("tenant", tenant.tenant_id), self._of_all)
 
     def _met(self, sample: Sample, seen: _Seen) -> None:
         telling = sample.telling
@@ -162,9 +174,7 @@ class _Check:
                 *of_teams(seen.policy, lines, seen.prefix),
                 *of_currencies(seen.policy),
                 *of_countries(seen.policy),
-                *of_rules(seen.policy, seen.met),
-                *(of_consent(seen.policy, seen.known) if seen.known.groups or seen.met.facts else ()),
-                *(of_words(seen.policy, seen.known) if seen.met.facts else ()),
+                *(one for one in self._by_books(seen) if seen.has_written(one.slip.place, lines)),
             ]
             for one in found:
                 yield replace(one, slip=Slip((*seen.prefix, *one.slip.place), one.slip.words))
@@ -173,6 +183,13 @@ class _Check:
             if tenant_id not in known:
                 words = "is no organisation that is connected. `duebell doctor` lists those that are"
                 yield hint(("tenant", tenant_id), words)
+
+    def _by_books(self, seen: _Seen) -> Iterator[Remark]:
+        yield from of_rules(seen.policy, seen.met)
+        if seen.known.groups or seen.known.currencies:
+            yield from of_consent(seen.policy, seen.known)
+        if seen.known.currencies:
+            yield from of_words(seen.policy, seen.known)
 
 
 def _stage(sample: Sample) -> str:
