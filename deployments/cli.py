@@ -208,10 +208,12 @@ def resend(
         planned = plan_resend(
             resources, invoice, by=by_whom(), why=why, kind=kind, payment_id=payment, stage=stage, to=to
         )
-        if planned.state == "planned":
-            say(f"It is planned as {planned.key} and goes out within seconds while `duebell up` runs.")
+        if planned.state != "planned":
+            say(f"It is {planned.state}: {planned.waits or in_words(planned.reason)}.")
+        elif planned.waits:
+            say(f"It is planned as {planned.key}, and waits: {planned.waits}.")
         else:
-            say(f"It is {planned.state}: {in_words(planned.reason)}.")
+            say(f"It is planned as {planned.key} and goes out within seconds while `duebell up` runs.")
 
 
 @app.command()

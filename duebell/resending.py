@@ -1,6 +1,6 @@
 """Saying it again because a person wants it: a new key, with who asked and why."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlmodel import col, select
@@ -19,15 +19,17 @@ from duebell.keys import (
     person_of,
 )
 from duebell.known import known_of
-from duebell.ledger import payments, present, snapshots
+from duebell.ledger import channel_stops, legs, payments, present, scheduled, snapshots
 from duebell.ledger.named import invoices_named
 from duebell.ledger.tables import Audit, InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.model import InvoiceType
 from duebell.planning import plan_kind, plan_resend
+from duebell.policy import Reason
 from duebell.reading import XeroReader
+from duebell.reporting import in_words
 from duebell.resources import Resources
-from duebell.states import TOLD, NotificationState
+from duebell.states import TOLD, WAITING, NotificationState, Sending
 from duebell.telling import FRESH, rules_of
 
 S = NotificationState
@@ -40,7 +42,10 @@ ASKED = "re-send asked for"
 
 @dataclass(frozen=True, slots=True)
 class Resend:
-    """A forced re-send that now waits for its run, or the reason for which it does not."""
+    """A forced re-send that now waits for its run, or the reason for which it does not.
+
+    ``waits`` says what it waits for, in words; empty where it goes out at once, or not at all.
+    """
 
     tenant_id: str
     invoice_id: str
@@ -48,6 +53,11 @@ class Resend:
     key: str
     state: str
     reason: str
+    waits: str = ""
+
+    def sentence(self) -> str:
+        """It in words, for the run's state."""
+        return f"{self.key} is {self.state}" + (f", and waits: {self.waits}" if self.waits else "")
 
 
 def resend(
@@ -79,7 +89,35 @@ def resend(
         if row is None:
             row = _first(about, resources, by) or _again(about, resources, by, why)
             book.audit(_asked(row, by, why, run_id))
-        return Resend(row.tenant_id, row.invoice_id, snapshot.number, row.key, row.state, row.reason)
+        return _planned(row, snapshot.number, _waits(book, row, resources.settings.sending))
+
+
+def _planned(row: Notification, number: str, waits: Iterable[str]) -> Resend:
+    said = "; ".join(waits)
+    return Resend(row.tenant_id, row.invoice_id, number, row.key, row.state, row.reason, said)
+
+
+def _waits(book: Writing, row: Notification, ceiling: Sending) -> Iterator[str]:
+    """All that keeps it waiting now. What is planned may wait too, for its way is looked at when it goes."""
+    if row.state == S.HELD.value:
+        yield _held(row, ceiling)
+    if S(row.state) not in WAITING:
+        return
+    if scheduled.is_braked(book.session, row.tenant_id):
+        yield "sending is stopped, and goes on with `duebell resume`"
+    stop = channel_stops.in_the_way(book, legs.current(book.session, row))
+    if stop is None or row.state != S.PLANNED.value:
+        return
+    if not (channel_stops.is_of_one_country(stop) and legs.has_another_way(book.session, row)):
+        yield in_words(channel_stops.reason_of(stop.scope))
+
+
+def _held(row: Notification, ceiling: Sending) -> str:
+    if row.reason == Reason.IN_REVIEW and ceiling is Sending.REVIEW:
+        return "DUEBELL_SENDING=review lets nothing out of this installation"
+    if row.reason == Reason.IN_REVIEW:
+        return f"{in_words(row.reason)}, with --send-held for this too"
+    return in_words(row.reason)
 
 
 def _asked(row: Notification, by: str, why: str, run_id: str | None) -> Entry:

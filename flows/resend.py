@@ -34,4 +34,4 @@ def resend(
     read_named(invoice)
     planned = plan_resend(invoice, kind, payment_id, stage, why, by)
     start_runs(planned.tenant_id, run_for(planned, kind))
-    return Completed(name=planned.state.capitalize(), message=f"{planned.key} is {planned.state}")
+    return Completed(name=planned.state.capitalize(), message=planned.sentence())

@@ -74,7 +74,7 @@ def plan_resend(
         stage=stage or "",
         run_id=own_run_id(),
     )
-    said = in_words(planned.reason) or planned.state
+    said = planned.waits or in_words(planned.reason) or planned.state
     asked = f"Asked for by {in_markdown(by)}: {in_markdown(why)}"
     create_markdown_artifact(
         key="resend",
@@ -86,6 +86,6 @@ def plan_resend(
 
 @task(cache_policy=NO_CACHE)
 def run_for(planned: Resend, kind: str) -> list[RunToStart]:
-    """The run that sends it, if it may be sent."""
-    is_to_go = planned.state == "planned"
+    """The run that sends it, if it may be sent now; else the net makes one when it may."""
+    is_to_go = planned.state == "planned" and not planned.waits
     return [RunToStart(kind, (planned.invoice_id,), (planned.number,))] if is_to_go else []

@@ -21,6 +21,7 @@ from duebell.ledger.tables import Attempt, Audit, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.reporting_channels import told_of
+from duebell.resending import resend
 from duebell.resources import Resources
 from duebell.states import NotificationState
 from duebell.telling import rules_of, tell
@@ -228,8 +229,9 @@ def test_a_country_that_is_closed_to_us_stops_nobody_else(shop: Shop, code: int)
 def test_what_cannot_go_to_a_country_goes_by_the_next_channel_at_once(ledger: Engine, tmp_path: Path) -> None:
     shop = Shop(ledger, tmp_path, '"sms", "email"')
     refused(shop, 400, 21408, "+1")
-    shop.issues(1, 2, contact=OTHER_CONTACT)
+    shop.issues(1, 2, 3, contact=OTHER_CONTACT)
     assert shop.tells(1, 2) == [S.PLANNED, S.PLANNED]
+    assert resend(shop.resources, "INV-0003", by="person:test", why="lost").waits == ""
     assert shop.tells(1, 2) == [S.ACCEPTED, S.ACCEPTED]
     assert shop.twilio.asked == [ABROAD, "email", "email"]
     assert broken(shop.engine) == []

@@ -175,6 +175,26 @@ def test_a_resend_is_planned_with_who_asked_and_why(office: Office) -> None:
     assert "why she asked for it" in asked
 
 
+@pytest.mark.parametrize(
+    ("before", "variables", "said"),
+    [
+        ([["go-live", "--yes", COMPANY_NAME], ["stop"]], {}, "goes on with `duebell resume`"),
+        ([], {}, "run `duebell go-live`, with --send-held"),
+        ([["go-live", "--yes", COMPANY_NAME]], {"DUEBELL_SENDING": "review"}, "DUEBELL_SENDING=review lets"),
+        ([["stop"]], {}, "with --send-held for this too; sending is stopped"),
+    ],
+)
+def test_a_resend_that_waits_says_for_what(
+    office: Office, before: list[list[str]], variables: dict[str, str], said: str
+) -> None:
+    for command in before:
+        assert office.run(*command).exit_code == 0
+    done = office.run("resend", issue_recently(office), "--why", "she asked", **variables)
+    assert done.exit_code == 0
+    assert said in " ".join(done.output.split())
+    assert "within seconds" not in done.output
+
+
 def test_a_resend_beside_a_message_that_still_waits_is_refused(office: Office) -> None:
     office.run("go-live", "--yes", COMPANY_NAME)
     number = issue_recently(office)

@@ -6,16 +6,17 @@ from sqlmodel import col, select
 
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import snapshots
+from duebell.ledger import channel_stops, legs, snapshots, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
-from duebell.ledger.tables import Audit, Notification
+from duebell.ledger.tables import Audit, Brake, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.resending import Resend, resend
 from duebell.states import NotificationState
 from duebell.xero.parse import parse_invoice_body
+from tasks.again import run_for
 from tests.support_facts import (
     CONTACT,
     INVOICE,
@@ -211,3 +212,31 @@ def test_a_number_that_names_several_invoices_is_refused(books: Engine) -> None:
     snapshots.save_invoices(books, OTHER_TENANT, [(parse_invoice_body(body), body)], read_at=NOW)
     with pytest.raises(Permanent, match="several invoices"):
         again(books)
+
+
+def test_a_re_send_that_waits_says_for_what_to_the_run_too(books: Engine) -> None:
+    tenants.set_brake(books, stopped=True, by="person:test", why="", scope=TENANT, now=NOW)
+    asked = again(books)
+    assert asked.waits == "sending is stopped, and goes on with `duebell resume`"
+    assert asked.sentence() == f"{BASE} is planned, and waits: {asked.waits}"
+    assert run_for.fn(asked, INVOICE_ISSUED) == []
+
+
+@pytest.mark.parametrize("scope", ["channel:sms", "channel:sms:NZ"])
+def test_a_re_send_by_a_channel_that_is_stopped_says_so_until_it_is_tried_again(
+    books: Engine, scope: str
+) -> None:
+    with writing(books, NOW) as book:
+        tried = NOW + 15 * MINUTE
+        book.session.add(Brake(scope=scope, stopped=True, by="answer", changed_at=NOW, retry_at=tried))
+    asked = again(books)
+    assert "`duebell doctor` says which" in asked.waits
+    with writing(books, NOW + 15 * MINUTE) as book:
+        leg = legs.current(book.session, book.session.exec(select(Notification)).one())
+        assert channel_stops.in_the_way(book, leg) is None
+
+
+def test_a_re_send_that_goes_out_waits_for_nothing(books: Engine) -> None:
+    asked = again(books)
+    assert (asked.waits, asked.sentence()) == ("", f"{BASE} is planned")
+    assert len(run_for.fn(asked, INVOICE_ISSUED)) == 1

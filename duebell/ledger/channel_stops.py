@@ -92,7 +92,7 @@ def _open_again(book: Writing, attempt: Attempt, scopes: Sequence[str], known: C
 def may_pass(book: Writing, leg: Leg) -> bool:
     """Whether a message may go by this leg now. Where a stop's wait is over, this one tries it for all."""
     rows = _stopped(book.session, scopes_of(leg.channel, leg.address))
-    if any(row.retry_at is None or row.retry_at > book.now for row in rows):
+    if any(_lasts(row, book.now) for row in rows):
         return False
     for row in rows:
         stopped_for = book.now - row.changed_at
@@ -100,6 +100,16 @@ def may_pass(book: Writing, leg: Leg) -> bool:
         book.session.add(row)
         _have_wait(book, row.scope, row.retry_at)
     return True
+
+
+def in_the_way(book: Writing, leg: Leg) -> Brake | None:
+    """The stop by which no message may go by this leg now; none where it may try it."""
+    rows = _stopped(book.session, scopes_of(leg.channel, leg.address))
+    return next((row for row in rows if _lasts(row, book.now)), None)
+
+
+def _lasts(stop: Brake, now: datetime) -> bool:
+    return stop.retry_at is None or stop.retry_at > now
 
 
 def waits_for(session: Session, leg: Leg) -> Brake | None:

@@ -131,6 +131,12 @@ def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclus
     )
 
 
+def has_another_way(session: Session, row: Notification) -> bool:
+    """Whether a further leg could take over from the one by which it is told now."""
+    legs = of(session, row.notification_id or 0)
+    return any(_following(legs, leg) is not None for leg in legs if leg.position == row.leg_position)
+
+
 def pass_on(session: Session, row: Notification, why: str) -> bool:
     """Tell by the next leg, as this one is closed to us; false where there is none to take over."""
     legs = of(session, row.notification_id or 0)
