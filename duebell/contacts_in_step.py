@@ -30,6 +30,7 @@ OF_THE_CONTACT = (
     Reason.NO_PHONE,
     Reason.WANTS_NO_MESSAGES,
     Reason.NO_EMAIL,
+    Reason.ADDRESS_TOLD,
     Reason.NUMBER_INVALID,
 )
 """The reasons for leaving somebody out that a change of the contact may cure."""

@@ -37,7 +37,7 @@ from duebell.routing import route_of, routed
 from duebell.rules import NO_RULE, Route
 from duebell.scheduling import ahead
 from duebell.states import Sending, lower
-from duebell.subjects import Case, Subject
+from duebell.subjects import Case, Subject, is_told_at
 from duebell.team_cases import tell_team_of_news
 from duebell.teams import ways_of_team
 
@@ -150,6 +150,8 @@ def decide(basis: Basis) -> Verdict:
     route, contact = route_for(subject, known, policy), addressee(known.contact, subject.person)
     if subject.person and (contact is None or not policy.of_kind(subject.kind).contact_persons):
         return Skip(Reason.PERSON_LEFT_OUT)
+    channels = _channels(subject, rules).difference(basis.failed)
+    address_told = not basis.forced and is_told_at(contact, subject, known)
     about = Circumstances(
         policy=routed(policy, subject.kind, route),
         sending=lower(rules.ceiling, Sending(known.tenant.sending)),
@@ -160,7 +162,8 @@ def decide(basis: Basis) -> Verdict:
         known_before_connecting=_known_before(subject, known) and not basis.forced,
         forced=basis.forced,
         refusals=known.refusals,
-        channels=_channels(subject, rules).difference(basis.failed),
+        channels=channels - {EMAIL} if address_told else channels,
+        address_told=address_told,
         ahead=rules.held_for(known.tenant.tenant_id, subject.kind, forced=basis.forced),
     )
     case = Case(subject, replace(known, contact=contact), about, route, frozenset(basis.own))

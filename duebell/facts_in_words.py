@@ -121,6 +121,8 @@ def _contact_in_words(contact: Contact | None) -> str:
 def _of_others(known: Known, when: When) -> Iterator[str]:
     for address, why in known.refusals.items():
         yield f"{redact(address)} must not be written to: {why.replace('_', ' ')}"
+    if known.told:
+        yield "others at the customer were told of it by email, or may have been"
     if known.reminders:
         yield f"reminded before: {', '.join(when(one.at) for one in known.reminders)}"
     for announced in known.announced:

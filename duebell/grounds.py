@@ -16,7 +16,7 @@ from duebell.ledger.tables import Notification
 from duebell.policy import Hold, Send, Skip, Verdict
 from duebell.prospects import ALONE, Crowd
 from duebell.states import Sending
-from duebell.subjects import Subject
+from duebell.subjects import Subject, others_told
 from duebell.teams import way_of
 
 
@@ -121,6 +121,7 @@ def _own(basis: Basis) -> Known:
     return replace(
         known,
         refusals={one: why for one, why in known.refusals.items() if one in addresses},
+        told=others_told(basis.subject, known),
         reminders=tuple(one for one in known.reminders if one.contact_id in whom or one.address in addresses),
         announced=tuple(one for one in known.announced if _concerns(one, basis.subject)),
     )

@@ -1,6 +1,6 @@
 """All that a decision rests on, as it stands in the ledger."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from duebell.ledger import (
     reminders,
     snapshots,
     themes,
+    told_by_email,
     untold,
 )
 from duebell.ledger.announcements import Announced
@@ -27,6 +28,7 @@ from duebell.ledger.payments import KnownPayment
 from duebell.ledger.reminders import Reminder
 from duebell.ledger.snapshots import ReadContact, ReadInvoice
 from duebell.ledger.tables import Tenant
+from duebell.ledger.told_by_email import Told
 from duebell.ledger.untold import Untold
 from duebell.model import Contact, InvoicePayment
 from duebell.persons import persons_of
@@ -42,8 +44,9 @@ class Known:
 
     ``reminders`` are those to the contact, its addresses and the teams, ``balance`` is how the contact stands
     where it has credit that is not allocated, ``untold`` what did not reach the customer, ``announced`` when
-    they were told of its issue; only reminding and the teams' news look at these. ``theme_name`` is that of
-    the invoice's branding theme, empty where Xero did not tell it yet.
+    they were told of its issue; only reminding and the teams' news look at these. ``told`` is what went out
+    to the customer by email. ``theme_name`` is that of the invoice's branding theme, empty where Xero did not
+    tell it yet.
     """
 
     tenant: Tenant
@@ -55,6 +58,7 @@ class Known:
     balance: Balance = NO_CREDIT
     contact_version: int | None = None
     untold: tuple[Untold, ...] = field(default=())
+    told: tuple[Told, ...] = field(default=())
     theme_name: str = ""
     announced: tuple[Announced, ...] = field(default=())
 
@@ -123,6 +127,14 @@ def _survivor(one: ReadContact, read: Mapping[str, ReadContact]) -> ReadContact:
             return one
         one = following
     return one
+
+
+def with_told(
+    session: Session, tenant_id: str, known: Mapping[str, Known], channels: Collection[str]
+) -> dict[str, Known]:
+    """The same, with what was told of the invoices by email; nothing is asked where none can go out."""
+    found = told_by_email.of_invoices(session, tenant_id, list(known)) if EMAIL in channels else {}
+    return {invoice_id: replace(one, told=found.get(invoice_id, ())) for invoice_id, one in known.items()}
 
 
 WEEK = timedelta(days=7)

@@ -8,7 +8,7 @@ from duebell.deciding import Rules, basis_again, decide, subject_of
 from duebell.grounds import grounds_of
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_OVERDUE, is_contact
-from duebell.known import Known, with_reminders
+from duebell.known import Known, with_reminders, with_told
 from duebell.ledger import groups, kept_verdicts, legs, present
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Notification
@@ -48,10 +48,11 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     one that leads must not be said, the others go back and are told without it. Where the hour has no room
     for it, all of them wait for the next.
     """
-    # First of all: what another sender of the tenant has written by then counts for the reminders' distances.
+    # First of all: what another sender of the tenant has written by then counts, for distances and addresses.
     policy = rules.policy.for_tenant(claim.tenant_id)
     next_hour = next_hour_if_full(book, claim.tenant_id, policy.limits)
     lead = present.notification(book.session, claim.notification_id)
+    known = with_told(book.session, claim.tenant_id, known, rules.channels)
     if lead.kind == INVOICE_OVERDUE or not is_contact(lead.recipient):
         known = with_reminders(book.session, claim.tenant_id, known, policy, book.now)
     failed = legs.failed_channels(book.session, lead)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from duebell.model import Contact, ContactStatus, Invoice, InvoicePayment, InvoiceStatus, InvoiceType
 from duebell.policy_file import Policy
 from duebell.policy_sections import KindPolicy, MessagePolicy, WindowPolicy
-from duebell.policy_shapes import CUSTOMER, is_listed
+from duebell.policy_shapes import CUSTOMER, Channel, is_listed
 from duebell.reaching import SMS, Closed, Way, ways_to
 from duebell.reasons import IN_WORDS, Reason
 from duebell.states import Sending
@@ -28,8 +28,9 @@ class Circumstances:
 
     ``seen_at`` is when it was first seen; ``forced`` is for what a person wants said, however old it is;
     ``refusals`` maps an address to why it must not be written to (``opted_out`` or ``invalid``);
-    ``channels`` are those that can be used now, ``None`` for all of them; ``ahead`` is how long Twilio holds
-    an SMS before it goes out.
+    ``channels`` are those that can be used now, ``None`` for all of them; ``address_told``: the customer's
+    email address is none of them, as somebody was told of it there; ``ahead`` is how long Twilio holds an SMS
+    before it goes out.
     """
 
     policy: Policy
@@ -42,6 +43,7 @@ class Circumstances:
     forced: bool = False
     refusals: Mapping[str, str] | None = None
     channels: Collection[str] | None = None
+    address_told: bool = False
     ahead: timedelta = timedelta()
 
 
@@ -123,6 +125,8 @@ def to_customer(contact: Contact | None, rules: MessagePolicy, about: Circumstan
         return Skip(Reason.WANTS_NO_MESSAGES)
     channels = [one.value for one in rules.channels if about.channels is None or one.value in about.channels]
     ways = ways_to(contact, channels, about.country, about.refusals or {})
+    if not ways.open and about.address_told and Channel.EMAIL in rules.channels:
+        return Skip(Reason.ADDRESS_TOLD)
     if not ways.open:
         why, detail = ways.closed[0] if ways.closed else (Closed.NO_WAY, "")
         return Skip(CLOSED[why], detail)

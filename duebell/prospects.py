@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from duebell.deciding import Basis, Rules, decide, own_of, subject_of, subjects_of
 from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
-from duebell.known import Known, known_of, with_reminders
+from duebell.known import Known, known_of, with_reminders, with_told
 from duebell.ledger import groups, legs, present
 from duebell.ledger.dispatch import RUN_CANCELLED
 from duebell.ledger.tables import Leg, Notification
@@ -92,6 +92,7 @@ def outlook(session: Session, asked: Asked, rules: Rules, now: datetime) -> Outl
     if asked.kind in SWEPT and not asked.begins and not standing and not gathered:
         return Outlook((), {})
     known = known_of(session, asked.tenant_id, [*everything, *(row.invoice_id for row in gathered)])
+    known = with_told(session, asked.tenant_id, known, rules.channels)
     if asked.kind in SWEPT or gathered or policy.hears_of_news:
         known = with_reminders(session, asked.tenant_id, known, policy, now)
     own = {one: known[one] for one in everything if one in known}

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NO_EMAIL = "no_email"
     NO_WAY = "no_way"
     PERSON_LEFT_OUT = "person_left_out"
+    ADDRESS_TOLD = "address_told"
     OPTED_OUT = "opted_out"
     NUMBER_INVALID = "number_invalid"
     WANTS_NO_MESSAGES = "wants_no_messages"
@@ -70,6 +71,7 @@ IN_WORDS: dict[Reason, str] = {
     Reason.NO_WAY: "none of the policy's channels can be used; for email, EMAIL_FROM must be set",
     Reason.PERSON_LEFT_OUT: "Xero no longer says that the person is to be included in emails, or the "
     "policy's contact_persons is false",
+    Reason.ADDRESS_TOLD: "somebody at the customer was told of it at this email address, or may have been",
     Reason.OPTED_OUT: "the person asked for no more messages",
     Reason.WANTS_NO_MESSAGES: "the customer is in a contact group of the policy's no_messages_groups",
     Reason.NUMBER_INVALID: "the number or address turned out to be unusable; change it in Xero",

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from duebell.keys import address_hash
 from duebell.known import Known
+from duebell.ledger.told_by_email import Told
+from duebell.model import Contact
 from duebell.policy import Circumstances
 from duebell.rules import Route
 
@@ -23,6 +26,24 @@ class Subject:
     step: str = ""
     team: str = ""
     person: str = ""
+
+
+def others_told(subject: Subject, known: Known) -> tuple[Told, ...]:
+    """What went out by email of the same news, for others at the customer."""
+    if subject.team:
+        return ()
+    news = (subject.kind, subject.subject_id, subject.step)
+    same = (one for one in known.told if (one.kind, one.subject_id, one.step) == news)
+    return tuple(one for one in same if one.person != subject.person)
+
+
+def is_told_at(contact: Contact | None, subject: Subject, known: Known) -> bool:
+    """Whether somebody else at the customer was told of it at the email address that this one has now.
+
+    An address may pass from a person to the contact itself, and the other way round.
+    """
+    told = {one.address for one in others_told(subject, known)}
+    return contact is not None and address_hash(contact.email) in told
 
 
 @dataclass(frozen=True, slots=True)

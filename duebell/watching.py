@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from duebell.deciding import basis_again, decide
 from duebell.errors import ConfigurationError, DuebellError, TemplateProblem, Transient
 from duebell.keys import INVOICE_OVERDUE, is_contact
-from duebell.known import Known, known_of, with_reminders
+from duebell.known import Known, known_of, with_reminders, with_told
 from duebell.ledger import copies as copies_of
 from duebell.ledger import groups, legs, present, receipts, scheduled, unsettled
 from duebell.ledger.engine import reading
@@ -170,6 +170,7 @@ def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resourc
         return NOT_READ if is_last_look(one.send_at, resources.clock()) else ""
     # At its time, and no longer ahead of it: the hours have only to be open then.
     rules = replace(rules_of(resources), schedules=False)
+    known = with_told(session, one.tenant_id, known, rules.channels)
     if lead.kind == INVOICE_OVERDUE or not is_contact(lead.recipient):
         policy = rules.policy.for_tenant(one.tenant_id)
         known = with_reminders(session, one.tenant_id, known, policy, one.send_at)

@@ -65,7 +65,7 @@ def events_that_come(engine: Engine, folder: Path) -> None:
 
 
 def messages_that_are_told(engine: Engine, folder: Path) -> None:
-    office = office_over(engine, folder, NOW)
+    office = office_over(engine, folder, NOW, email_from="bills@kauri.example")
     keep_contact(engine)
     office.keeps(1, **due(NOW.date() + timedelta(days=20)))
     office.keeps(2, **due(NOW.date() - timedelta(days=3), DateString="2026-10-01T00:00:00"))
