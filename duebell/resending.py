@@ -10,16 +10,9 @@ from duebell.audit import Entry
 from duebell.calls import Purpose
 from duebell.deciding import RULES
 from duebell.errors import Permanent
-from duebell.keys import (
-    INVOICE_ISSUED,
-    INVOICE_OVERDUE,
-    PAYMENT_RECEIVED,
-    address_hash,
-    is_contact,
-    person_of,
-)
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, address_hash
 from duebell.known import known_of
-from duebell.ledger import channel_stops, legs, payments, present, scheduled, snapshots
+from duebell.ledger import channel_stops, legs, scheduled, snapshots
 from duebell.ledger.named import invoices_named
 from duebell.ledger.tables import Audit, InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
@@ -28,6 +21,7 @@ from duebell.planning import plan_kind, plan_resend
 from duebell.policy import Reason
 from duebell.reading import XeroReader
 from duebell.reporting import in_words
+from duebell.resending_which import About
 from duebell.resources import Resources
 from duebell.states import TOLD, WAITING, NotificationState, Sending
 from duebell.telling import FRESH, rules_of
@@ -84,7 +78,7 @@ def resend(
     with writing(resources.engine, resources.clock()) as book:
         snapshot = _find(book, wanted)
         snapshots.hold(book.session, snapshot.tenant_id, [snapshot.invoice_id])
-        about = _About(book, snapshot, kind, payment_id or "", stage.strip(), address_hash(to) if to else "")
+        about = About(book, snapshot, kind, payment_id or "", stage.strip(), address_hash(to) if to else "")
         row = _asked_before(about, run_id)
         if row is None:
             row = _first(about, resources, by) or _again(about, resources, by, why)
@@ -135,7 +129,7 @@ def _check(kind: str, by: str, why: str, payment_id: str | None, stage: str) -> 
         raise Permanent(f"a stage is named, and the message is {kind}: give --kind {INVOICE_OVERDUE}")
 
 
-def _asked_before(about: "_About", run_id: str | None) -> Notification | None:
+def _asked_before(about: About, run_id: str | None) -> Notification | None:
     """What this run has asked for already: a retry of it is no second wish."""
     if run_id is None:
         return None
@@ -174,74 +168,7 @@ def _find(book: Writing, wanted: str) -> InvoiceSnapshot:
     return rows[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _About:
-    """What is to be said again."""
-
-    book: Writing
-    snapshot: InvoiceSnapshot
-    kind: str
-    payment_id: str
-    stage: str
-    person: str
-
-    def rows(self) -> list[Notification]:
-        """The notifications of one subject, oldest first. Raises ``Permanent`` where there are several."""
-        return self.chosen(self.standing())
-
-    def standing(self) -> list[Notification]:
-        """All that stand of the kind, whatever they are about."""
-        tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
-        return present.of_invoices(self.book.session, tenant_id, self.kind, [invoice_id])
-
-    def chosen(self, rows: Iterable[Notification]) -> list[Notification]:
-        """Of these the ones that are meant: for whom, of which payment and which stage."""
-        meant = [row for row in rows if self.is_for(row)]
-        if self.payment_id:
-            subject_id = self._subject_id()
-            meant = [row for row in meant if row.subject_id == subject_id]
-        if self.stage:
-            named = self.stage.casefold()
-            meant = [row for row in meant if named in {row.step.casefold(), _stage_of(row).casefold()}]
-        if len({(row.subject_id, row.step, row.recipient) for row in meant}) > 1:
-            what = "reminders" if self.kind == INVOICE_OVERDUE else "messages of this kind"
-            raise Permanent(f"there were several {what}: say which with {self._which(meant)}")
-        return meant
-
-    def is_for(self, row: Notification) -> bool:
-        """Whether it is of the kind and the invoice, for the customer or the further person who is meant."""
-        is_of_this = (row.kind, row.invoice_id) == (self.kind, self.snapshot.invoice_id)
-        return is_of_this and is_contact(row.recipient) and person_of(row.recipient) == self.person
-
-    def why_none(self, rows: Iterable[Notification]) -> str:
-        """Why none of these is meant."""
-        others = [row for row in rows if self.is_for(row)]
-        if others:
-            named = f"payment {self.payment_id}" if self.payment_id else f"stage {self.stage}"
-            return f"there is no message about {named} of this invoice: say which with {self._which(others)}"
-        whom = "this person" if self.person else "the customer"
-        return f"there is nothing of kind {self.kind} to say to {whom} about this invoice"
-
-    def _subject_id(self) -> str:
-        tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
-        return payments.subject_of(self.book.session, tenant_id, invoice_id, self.payment_id)
-
-    def _which(self, rows: Iterable[Notification]) -> str:
-        """What these are told apart by, payments by the ids that Xero shows today."""
-        if self.kind == INVOICE_OVERDUE:
-            return f"--stage ({', '.join(dict.fromkeys(row.step for row in rows))})"
-        tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
-        known = payments.of_invoices(self.book.session, tenant_id, [invoice_id]).get(invoice_id, ())
-        today = {one.subject_id: one.payment_id for one in known}
-        ids = dict.fromkeys(today.get(row.subject_id, row.subject_id) for row in rows)
-        return f"--payment ({', '.join(ids)})"
-
-
-def _stage_of(row: Notification) -> str:
-    return row.step.partition("@")[0]
-
-
-def _first(about: _About, resources: Resources, by: str) -> Notification | None:
+def _first(about: About, resources: Resources, by: str) -> Notification | None:
     """The first message about it where there was none and it may be sent: no second one is needed."""
     if about.rows():
         return None
@@ -255,7 +182,7 @@ def _first(about: _About, resources: Resources, by: str) -> Notification | None:
     return next((row for row in meant if S(row.state) not in ENDED), None)
 
 
-def _again(about: _About, resources: Resources, by: str, why: str) -> Notification:
+def _again(about: About, resources: Resources, by: str, why: str) -> Notification:
     rows, snapshot = about.rows(), about.snapshot
     open_ones = [row.state for row in rows if S(row.state) not in ENDED]
     if open_ones:

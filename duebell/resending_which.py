@@ -1,0 +1,77 @@
+"""Which message a person means who wants it said again: of an invoice there may be several."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from duebell.errors import Permanent
+from duebell.keys import INVOICE_OVERDUE, is_contact, person_of
+from duebell.ledger import payments, present
+from duebell.ledger.tables import InvoiceSnapshot, Notification
+from duebell.ledger.writing import Writing
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a person means: a kind of message about an invoice, for whom, and of which payment or stage."""
+
+    book: Writing
+    snapshot: InvoiceSnapshot
+    kind: str
+    payment_id: str
+    stage: str
+    person: str
+
+    def rows(self) -> list[Notification]:
+        """The notifications of one subject, oldest first. Raises ``Permanent`` where there are several."""
+        return self.chosen(self.standing())
+
+    def standing(self) -> list[Notification]:
+        """All that stand of the kind, whatever they are about."""
+        tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
+        return present.of_invoices(self.book.session, tenant_id, self.kind, [invoice_id])
+
+    def chosen(self, rows: Iterable[Notification]) -> list[Notification]:
+        """Of these the ones that are meant: for whom, of which payment and which stage."""
+        meant = [row for row in rows if self.is_for(row)]
+        if self.payment_id:
+            subject_id = self._subject_id()
+            meant = [row for row in meant if row.subject_id == subject_id]
+        if self.stage:
+            named = self.stage.casefold()
+            meant = [row for row in meant if named in {row.step.casefold(), _stage_of(row).casefold()}]
+        if len({(row.subject_id, row.step, row.recipient) for row in meant}) > 1:
+            what = "reminders" if self.kind == INVOICE_OVERDUE else "messages of this kind"
+            raise Permanent(f"there were several {what}: say which with {self._which(meant)}")
+        return meant
+
+    def is_for(self, row: Notification) -> bool:
+        """Whether it is of the kind and the invoice, for the customer or the further person who is meant."""
+        is_of_this = (row.kind, row.invoice_id) == (self.kind, self.snapshot.invoice_id)
+        return is_of_this and is_contact(row.recipient) and person_of(row.recipient) == self.person
+
+    def why_none(self, rows: Iterable[Notification]) -> str:
+        """Why none of these is meant."""
+        others = [row for row in rows if self.is_for(row)]
+        if others:
+            named = f"payment {self.payment_id}" if self.payment_id else f"stage {self.stage}"
+            return f"there is no message about {named} of this invoice: say which with {self._which(others)}"
+        whom = "this person" if self.person else "the customer"
+        return f"there is nothing of kind {self.kind} to say to {whom} about this invoice"
+
+    def _subject_id(self) -> str:
+        tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
+        return payments.subject_of(self.book.session, tenant_id, invoice_id, self.payment_id)
+
+    def _which(self, rows: Iterable[Notification]) -> str:
+        """What these are told apart by, payments by the ids that Xero shows today."""
+        if self.kind == INVOICE_OVERDUE:
+            return f"--stage ({', '.join(dict.fromkeys(row.step for row in rows))})"
+        tenant_id, invoice_id = self.snapshot.tenant_id, self.snapshot.invoice_id
+        known = payments.of_invoices(self.book.session, tenant_id, [invoice_id]).get(invoice_id, ())
+        today = {one.subject_id: one.payment_id for one in known}
+        ids = dict.fromkeys(today.get(row.subject_id, row.subject_id) for row in rows)
+        return f"--payment ({', '.join(ids)})"
+
+
+def _stage_of(row: Notification) -> str:
+    return row.step.partition("@")[0]
