@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlmodel import Session
+
 from duebell.deciding import Rules, basis_again, decide, subject_of
 from duebell.grounds import grounds_of
 from duebell.grouping import marks_of
@@ -52,9 +54,7 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     policy = rules.policy.for_tenant(claim.tenant_id)
     next_hour = next_hour_if_full(book, claim.tenant_id, policy.limits)
     lead = present.notification(book.session, claim.notification_id)
-    known = with_told(book.session, claim.tenant_id, known, rules.channels)
-    if lead.kind == INVOICE_OVERDUE or not is_contact(lead.recipient):
-        known = with_reminders(book.session, claim.tenant_id, known, policy, book.now)
+    known = with_others_told(book.session, lead, known, rules, book.now)
     failed = legs.failed_channels(book.session, lead)
     basis = basis_again(lead, known[lead.invoice_id], rules, book.now, failed)
     verdict = decide(basis)
@@ -72,6 +72,16 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     if isinstance(verdict, Send):
         return StillTrue(verdict.channel, verdict.address, verdict.open_until)
     return _way_of(verdict, book.now)
+
+
+def with_others_told(
+    session: Session, lead: Notification, known: Mapping[str, Known], rules: Rules, heard_at: datetime
+) -> Mapping[str, Known]:
+    """What is known, with all else that was told and that the message has to keep its distance from."""
+    known = with_told(session, lead.tenant_id, known, rules.channels)
+    if lead.kind != INVOICE_OVERDUE and is_contact(lead.recipient):
+        return known
+    return with_reminders(session, lead.tenant_id, known, rules.policy.for_tenant(lead.tenant_id), heard_at)
 
 
 def _told_with(

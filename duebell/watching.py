@@ -10,8 +10,8 @@ from sqlmodel import Session, col, select
 
 from duebell.deciding import basis_again, decide
 from duebell.errors import ConfigurationError, DuebellError, TemplateProblem, Transient
-from duebell.keys import INVOICE_OVERDUE, is_contact
-from duebell.known import Known, known_of, with_reminders, with_told
+from duebell.keys import INVOICE_OVERDUE
+from duebell.known import Known, known_of
 from duebell.ledger import copies as copies_of
 from duebell.ledger import groups, legs, present, receipts, scheduled, unsettled
 from duebell.ledger.engine import reading
@@ -19,6 +19,7 @@ from duebell.ledger.meaning import said_of
 from duebell.ledger.scheduled import Held
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
+from duebell.looking_again import with_others_told
 from duebell.message_text import telling_in, words_of
 from duebell.policy import Send
 from duebell.resources import Resources
@@ -170,10 +171,7 @@ def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resourc
         return NOT_READ if is_last_look(one.send_at, resources.clock()) else ""
     # At its time, and no longer ahead of it: the hours have only to be open then.
     rules = replace(rules_of(resources), schedules=False)
-    known = with_told(session, one.tenant_id, known, rules.channels)
-    if lead.kind == INVOICE_OVERDUE or not is_contact(lead.recipient):
-        policy = rules.policy.for_tenant(one.tenant_id)
-        known = with_reminders(session, one.tenant_id, known, policy, one.send_at)
+    known = with_others_told(session, lead, known, rules, one.send_at)
     attempt = present.attempt(session, one.attempt_id)
     channel = legs.of_attempt(session, attempt).channel
     failed = legs.failed_channels(session, lead)
