@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 S = NotificationState
 PERSON = "person:test"
 AN_HOUR, MINUTES = 3_600.0, 60.0
+NOT_SAID = {S.HELD, S.SKIPPED}
 ANSWERS_AFTER = (1_500.0, 5_400.0)
 """After how long a person looks at Twilio's log for what is parked, in seconds."""
 
@@ -122,15 +123,18 @@ class Office:
 
     def _run_again(self) -> None:
         """A person runs again what was held back or left out, and may be said now; what was dropped when
-        going live takes a wish of its own.
+        going live takes a wish of its own, and another where that was left out too and Twilio has nothing.
         """
         with reading(self._engine) as session:
-            waits = select(Notification).where(col(Notification.state).in_([S.HELD.value, S.SKIPPED.value]))
-            rows = session.exec(waits.order_by(col(Notification.notification_id))).all()
-        for row in rows:
-            if row.reason == BEFORE_LIVE and not self._is_resent(row):
-                resending.resend(self._life.resources, row.invoice_id, by=PERSON, why="it was dropped")
-        ids = [row.invoice_id for row in rows if row.reason != BEFORE_LIVE]
+            rows = session.exec(select(Notification).order_by(col(Notification.notification_id))).all()
+        dropped = {row.invoice_id for row in rows if row.reason == BEFORE_LIVE}
+        waits = [row for row in {one.invoice_id: one for one in rows}.values() if row.state in NOT_SAID]
+        asked_for = [row for row in waits if row.invoice_id in dropped and row.state == S.SKIPPED]
+        for row in asked_for:
+            if self._life.twilio.is_in_the_log(_number_of(row)):
+                continue
+            resending.resend(self._life.resources, row.invoice_id, by=PERSON, why="it was dropped")
+        ids = [row.invoice_id for row in waits if row not in asked_for]
         for start in range(0, len(ids), 10):
             self._life.run_by_hand(tuple(ids[start : start + 10]))
 
@@ -140,9 +144,8 @@ class Office:
             self._at(self._chance.uniform(0, 600), lambda it=row: self._look_for(it))
 
     def _look_for(self, row: Notification) -> None:
-        number = f"INV-{int(row.invoice_id[-12:], 16):06}"
         still_parked = any(one.notification_id == row.notification_id for one in self._parked())
-        if still_parked and not self._life.twilio.is_in_the_log(number):
+        if still_parked and not self._life.twilio.is_in_the_log(_number_of(row)):
             resending.resend(
                 self._life.resources, row.invoice_id, by=PERSON, why="nothing of it in Twilio's log"
             )
@@ -159,3 +162,7 @@ class Office:
                 Notification.invoice_id == row.invoice_id, col(Notification.generation) > row.generation
             )
             return session.exec(later).first() is not None
+
+
+def _number_of(row: Notification) -> str:
+    return f"INV-{int(row.invoice_id[-12:], 16):06}"

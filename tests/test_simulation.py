@@ -91,7 +91,10 @@ SELDOM = {
     *(f"held to {one}" for one in ("accepted", "sent", "delivered", "undelivered", "failed")),
     *(f"parked to {one}" for one in ("accepted", "sent", "delivered", "undelivered", "failed")),
     *(f"sending to {one}" for one in ("held", "sent", "delivered", "undelivered", "failed")),
-    *(f"skipped to {one}" for one in ("planned", "accepted", "sent", "delivered", "undelivered", "failed")),
+    *(
+        f"skipped to {one}"
+        for one in ("planned", "held", "accepted", "sent", "delivered", "undelivered", "failed")
+    ),
     *(
         f"unknown to {one}"
         for one in ("planned", "held", "scheduled", "accepted", "sent", "undelivered", "failed", "given_up")
