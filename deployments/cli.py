@@ -22,13 +22,15 @@ from deployments.terminal import make_console
 from duebell.deciding import RULES
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import channel_stops, hold_switch, tenants, trail
+from duebell.ledger import channel_stops, hold_switch, reviewed, tenants, trail
+from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
 from duebell.reporting import in_words
 from duebell.resending import at_once, read_first
 from duebell.resending import resend as plan_resend
 from duebell.resources import Resources
 from duebell.setting_needs import Use
+from duebell.states import Sending
 from duebell.testing_message import send_test as send_test_message
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -117,8 +119,14 @@ def go_live(
 
 
 def _in_review(resources: Resources, named: str) -> list[Tenant]:
-    """The organisations in review: all, or those with the name that was given."""
-    waiting = [one for one in tenants.connected(resources.engine) if one.sending == "review"]
+    """The organisations in review: all, or those with the name that was given.
+
+    One that is live is among them while messages wait that DUEBELL_SENDING kept in, and keeps in no more.
+    """
+    with reading(resources.engine) as session:
+        kept_in = reviewed.counts(session) if resources.settings.sending is Sending.LIVE else {}
+    connected = tenants.connected(resources.engine)
+    waiting = [one for one in connected if one.sending == "review" or one.tenant_id in kept_in]
     if not waiting:
         raise ConfigurationError("no connected organisation is in review: `duebell doctor` lists them")
     chosen = [one for one in waiting if not named or is_named(named, one.name)]

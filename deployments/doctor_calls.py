@@ -5,16 +5,17 @@ from duebell import counting
 from duebell.access import XeroAccess, unpaced
 from duebell.calls import Purpose
 from duebell.errors import DuebellError, Postponed
-from duebell.ledger import tenants
+from duebell.ledger import reviewed, tenants
+from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
 from duebell.resources import Resources
+from duebell.states import Sending
 
 
 def asked(resources: Resources, tenant: Tenant) -> Finding:
     """Ask an organisation for itself, once. One that is parked or closed keeps no other from being asked."""
     access = XeroAccess(resources, tenant.tenant_id, unpaced, "doctor", Purpose.DOCTOR)
-    review = ": `duebell go-live` lets it send" if tenant.sending == "review" else ""
-    sending = f"its sending is {tenant.sending}{review}"
+    sending = f"its sending is {tenant.sending}{_kept_in(resources, tenant)}"
     try:
         organisation = access.ask(access.client.organisation)
     except Postponed as wait:
@@ -22,6 +23,17 @@ def asked(resources: Resources, tenant: Tenant) -> Finding:
     except DuebellError as error:
         return Finding("Xero", f"{tenant.name}: {error}", sound=False)
     return Finding("Xero", f"{organisation.name} is connected, {sending}")
+
+
+def _kept_in(resources: Resources, tenant: Tenant) -> str:
+    """What waits for a person to go live, where anything does."""
+    if tenant.sending == Sending.REVIEW:
+        return ": `duebell go-live` lets it send"
+    with reading(resources.engine) as session:
+        count = reviewed.counts(session).get(tenant.tenant_id, 0)
+    if not count or resources.settings.sending is not Sending.LIVE:
+        return ""
+    return f", and {count} messages wait that DUEBELL_SENDING had kept in: `duebell go-live` ends that"
 
 
 def look(resources: Resources) -> list[Finding]:

@@ -17,6 +17,7 @@ from duebell.ledger.tables import Audit, Brake, Notification
 from duebell.reading import XeroReader
 from duebell.resources import open_resources
 from duebell.settings import load
+from duebell.states import NotificationState as S
 from tests.support_office import Office
 
 NUMBER = "+64211234567"
@@ -98,6 +99,23 @@ def test_going_live_twice_says_that_nobody_is_in_review(office: Office) -> None:
     again = office.run("go-live", "--yes", COMPANY_NAME)
     assert again.exit_code == 1
     assert "no connected organisation is in review" in again.output
+
+
+@pytest.mark.parametrize(("given", "then"), [((), S.SKIPPED), (("--send-held",), S.PLANNED)])
+@pytest.mark.parametrize("kept_in", ["review", "allowlist"])
+def test_what_the_installation_kept_in_of_a_live_organisation_is_let_go_or_left_out_by_going_live_again(
+    office: Office, kept_in: str, given: tuple[str, ...], then: str
+) -> None:
+    office.run("go-live", "--yes", COMPANY_NAME)
+    number = issue_recently(office)
+    assert office.run("resend", number, "--why", "a trial", DUEBELL_SENDING=kept_in).exit_code == 0
+    assert [one.state for one in notifications(office)] == [S.HELD]
+    still = office.run("go-live", "--yes", COMPANY_NAME, DUEBELL_SENDING=kept_in)
+    assert "no connected organisation is in review" in still.output
+    assert "had kept in" in office.run("doctor").output.replace("\n", " ")
+    assert office.run("go-live", "--yes", COMPANY_NAME, *given).exit_code == 0
+    assert [one.state for one in notifications(office)] == [then]
+    assert "had kept in" not in office.run("doctor").output
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(office: Office) -> None:

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from duebell.audit import Entry
 from duebell.errors import ConfigurationError
-from duebell.ledger import mirror_switch, scheduled
+from duebell.ledger import mirror_switch, reviewed, scheduled
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake, Notification, Tenant
 from duebell.ledger.writing import Writing, writing
@@ -189,16 +189,12 @@ class WentLive:
 
 
 def go_live(engine: Engine, tenant_id: str, by: str, *, release_held: bool, now: datetime) -> WentLive:
-    """Let a tenant send. What was planned in review is dropped, or released if a person says so."""
+    """Let a tenant send. What was kept in until now is dropped, or released if a person says so."""
     with writing(engine, now) as book:
         book.session.exec(
             update(Tenant).where(col(Tenant.tenant_id) == tenant_id).values(sending=Sending.LIVE.value)
         )
-        held = select(Notification).where(
-            Notification.tenant_id == tenant_id,
-            Notification.state == NotificationState.HELD.value,
-            Notification.reason == "in_review",
-        )
+        held = select(Notification).where(Notification.tenant_id == tenant_id, reviewed.is_kept_in())
         rows = book.session.exec(held).all()
         for row in rows:
             _end_review(book, row, by, release_held=release_held)
