@@ -119,7 +119,7 @@ def is_built(node: ast.expr) -> bool:
     )
 
 
-WHERE = re.compile(r'(Status=="AUTHORISED" AND )?Type=="[A-Z-]+"')
+WHERE = re.compile(r'Status=="AUTHORISED"|(Status=="AUTHORISED" AND )?Type=="[A-Z-]+"')
 
 
 def test_f119_a_filter_for_xero_is_made_of_its_own_words_alone() -> None:

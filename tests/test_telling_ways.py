@@ -174,7 +174,9 @@ def test_a_subject_that_no_provider_would_take_holds_the_message_before_anything
         EMAIL_FROM="accounts@kauri.example",
     )
     [claim] = claimed(office, INVOICE_ISSUED)
-    assert said(office, claim).state == S.HELD
+    held = render(office, claim)
+    assert held is not None
+    assert (held.state, "subject.txt" in held.reason) == (S.HELD, True)
     assert provider.asked == []
     assert broken(office.engine) == []
 
