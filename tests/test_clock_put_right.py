@@ -1,6 +1,6 @@
 """What a clock that was ahead put off is made up for once it is right; what honestly waits goes on so."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -28,7 +28,7 @@ from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Audit, XeroEvent
 from duebell.ledger.token_sets import take_lease, usable
-from duebell.ledger.writing import writing
+from duebell.ledger.writing import Writing, writing
 from duebell.mirroring import Consent, Source, Wish
 from duebell.policy import Hold, Reason
 from duebell.resources import using
@@ -52,7 +52,10 @@ from tests.support_facts import (
     the_attempt,
     the_notification,
 )
+from tests.support_held import held_off
+from tests.support_held import scheduled as scheduled_by_twilio
 from tests.support_lists import Polling
+from tests.test_withdrawn import stop
 
 HOUR, FIVE = timedelta(hours=1), timedelta(seconds=5)
 AHEAD = NOW + 13 * HOUR
@@ -268,3 +271,29 @@ def test_that_the_clock_was_ahead_stands_in_the_trail_once(ledger: Engine) -> No
     with reading(ledger) as session:
         said = session.exec(select(Audit.details).where(Audit.action == "clock was ahead")).all()
     assert said == ['{"Tenant.drain_until":1}']
+
+
+def brakes(book: Writing) -> None:
+    tenants.brake(book, stopped=True, by="person:test", why="", scope="all")
+
+
+@pytest.mark.parametrize("happens", [stop, brakes])
+def test_what_a_clock_ahead_heard_of_a_message_that_twilio_holds_is_looked_at_before_it_goes_out(
+    ledger: Engine, happens: Callable[[Writing], None]
+) -> None:
+    held_off(ledger)
+    conclude(ledger, scheduled_by_twilio())
+    with writing(ledger, AHEAD) as book:
+        happens(book)
+    assert not unsettled.settle_due(ledger, now=RIGHT)
+    assert is_put_right(ledger) == 1
+    assert unsettled.settle_due(ledger, now=RIGHT)
+
+
+def test_a_receipt_that_a_clock_ahead_took_costs_no_last_look(ledger: Engine) -> None:
+    held_off(ledger)
+    conclude(ledger, scheduled_by_twilio())
+    assert is_put_right(ledger) == 0
+    conclude(ledger, scheduled_by_twilio(), now=AHEAD)
+    assert is_put_right(ledger) == 1
+    assert unsettled.settle_due(ledger, now=RIGHT)

@@ -17,7 +17,7 @@ from sqlmodel import SQLModel, col
 
 from duebell.audit import Entry
 from duebell.calls import CLOCKS_APART
-from duebell.ledger import consent_lines, group_lines, token_sets
+from duebell.ledger import consent_lines, group_lines, scheduled, token_sets
 from duebell.ledger.awaiting import READING_LEASE
 from duebell.ledger.dispatch import is_waiting
 from duebell.ledger.inbox import LONGEST_WAIT, ClaimedEvent
@@ -80,6 +80,7 @@ def put_right(book: Writing, first_look: timedelta) -> int:
     found = Counter[str]()
     for wait in (*LEASES, *WISHES, *_events(book.now), *_messages(book.now, first_look)):
         found[str(wait.until)] += _put_right(book, wait)
+    found["looks at what Twilio holds"] += scheduled.look_where_put_off(book)
     counted = dict(+found)
     if counted:
         book.audit(Entry("net", "clock was ahead", "ledger", "times", details=counted))

@@ -231,3 +231,17 @@ def _look_now(book: Writing, which: ColumnElement[bool]) -> None:
         .values(overtaken_at=book.now, settle_at=case((is_held(), book.now), else_=col(Attempt.settle_at)))
         .execution_options(synchronize_session="fetch")
     )
+
+
+def look_where_put_off(book: Writing) -> int:
+    """Look now at what is to be looked at later than at its last look: a clock that was ahead put that off.
+
+    Returns how many there are.
+    """
+    last = min(scheduling.LOOKS_BEFORE)
+    ahead = (col(Attempt.send_at) > book.now + last, col(Attempt.settle_at) > book.now)
+    rows = book.session.exec(select(Attempt).where(is_held() | is_taken_back(), *ahead)).all()
+    late = [one for one in rows if one.send_at and one.settle_at and one.settle_at > one.send_at - last]
+    for one in late:
+        one.settle_at = book.now
+    return len(late)
