@@ -26,7 +26,7 @@ from duebell.policy_file import Policy
 from duebell.policy_overdue import InvoiceOverduePolicy, StagePolicy
 from duebell.states import NotificationState
 from duebell.waits import day_in
-from duebell.working_days import Place
+from duebell.working_days import Place, next_open_instant
 from tests.support_facts import (
     CONTACT,
     MINUTE,
@@ -230,6 +230,43 @@ def _set(engine: Engine, **columns: Any) -> None:
         )
 
 
+FOLLOWED_BY_A_TEAM = f"""
+[team.accounts]
+phones = ["{TEAM_PHONE}"]
+digest = "each"
+[[invoice_overdue.stage]]
+name = "first"
+days = 3
+tell = ["customer"]
+[[invoice_overdue.stage]]
+name = "handover"
+days = 5
+tell = ["team:accounts"]
+"""
+
+
+def test_a_stage_is_said_before_one_that_tells_only_a_team(sqlite_ledger: Engine, tmp_path: Path) -> None:
+    office = started(sqlite_ledger, tmp_path, FOLLOWED_BY_A_TEAM)
+    office.keeps(1, **due(TUESDAY - 3 * DAY, **OF_THE_DAY))
+    office.runs(office.hears(1))
+    assert [day for day, _ in lives_to(office, TUESDAY + 9 * DAY)] == [TUESDAY, TUESDAY + DAY]
+
+
+@pytest.mark.parametrize(("late_days", "days_ago"), [(2, 0), (3, 1), (6, 6), (6, 5), (6, 4)])
+def test_a_stage_that_ends_on_a_weekend_is_said_on_its_last_open_day(
+    sqlite_ledger: Engine, tmp_path: Path, late_days: int, days_ago: int
+) -> None:
+    thursday = TUESDAY + 2 * DAY
+    due_on = thursday - days_ago * DAY
+    stage = f'[[invoice_overdue.stage]]\nname = "only"\ndays = 1\nlate_days = {late_days}\n'
+    office = started(sqlite_ledger, tmp_path, stage)
+    office.clock.now = at(thursday, 9, 30)
+    office.keeps(1, **due(due_on, DateString=f"{due_on}T00:00:00"))
+    office.runs(office.hears(1))
+    heard = lives_to(office, thursday + 9 * DAY, thursday)
+    assert [day for day, _ in heard] == [thursday, thursday + DAY]
+
+
 ladders = st.lists(
     st.builds(
         StagePolicy,
@@ -258,14 +295,13 @@ def test_no_stage_after_the_due_date_lapses_where_no_other_follows_it(
         update={"stages": stages, "gap_days": gap}
     )
     invoice, today = an_invoice(due_on=TUESDAY), TUESDAY + day * DAY
-    stage = stage_due(invoice, rules, today)
-    later = (today + days * DAY for days in range(99))
-    free = (
-        one for one in later if stage_due(invoice, rules, one) and free_on(invoice, rules, today, one) <= one
-    )
-    said_on = next(free, None)
-    assert said_on is None or said_on > today
-    if stage is not None and stage.days >= 0 and stage_due(invoice, rules, today + DAY):
+    stage, place = stage_due(invoice, rules, today), Place((ZONE.key,), "NZ")
+    coming = [today + days * DAY for days in range(1, 99)]
+    open_days = [one for one in coming if next_open_instant(at(one), rules, place) == at(one)]
+    heard = [one for one in open_days if stage_due(invoice, rules, one)]
+    said_on = next((one for one in heard if free_on(invoice, rules, today, one) <= one), None)
+    assert free_on(invoice, rules, today, today) > today
+    if stage is not None and stage.days >= 0 and heard:
         assert said_on is not None
 
 
