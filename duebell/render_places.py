@@ -17,7 +17,12 @@ MARKED = re.compile(f"{BEGIN}([^{END}]*){END}")
 LONGEST_BEFORE = 4096
 """How far back an address or a tag may begin; half a template's largest size."""
 
-IN_SAME_WORD = re.compile(r"[^\s<>\"']*\Z")
+IN_SAME_WORD = re.compile(r"[^\s<>\"'\u0e00-\u0e7f\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]*\Z")
+"""What may be one address up to here: languages without blanks write their words right behind it."""
+
+WHOLE = re.compile(r"https?://")
+"""How an address begins that the template itself gives as a value; no field keeps such a word."""
+
 BEGINS_ADDRESS = re.compile(
     r"[a-z][a-z0-9+.-]*://|\bwww\.|\bmailto:|[a-z0-9-]\.[a-z]{2,63}[/?]", re.IGNORECASE
 )
@@ -45,7 +50,8 @@ def placed(text: str, *, html: bool) -> str:
 def _at(before: str, value: str, *, html: bool) -> str:
     attribute = _attribute(before) if html else ""
     if attribute in OF_AN_ADDRESS or _is_in_address(before):
-        return quote(without_marks(unescape(value) if html else value), safe="")
+        plain = without_marks(unescape(value) if html else value)
+        return without_marks(value) if WHOLE.match(plain) else quote(plain, safe="")
     return without_marks(value) if attribute else value
 
 

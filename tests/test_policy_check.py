@@ -214,6 +214,10 @@ def books(sqlite_ledger: Engine) -> Engine:
         ('[preferences]\nno_messages_groups = ["Wants none"]',
          "hint policy.toml:2 [preferences] no_messages_groups, item 1, is a contact group that no contact in "
          "the books has. It spares nobody"),
+        ('[invoice_overdue]\nnever_groups = ["Key accounts"]\n'
+         '[preferences]\nno_messages_groups = ["Key account"]',
+         "hint policy.toml:4 [preferences] no_messages_groups, item 1, is a contact group that no contact in "
+         "the books has. It spares nobody"),
         ('[[rule]]\nwhen = { contact_group = "Key" }\nthen = { tone = "a" }',
          "'Key' is a contact group that no"),
         ('[[rule]]\nwhen = { tracking = { category = "Region", option = "Nort" } }\nthen = { tone = "a" }',

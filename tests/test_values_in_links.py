@@ -102,3 +102,22 @@ def test_whatever_a_field_says_an_address_holds_it_whole_and_ends_where_it_was_t
     assert (
         placed(page, html=True) == f"<a href='{quote(number, '')}' title='{escape(number)}'>{escape(number)}"
     )
+
+
+def test_an_address_that_the_template_gives_itself_stays_as_it_is(tmp_path: Path) -> None:
+    template = f'<a href="{{{{ invoice.gone | default("{HERE}?a=1") }}}}">{{{{ link }}}}</a>'
+    assert f'href="{HERE}?a=1"' in said(tmp_path, "en", "INV-0042", "body.html", template).html
+
+
+@pytest.mark.parametrize(
+    ("between", "after"),
+    [("\uff08", "\uff09"), ("をご覧ください。", ""), ("。请付款\uff1a", ""), ("ดูที่นี่", "")],
+)
+@pytest.mark.parametrize("part", ["sms.txt", "body.txt"])
+def test_words_that_follow_a_link_without_a_blank_are_no_part_of_it(
+    tmp_path: Path, part: str, between: str, after: str
+) -> None:
+    text = said(
+        tmp_path, "en", "RE 2026/17", part, f"{{{{ link }}}}{between}{{{{ invoice.number }}}}{after}"
+    ).text
+    assert text.endswith(f"{between}RE 2026/17{after}")

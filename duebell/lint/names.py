@@ -94,12 +94,15 @@ def of_words(policy: Policy, known: Vocabulary) -> Iterator[Remark]:
 def of_consent(policy: Policy, known: Vocabulary) -> Iterator[Remark]:
     """Groups of those who want no message that no contact has: mistyped, they go on being messaged.
 
-    A group may have nobody yet, so it is a slip only where another has nearly its name.
+    A group may have nobody yet, so it is a slip only where another has nearly its name, of which the policy
+    says nothing.
     """
+    named = {*policy.preferences.no_messages_groups, *policy.invoice_overdue.never_groups}
+    unnamed = [one for one in known.groups if not _is_among(one, named)]
     for number, group in enumerate(policy.preferences.no_messages_groups):
         if _is_among(group, known.groups):
             continue
-        place, near = ("preferences", "no_messages_groups", number), did_you_mean(group, known.groups)
+        place, near = ("preferences", "no_messages_groups", number), did_you_mean(group, unnamed)
         if near.startswith("Did"):
             yield mend(place, f"{IN_NO_BOOKS}. {near}")
         else:
