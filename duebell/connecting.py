@@ -14,7 +14,7 @@ from duebell.ledger import consents, inbox, snapshots, tenants
 from duebell.ledger.calls import counter
 from duebell.ledger.inbox import NewEvent
 from duebell.model import Connection
-from duebell.opened import organisations
+from duebell.opened import client_of, organisations
 from duebell.reading import XeroReader
 from duebell.resources import Resources
 from duebell.scopes import custom_tokens
@@ -94,14 +94,8 @@ def in_order(
 
 
 def _client(resources: Resources, token_set_id: str, tenant_id: str, pace: Pace) -> XeroClient:
-    return XeroClient(
-        resources.xero_http,
-        resources.settings.xero_api_url,
-        lambda: tokens.read(resources.engine, resources.vault, token_set_id).access,
-        tenant_id,
-        pace,
-        counter(resources.engine, tenant_id, Purpose.CONNECT, resources.clock),
-    )
+    count = counter(resources.engine, tenant_id, Purpose.CONNECT, resources.clock)
+    return client_of(resources, token_set_id, tenant_id, pace, count)
 
 
 def connect_one(resources: Resources, connection: Connection, token_set_id: str, pace: Pace) -> Connected:

@@ -111,6 +111,12 @@ TOLD = frozenset({S.ACCEPTED, S.SENT, S.DELIVERED})
 WITHDRAWN = frozenset({AttemptState.CANCELLED, AttemptState.EXPIRED})
 """What is known of attempts whose message the provider had, and that reached nobody."""
 
+OPEN = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PARKED})
+"""Attempts of which it is not known whether the provider has a message."""
+
+MAY_EXIST = OPEN | {AttemptState.ACCEPTED}
+"""Attempts whose message exists, or may."""
+
 MAY_HAVE_BEEN_SENT = frozenset({S.SENDING, S.UNKNOWN, S.PARKED}) | _FROM_PROVIDER
 """States after which no flow may post this notification again by itself."""
 

@@ -17,7 +17,7 @@ from duebell.ledger.notifications import move
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.scheduling import CLOCKS_DIFFER
-from duebell.states import TOLD, WAITING, WITHDRAWN, AttemptState, NotificationState
+from duebell.states import OPEN, TOLD, WAITING, WITHDRAWN, AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus, message_status, rank
 
 __all__ = ["Conclusion", "conclude"]
@@ -136,9 +136,6 @@ def _lock_owner(attempt_id: str) -> SelectOfScalar[Notification]:
     owner = select(Attempt.notification_id).where(Attempt.attempt_id == attempt_id).scalar_subquery()
     wanted = select(Notification).where(col(Notification.notification_id) == owner)
     return wanted.with_for_update().execution_options(populate_existing=True)
-
-
-OPEN = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PARKED})
 
 
 def _is_news(attempt: Attempt, known: Conclusion) -> bool:

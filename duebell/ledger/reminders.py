@@ -10,12 +10,9 @@ from duebell.keys import INVOICE_OVERDUE, is_contact, person_of, team_recipient
 from duebell.ledger import present
 from duebell.ledger.meaning import said_of
 from duebell.ledger.tables import Attempt, Leg, Notification
-from duebell.states import AttemptState, NotificationState
+from duebell.states import MAY_EXIST, NotificationState
 
-HEARD = [
-    state.value
-    for state in (AttemptState.SENDING, AttemptState.ACCEPTED, AttemptState.UNKNOWN, AttemptState.PARKED)
-]
+HEARD = sorted(state.value for state in MAY_EXIST)
 """Attempts after which a person may have been told. What was refused, or never processed, reached nobody."""
 
 CAME_BACK = {NotificationState.UNDELIVERED, NotificationState.FAILED}

@@ -14,11 +14,8 @@ from duebell.ledger import present
 from duebell.ledger.built_once import built_once
 from duebell.ledger.tables import Attempt, Brake, Notification
 from duebell.ledger.writing import Writing
-from duebell.states import AttemptState
+from duebell.states import OPEN, AttemptState
 from duebell.twilio.statuses import MessageStatus
-
-MAY_BE_HELD = [AttemptState.SENDING.value, AttemptState.UNKNOWN.value, AttemptState.PARKED.value]
-"""The states of attempts whose message Twilio may yet turn out to hold."""
 
 BY_LIST = "twilio's list"
 """Says of an attempt that it was found in Twilio's list."""
@@ -224,7 +221,9 @@ def look_soon_at_address(book: Writing, address: str) -> None:
 
 def _look_now(book: Writing, which: ColumnElement[bool]) -> None:
     """What Twilio is still being asked to hold, or may have taken, is looked at as soon as it is known to."""
-    may_be_held = col(Attempt.state).in_(MAY_BE_HELD) & col(Attempt.send_at).is_not(None)
+    may_be_held = col(Attempt.state).in_(sorted(one.value for one in OPEN)) & col(Attempt.send_at).is_not(
+        None
+    )
     book.session.exec(
         update(Attempt)
         .where(is_held() | may_be_held, which)

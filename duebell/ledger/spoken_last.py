@@ -13,14 +13,12 @@ from sqlmodel import Session, col, select
 from duebell.ledger import legs
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
-from duebell.states import MAY_HAVE_BEEN_SENT, AttemptState, NotificationState
+from duebell.states import MAY_EXIST, MAY_HAVE_BEEN_SENT, AttemptState, NotificationState
 
 A = AttemptState
 ACTOR = "journal"
 REASON = "ledger_set_back"
-
-STANDS = [one.value for one in (A.SENDING, A.UNKNOWN, A.PARKED, A.ACCEPTED)]
-"""Attempts whose message exists, or may."""
+STANDS = sorted(one.value for one in MAY_EXIST)
 
 
 def is_overtaken(session: Session, row: Notification, at: datetime) -> bool:
