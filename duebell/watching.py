@@ -1,19 +1,26 @@
 """Deciding again on what Twilio holds, shortly before it goes out: what stopped being true is taken back."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
+from duebell import watching_copies
 from duebell.deciding import basis_again, decide
-from duebell.errors import ConfigurationError, DuebellError, TemplateProblem, Transient
+from duebell.errors import (
+    ConfigurationError,
+    DuebellError,
+    Postponed,
+    RateLimited,
+    TemplateProblem,
+    Transient,
+)
 from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known, known_of
-from duebell.ledger import copies as copies_of
-from duebell.ledger import groups, legs, present, receipts, scheduled, unsettled
+from duebell.ledger import groups, legs, present, receipts, scheduled
 from duebell.ledger.engine import reading
 from duebell.ledger.meaning import said_of
 from duebell.ledger.scheduled import Held
@@ -24,15 +31,13 @@ from duebell.message_text import telling_in, words_of
 from duebell.policy import Send
 from duebell.resources import Resources
 from duebell.scheduling import is_last_look
-from duebell.settling import BEFORE, Settled, candidates
+from duebell.settling import Settled
 from duebell.states import TOLD, AttemptState, NotificationState
 from duebell.telling import FRESH, ReadAgain, rules_of
-from duebell.twilio.messages import MessageState
+from duebell.watching_copies import SURPLUS, TakeBack
 from duebell.xero.queries import IDS_PER_QUERY
 
-log = logging.getLogger("duebell.watching")
-
-BRAKE, NOT_READ, SURPLUS = "stopped", "not_read", "surplus"
+BRAKE, NOT_READ = "stopped", "not_read"
 OTHER_ADDRESS, OTHER_WORDS = "another_address", "another_text"
 """Why a message that Twilio holds is taken back, beside the reasons of the policy."""
 
@@ -54,15 +59,6 @@ class Batch:
     def reminds(self) -> bool:
         """Whether there are reminders among them."""
         return any(one.kind == INVOICE_OVERDUE for one in self.held)
-
-
-@dataclass(frozen=True, slots=True)
-class TakeBack:
-    """A message that Twilio is to cancel, and why. Without an attempt it is a copy that nobody asked for."""
-
-    attempt_id: str
-    sid: str
-    why: str
 
 
 def due(engine: Engine, now: datetime, attempt_ids: Sequence[str] | None = None) -> list[Batch]:
@@ -96,7 +92,7 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
     What cannot be read anew may not be true any more: at the last look it is taken back too. Where Twilio
     cannot be asked for copies of a message, that message stays due, and holds up no other.
     """
-    copies, unsearched = _all_copies(resources, (*batch.held, *batch.gone))
+    copies, unsearched = watching_copies.looked_for(resources, (*batch.held, *batch.gone))
     with reading(resources.engine) as session:
         why = {one: _why_anyway(session, one) for one in batch.held}
     open_ones = [one for one in batch.held if not why[one]]
@@ -153,14 +149,20 @@ def _read(
     with reading(resources.engine) as session:
         told = col(Notification.notification_id).in_(ids) | col(Notification.lead_id).in_(ids)
         invoices = sorted(set(session.exec(select(Notification.invoice_id).where(told)).all()))
+    # At once and once more: one call that fails must not take fifty messages back, and time is short.
+    twice = Retrying(retry=retry_if_exception(_may_pass_at_once), stop=stop_after_attempt(2), reraise=True)
     try:
         if invoices:
-            read_again(tenant_id, invoices, since)
+            twice(read_again, tenant_id, invoices, since)
     except (DuebellError, ConfigurationError):
         return {}
     with reading(resources.engine) as session:
         known = known_of(session, tenant_id, invoices)
     return {invoice_id: one for invoice_id, one in known.items() if one.read.read_at >= since}
+
+
+def _may_pass_at_once(error: BaseException) -> bool:
+    return isinstance(error, Transient) and not isinstance(error, Postponed | RateLimited)
 
 
 def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resources: Resources) -> str:
@@ -187,52 +189,3 @@ def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resourc
     except TemplateProblem:
         return OTHER_WORDS
     return "" if words.text == attempt.text else OTHER_WORDS
-
-
-def _all_copies(resources: Resources, held: Sequence[Held]) -> tuple[list[TakeBack], set[Held]]:
-    """Further copies of what is doubtful, and those messages whose copies Twilio could not be asked for."""
-    copies, unsearched = list[TakeBack](), set[Held]()
-    for one in held:
-        try:
-            copies += _copies(resources, one) if one.doubtful else []
-        except Transient as error:
-            log.warning("copies of attempt %s are looked for again soon: %s", one.attempt_id, error)
-            unsearched.add(one)
-    return copies, unsearched
-
-
-def _copies(resources: Resources, one: Held) -> list[TakeBack]:
-    """Further copies of a message whose POST was not answered. One that belongs to an attempt is bound to it,
-    and decided on from then on.
-    """
-    with reading(resources.engine) as session:
-        held = unsettled.held_of(session, one.notification_id)
-        attempts = [attempt for attempt in held if attempt.text]  # to lost words anything would answer
-    twilio, copies = resources.twilio(), list[TakeBack]()
-    for attempt in attempts:
-        listed = twilio.find(attempt.address, attempt.started_at - BEFORE)
-        with reading(resources.engine) as session:
-            bound = unsettled.bound_sids(session, [message.sid for message in listed])
-            if unsettled.others_say_it(session, attempt):
-                continue
-        found = candidates(attempt, listed, bound)
-        if attempt.sid is None and found:
-            _bind(resources, attempt.attempt_id, found.pop(0))
-        copies += [TakeBack("", it.sid, SURPLUS) for it in found if it.raw_status == "scheduled"]
-        if gone_out := [it for it in found if it.raw_status not in {"scheduled", "canceled"}]:
-            _notice(resources, attempt.attempt_id, gone_out)
-    return copies
-
-
-def _notice(resources: Resources, attempt_id: str, gone_out: Sequence[MessageState]) -> None:
-    """Say of copies that they went out: nobody can take them back."""
-    with writing(resources.engine, resources.clock()) as book:
-        for message in gone_out:
-            copies_of.notice(book, attempt_id, message.sid, message.raw_status, actor=scheduled.BY_LIST)
-
-
-def _bind(resources: Resources, attempt_id: str, message: MessageState) -> None:
-    with writing(resources.engine, resources.clock()) as book:
-        status, code = message.raw_status, message.error_code
-        receipts.apply(book, attempt_id, message.sid, status, code, scheduled.BY_LIST)
-        receipts.bind_earlier(book, attempt_id, message.sid)

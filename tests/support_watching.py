@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from duebell.errors import Transient
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import notifications, unsettled
 from duebell.ledger.engine import reading
@@ -49,6 +50,10 @@ class Office:
     invoice: dict[str, Any] = field(default_factory=dict[str, Any])
     mobile: str = MOBILE
     xero_is_away: Exception | None = None
+    xero_fails: int = 0
+    """How many of the next reads find Xero away."""
+    asked: int = 0
+    """How often Xero was asked."""
 
     def __post_init__(self) -> None:
         (self.folder / "policy.toml").write_text(self.policy)
@@ -62,6 +67,10 @@ class Office:
 
     def read_again(self, _tenant: str, _invoices: Sequence[str], _since: datetime) -> None:
         """Xero, asked for the invoice and its contact."""
+        self.asked += 1
+        if self.xero_fails:
+            self.xero_fails -= 1
+            raise Transient("Xero could not be read")
         if self.xero_is_away:
             raise self.xero_is_away
         keep_invoice(self.engine, invoice_body(**self.invoice), read_at=self.clock())

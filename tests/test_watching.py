@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from duebell.errors import Transient
+from duebell.errors import TenantParked, Transient
 from duebell.ledger import hold_switch, preferences, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
@@ -124,6 +124,25 @@ def test_what_cannot_be_read_anew_is_taken_back_at_the_last_look(office: Office)
     office.tells()
     office.until(NOW + 60 * MINUTE)
     assert len(office.twilio.went_out()) == 1
+
+
+def test_one_read_that_fails_takes_nothing_back(office: Office) -> None:
+    office.tells()
+    office.passes(23 * MINUTE)
+    office.xero_fails = 1
+    office.looks()
+    assert office.row().state == S.SCHEDULED
+    office.until(NOW + 30 * MINUTE)
+    assert (office.xero_fails, len(office.attempts())) == (0, 1)
+    assert len(office.twilio.went_out()) == 1
+
+
+def test_a_read_that_has_to_wait_is_not_asked_for_at_once_again(office: Office) -> None:
+    office.tells()
+    office.passes(23 * MINUTE)
+    office.xero_is_away = TenantParked("the day's calls are used up", None)
+    office.looks()
+    assert (office.asked, office.row().reason) == (2, "cancelled:not_read")
 
 
 def test_it_is_taken_back_in_time_though_every_run_comes_more_than_a_minute_late(office: Office) -> None:

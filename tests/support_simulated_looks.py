@@ -1,0 +1,59 @@
+"""A run of `settle` in a simulated life: it looks at what Twilio holds and at what became of the rest."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from duebell import settling, watching
+from duebell.errors import Transient
+from duebell.ledger import attempts, unsettled
+from duebell.ledger.engine import reading
+from duebell.ledger.writing import writing
+from duebell.watching_copies import TakeBack
+
+if TYPE_CHECKING:
+    from tests.support_simulation import Life
+
+Seen = TypeVar("Seen")
+
+THREADS = 32
+"""How much one run looks at side by side, as the flow does."""
+
+
+def settle(life: "Life", *, confirms: bool) -> None:
+    """What the flow does, in its order; with ``confirms`` also what it does once an hour."""
+    resources, engine = life.resources, life.engine
+    untrue: list[TakeBack] = []
+
+    def decide(batch: watching.Batch) -> None:
+        untrue.extend(_tried(life, lambda: watching.decide_anew(resources, batch, life.read_again)) or ())
+
+    _all_of(life, [partial(decide, batch) for batch in watching.due(engine, life.clockwork())])
+    now = life.clockwork()
+    with writing(engine, now) as book:
+        attempts.reap(book, resources.policy.settle.first_look)
+    with reading(engine) as session:
+        due = unsettled.unsettled(session, now=now)
+        before = now - settling.ASK_AFTER
+        silent = unsettled.held_too_long(session, now)
+        if confirms:
+            silent += unsettled.unconfirmed(session, after=now - settling.ASK_UNTIL, before=before)
+    looks = [
+        *(partial(watching.take_back, resources, one) for one in untrue),
+        *(partial(settling.settle, resources, one) for one in due),
+        *(partial(settling.confirm, resources, one) for one in silent),
+    ]
+    _all_of(life, [partial(_tried, life, one) for one in looks])
+
+
+def _all_of(life: "Life", looks: Sequence[Callable[[], object]]) -> None:
+    life.clockwork.side_by_side(looks, min(THREADS, len(looks)))
+
+
+def _tried(life: "Life", looks: Callable[[], Seen]) -> Seen | None:
+    for _ in range(3):
+        try:
+            return looks()
+        except Transient:
+            life.clockwork.wait(2)
+    return None
