@@ -6,7 +6,7 @@ step, and then the one whose moment has come. So a seed tells the same story eac
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,14 +26,24 @@ class Nerves:
 
 
 CALM = Nerves()
+LOOKS_ROUND = 0.1
+"""How often, in seconds, one who waits for others of its process looks whether they are done."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Process:
+    """Where one or more act; they die together."""
+
+    is_dead: bool = False
+
+
+@dataclass(slots=True)
 class _Actor:
     """Somebody who acts over simulated time."""
 
     work: greenlet
     stops: bool
+    process: _Process
 
 
 class Clockwork:
@@ -69,16 +79,46 @@ class Clockwork:
 
         Without ``stops`` it may die, but never stands still.
         """
-        work = greenlet(lambda: self._live(body, reborn), self._time_itself)
-        self._plan(0.0, _Actor(work, stops))
+        self._begin(body, _Process(), reborn=reborn, stops=stops)
 
-    def _live(self, body: Callable[[], None], reborn: float | None) -> None:
+    def side_by_side(self, bodies: Iterable[Callable[[], object]], threads: int) -> None:
+        """Have the process of whoever acts do all of these, so many at once, and wait until all are done.
+
+        Where one of them dies the whole process does, with whoever waits here.
+        """
+        waiting, asker = iter(list(bodies)), self._acting
+        if asker is None:
+            for body in waiting:
+                body()
+            return
+        at_work = threads
+
+        def serve() -> None:
+            nonlocal at_work
+            for body in waiting:
+                body()
+            at_work -= 1
+
+        for _ in range(threads):
+            self._begin(serve, asker.process, reborn=None, stops=asker.stops)
+        while at_work:
+            self.wait(LOOKS_ROUND)
+
+    def _begin(
+        self, body: Callable[[], None], process: _Process, *, reborn: float | None, stops: bool
+    ) -> None:
+        actor = _Actor(greenlet(lambda: self._live(actor, body, reborn), self._time_itself), stops, process)
+        self._plan(0.0, actor)
+
+    def _live(self, actor: _Actor, body: Callable[[], None], reborn: float | None) -> None:
         while True:
             try:
                 return body()
             except Killed:
+                actor.process.is_dead = True
                 if reborn is None:
                     return None
+            actor.process = _Process()
             self.wait(reborn)
 
     def step(self, seconds: float | None = None) -> None:
@@ -106,6 +146,8 @@ class Clockwork:
             return
         self._plan(seconds, actor)
         self._time_itself.switch()
+        if actor.process.is_dead:
+            raise Killed
 
     def run(self, is_over: Callable[[], bool], *, most_seconds: float) -> bool:
         """Let everything happen in its order until ``is_over`` (asked once a simulated minute) or too late.

@@ -7,12 +7,11 @@ settling and the receipts.
 
 import json
 import random
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 from unittest.mock import patch
 from uuid import UUID
 
@@ -23,12 +22,10 @@ from deployments.receiver.net import Net
 from deployments.receiver.parts import Patience
 from deployments.receiver.prefect_rest import PrefectPlace, PrefectRest
 from deployments.receiver.twilio_status import receipt_of
-from duebell import settling, watching
 from duebell.errors import Transient
 from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import attempts, dispatch, notifications, scheduled, snapshots, unsettled
-from duebell.ledger.engine import reading
+from duebell.ledger import dispatch, notifications, scheduled, snapshots
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.turns import TURNS, Turns
 from duebell.ledger.writing import writing
@@ -50,10 +47,9 @@ from tests.support_facts import (
 from tests.support_held import SERVICE_SET
 from tests.support_played_twilio import FATES, Disorder, Fate, PlayedTwilio
 from tests.support_simulated_books import Truth, contact_in_xero, invoice_in_xero
+from tests.support_simulated_looks import settle
 from tests.support_simulated_office import Office
 from tests.support_steps import watch_steps
-
-Seen = TypeVar("Seen")
 
 HOURS = 3_600.0
 POLICY = """
@@ -64,6 +60,7 @@ closes = "00:00"
 messages_an_hour = 100000
 """
 HOLDING = POLICY.replace("[invoice_issued]", '[invoice_issued]\nsending = "hold"')
+POLLED_EVERY = 15 * 60.0
 TOGETHER = 10
 """Invoices that one webhook brings, and one run tells of."""
 
@@ -176,6 +173,8 @@ class Life:
         self.clockwork.act(self._watch, reborn=15.0, stops=not self.plot.holds)
         if self.plot.holds:
             self.clockwork.act(self._look_on, reborn=15.0, stops=False)
+            for poll in range(1, int(2 * self.plot.last_send / POLLED_EVERY)):
+                self.clockwork.at(poll * POLLED_EVERY, self._poll)
         for hour in range(1, 25):
             self.clockwork.at(hour * HOURS, lambda: self.jobs.append(Job("cron", confirms=True)))
         try:
@@ -222,6 +221,13 @@ class Life:
         self.office.writes(to, Wish.STOP)
         if self.plot.office and self.chance.random() < 0.5:
             self.office.regrets(to)
+
+    def _poll(self) -> None:
+        """Xero is asked for what changed since the last time, an hour more of it than is needed."""
+        since = self.clockwork.now - timedelta(seconds=POLLED_EVERY + HOURS)
+        for truth in self.truths:
+            if len(truth.states) > 1 and truth.states[-1][0] > since:
+                self._hear_of(truth.number)
 
     def _hear_of(self, number: int) -> None:
         """A webhook about an invoice that changed is drained: what Twilio holds of it is looked at soon."""
@@ -284,7 +290,7 @@ class Life:
             if job.invoice_ids:
                 self._tell(job)
             else:
-                self._settle(job)
+                settle(self, confirms=job.confirms)
 
     def _look_on(self) -> None:
         while True:
@@ -293,7 +299,7 @@ class Life:
                 self.clockwork.wait(2 if self.clockwork.seconds < self.plot.last_send else 60)
                 continue
             self.jobs.remove(job)
-            self._settle(job)
+            settle(self, confirms=job.confirms)
 
     def _tell(self, job: Job) -> None:
         with writing(self.engine, self.clockwork()) as book:
@@ -315,33 +321,6 @@ class Life:
                 except Transient:
                     if wait is not None:
                         self.clockwork.wait(wait)
-
-    def _settle(self, job: Job) -> None:
-        for batch in watching.due(self.engine, self.clockwork()):
-            untrue = self._try(lambda it=batch: watching.decide_anew(self.resources, it, self.read_again))
-            for one in untrue or ():
-                self._try(lambda it=one: watching.take_back(self.resources, it))
-        now = self.clockwork()
-        with writing(self.engine, now) as book:
-            attempts.reap(book, self.resources.policy.settle.first_look)
-        with reading(self.engine) as session:
-            due = unsettled.unsettled(session, now=now)
-            before = now - settling.ASK_AFTER
-            open_ones = unsettled.held_too_long(session, now)
-            if job.confirms:
-                open_ones += unsettled.unconfirmed(session, after=now - settling.ASK_UNTIL, before=before)
-        for one in due:
-            self._try(lambda it=one: settling.settle(self.resources, it))
-        for one in open_ones:
-            self._try(lambda it=one: settling.confirm(self.resources, it))
-
-    def _try(self, looks: Callable[[], Seen]) -> Seen | None:
-        for _ in range(3):
-            try:
-                return looks()
-            except Transient:
-                self.clockwork.wait(2)
-        return None
 
     def _watch(self) -> None:
         """The receiver's own net, over a Prefect that is played."""
