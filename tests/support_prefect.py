@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -50,7 +51,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+LONGEST = 150.0
+"""How long a test waits for what has to come, in seconds: a slow machine is no failure."""
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = LONGEST) -> None:
     """Return as soon as ``condition`` holds; fail with ``what`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -154,18 +159,23 @@ class RunningPrefect:
         """The UI's cancel button."""
         self.set_state(run, StateType.CANCELLING, "Cancelling", force=False)
 
-    def wait_for(self, run: UUID, *states: StateType, seconds: float = 30.0) -> FlowRun:
+    def wait_for(self, run: UUID, *states: StateType, seconds: float = LONGEST) -> FlowRun:
         """The run, as soon as it is in one of ``states`` (by default: in a final one)."""
         wanted = set(states) or FINAL
         wait_until(lambda: self.read_run(run).state_type in wanted, f"run {run} in {wanted}", seconds)
         return self.read_run(run)
 
-    def online(self, pool: str, name: str) -> bool:
-        """Whether the server has heard from this worker."""
+    def online(self, pool: str, name: str, since: datetime | None = None) -> bool:
+        """Whether the server has heard from this worker, ``since`` the one of that name now was started."""
         with self.http() as http:
             answer = http.post(f"/work_pools/{pool}/workers/filter", json={})
             found: list[dict[str, Any]] = answer.json() if answer.is_success else []
-        return any(worker["name"] == name and worker["status"] == "ONLINE" for worker in found)
+        return any(
+            worker["name"] == name
+            and worker["status"] == "ONLINE"
+            and (since is None or datetime.fromisoformat(worker["last_heartbeat_time"]) >= since)
+            for worker in found
+        )
 
 
 SERVER = pytest.StashKey[RunningPrefect]()

@@ -26,7 +26,7 @@ from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Notification, Tenant, XeroEvent
 from duebell.settings import Settings, load
-from tests.support_prefect import RunningPrefect, free_port, wait_until
+from tests.support_prefect import LONGEST, RunningPrefect, free_port, wait_until
 from tests.support_provisioned import run_once
 
 CAFE = "Aro Street Cafe"
@@ -51,12 +51,15 @@ class Road:
             "receiver": module("deployments.receiver"),
         }[name]
         child = Child(name, command, {**self.environment, **environment}, self.home / "logs")
+        since = datetime.now(UTC)
         child.start()
         self.children[name] = child
         ready = (
-            self._receiver_answers if name == "receiver" else lambda: self.prefect.online("duebell", "road")
+            self._receiver_answers
+            if name == "receiver"
+            else lambda: self.prefect.online("duebell", "road", since)
         )
-        wait_until(ready, f"the {name} is ready, see {child.log}", 40)
+        wait_until(ready, f"the {name} is ready, see {child.log}")
         return child
 
     def _receiver_answers(self) -> bool:
@@ -106,7 +109,7 @@ class Road:
         rows = self.notifications(invoice_id)
         return rows[0].state if rows else ""
 
-    def wait_for(self, invoice_id: str, *states: str, seconds: float = 40) -> Notification:
+    def wait_for(self, invoice_id: str, *states: str, seconds: float = LONGEST) -> Notification:
         """The notification, as soon as it is in one of these states."""
         wait_until(
             lambda: self.state(invoice_id) in states,
@@ -148,11 +151,11 @@ class Road:
 
     def run_whole(self, name: str, **parameters: Any) -> FlowRun:
         """The same to its end; asked for again where the scheduled one was at work just then."""
-        run = self.prefect.wait_for(self.by_hand(name, **parameters), seconds=60)
+        run = self.prefect.wait_for(self.by_hand(name, **parameters))
         for _ in range(10):
             if run.state_type is not StateType.CANCELLED:
                 break
-            run = self.prefect.wait_for(self.by_hand(name, **parameters), seconds=60)
+            run = self.prefect.wait_for(self.by_hand(name, **parameters))
         return run
 
     def lapse(self, invoice_id: str) -> None:

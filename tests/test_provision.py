@@ -236,7 +236,7 @@ def test_prefect_s_own_process_worker_runs_the_same_deployment(
     run = prefect_server.start_run(deployment.id, tenant_id=str(stock / "heard"))
     command = ["-m", "prefect", "worker", "start", "--pool", "stock", "--type", "process", "--run-once"]
     with child(prefect_server, command, stock):
-        assert prefect_server.wait_for(run, seconds=60).state_type is StateType.COMPLETED
+        assert prefect_server.wait_for(run).state_type is StateType.COMPLETED
     assert (stock / "heard").read_text() == "heard"
 
 
@@ -254,4 +254,4 @@ def test_every_deployment_of_the_checkout_is_tagged_and_in_a_queue_that_is_made(
 def test_f104_a_run_whose_heartbeat_stops_is_crashed_by_the_automation(
     prefect_server: RunningPrefect, silent_run: UUID
 ) -> None:
-    assert prefect_server.wait_for(silent_run, seconds=120).state_type is StateType.CRASHED
+    assert prefect_server.wait_for(silent_run).state_type is StateType.CRASHED

@@ -266,7 +266,7 @@ def test_each_waiting_tenant_is_nudged_and_a_repeated_event_nudges_nobody(sqlite
         async with app.router.lifespan_context(app):
             for _ in range(2):
                 await asyncio.to_thread(deliver, app, raw)
-            await asyncio.to_thread(wait_until, lambda: len(prefect.events) >= 2, "two nudges came", 10)
+            await asyncio.to_thread(wait_until, lambda: len(prefect.events) >= 2, "two nudges came")
 
     asyncio.run(while_it_runs())
     assert sorted(event["payload"]["tenant_id"] for event in prefect.events) == [other, TENANT]

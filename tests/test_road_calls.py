@@ -93,7 +93,7 @@ def test_f027_a_day_that_ends_in_the_middle_of_a_batch_parks_it_whole_and_it_goe
     tenant_id = new_tenant(strict)
     use_up_the_day(strict, tenant_id, but=1)  # the invoices can be read, their contacts cannot
     ids = approve_at_once(strict, tenant_id, 30)
-    wait_until(lambda: parked(strict, tenant_id), "the tenant is parked", 60)
+    wait_until(lambda: parked(strict, tenant_id), "the tenant is parked")
     drains = wait_for_names(strict, f"drain {tenant_id}")
     assert {run.state_type for run in drains} == {StateType.COMPLETED}
     assert any((run.state_name or "").startswith("Parked until 20") for run in drains)
@@ -117,19 +117,19 @@ def test_f027_a_day_that_ends_in_the_middle_of_a_batch_parks_it_whole_and_it_goe
 
     stop(strict, tenant_id, stopped=True)
     a_new_day(strict, tenant_id)
-    wait_until(lambda: rests(strict, tenant_id), "all are planned, and stopped", 120)
+    wait_until(lambda: rests(strict, tenant_id), "all are planned, and stopped")
 
     age_the_reads(strict, tenant_id)
     use_up_the_day(strict, tenant_id)
     stop(strict, tenant_id, stopped=False)
     by_hand = strict.prefect.wait_for(
-        strict.by_hand("invoice-issued", tenant_id=tenant_id, invoice_ids=list(ids)), seconds=60
+        strict.by_hand("invoice-issued", tenant_id=tenant_id, invoice_ids=list(ids))
     )
     assert (by_hand.state_type, (by_hand.state_name or "")[:12]) == (StateType.COMPLETED, "Parked until")
     assert states(strict, tenant_id) == {"planned": 30}
 
     a_new_day(strict, tenant_id)
-    wait_until(lambda: states(strict, tenant_id)["delivered"] == 30, "all are told", 150)
+    wait_until(lambda: states(strict, tenant_id)["delivered"] == 30, "all are told")
     told = [one.body.split() for one in strict.told_by(name_of(tenant_id))]
     assert Counter(word.rstrip(":") for words in told for word in words if "BURST-" in word) == Counter(
         {f"BURST-{number:04}": 1 for number in range(30)}
@@ -163,7 +163,7 @@ def test_a_disconnected_tenant_is_named_and_not_called_and_the_other_goes_on(str
     assert (run.state_type, run.state_name) == (StateType.COMPLETED, "Not connected")
     approve_at_once(strict, closed, 2)
     approve_at_once(strict, other, 2)
-    wait_until(lambda: states(strict, other)["delivered"] == 2, "the other tenant is served", 60)
+    wait_until(lambda: states(strict, other)["delivered"] == 2, "the other tenant is served")
     assert len(asked(strict, closed)) == before
     with reading(strict.engine) as session:
         assert session.exec(select(Notification).where(Notification.tenant_id == closed)).all() == []

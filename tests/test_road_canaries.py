@@ -53,7 +53,7 @@ def test_f114_f115_no_token_phone_name_or_amount_is_found_outside_the_ledger_aft
     quoting = f'{{"code": 21211, "status": 400, "message": "The number {MOBILE} of {NAME} is wrong"}}'
     calm.sandbox.fail_next("status", method="POST", path=MESSAGES, status=400, body=quoting)
     refused = calm.sandbox.add_invoice(contact.contact_id, "98765.00")
-    calm.wait_for(refused.invoice_id, "given_up", seconds=60)
+    calm.wait_for(refused.invoice_id, "given_up")
     run = calm.prefect.wait_for(calm.run_of(refused).id)
     wait_until(lambda: calm.prefect.read_run(run.id).state is not None, "the run has ended")
     calm.restart("worker")

@@ -56,7 +56,7 @@ def ways(road: Road, invoice: InvoiceSummary) -> list[tuple[str, bool]]:
 def test_an_sms_that_is_refused_for_its_number_goes_out_by_email_at_once(by_both: Road) -> None:
     by_both.sandbox.fail_next("status", method="POST", path=MESSAGES, status=400, body=NO_SUCH_NUMBER)
     invoice = by_both.issue(contact=CART)
-    wait_until(lambda: mails(by_both, invoice), "the email is accepted", 40)
+    wait_until(lambda: mails(by_both, invoice), "the email is accepted")
     [mail] = mails(by_both, invoice)
     assert (mail.to, mail.provider) == (CARTS_ADDRESS, "twilio")
     assert "Hello Tom," in mail.text
@@ -71,7 +71,7 @@ def test_an_sms_that_came_back_goes_out_by_email_a_day_later_and_a_lost_answer_i
     by_both.sandbox.script_life("undelivered", error_code=30005)
     by_both.sandbox.fail_next("drop_after", method="POST", path=EMAILS)
     invoice = by_both.issue(contact=LOAF)
-    wait_until(lambda: ("sms", True) in ways(by_both, invoice), "the SMS came back", 40)
+    wait_until(lambda: ("sms", True) in ways(by_both, invoice), "the SMS came back")
     row = by_both.wait_for(invoice.invoice_id, "planned")
     assert row.reason == "next_channel:twilio:30005"
     assert row.not_before is not None
@@ -115,7 +115,7 @@ def test_f082_wrong_credentials_stop_sms_with_one_failed_run_and_resume_sends_wh
     second = calm.issue()
     row = calm.wait_for(second.invoice_id, "held")
     assert row.reason == "channel_stopped:sms"
-    wait_until(lambda: alarms(calm), "the run that says so has failed", 40)
+    wait_until(lambda: alarms(calm), "the run that says so has failed")
 
     told = subprocess.run(
         [sys.executable, "-m", "deployments.cli", "resume"],

@@ -27,7 +27,7 @@ MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
 def _worker_dies_at(road: Road, fail_point: str) -> InvoiceSummary:
     worker = road.restart("worker", DUEBELL_FAILPOINT=f"{fail_point}=kill")
     invoice = road.issue()
-    wait_until(lambda: worker.pid is None, f"the worker died at {fail_point}", 60)
+    wait_until(lambda: worker.pid is None, f"the worker died at {fail_point}")
     road.lapse_drains()
     return invoice
 
@@ -149,7 +149,7 @@ def test_f079_a_429_is_posted_again_later_and_told_once(calm: Road) -> None:
     wait_until(lambda: [one.state for one in calm.attempts(invoice.invoice_id)] == ["not_processed"], "a 429")
     calm.hurry(invoice.invoice_id)
 
-    calm.wait_for(invoice.invoice_id, "delivered", seconds=60)
+    calm.wait_for(invoice.invoice_id, "delivered")
 
     assert [one.state for one in calm.attempts(invoice.invoice_id)] == ["not_processed", "accepted"]
     assert len(calm.messages(invoice)) == 1
@@ -213,7 +213,7 @@ def test_a_run_that_failed_half_way_tells_the_rest_when_it_is_retried_and_nobody
     calm.sandbox.fail_next("status", method="POST", path=MESSAGES, skip=1, status=429, body=refused)
     try:
         run = calm.by_hand("invoice-issued", tenant_id=TENANT_ID, invoice_ids=ids)
-        assert calm.prefect.wait_for(run, seconds=90).state_type is StateType.FAILED
+        assert calm.prefect.wait_for(run).state_type is StateType.FAILED
         assert sorted(len(calm.messages(one)) for one in invoices) == [0, 0, 1, 1, 1]
         assert sorted(calm.state(one) for one in ids if not calm.attempts(one)) == ["claimed"]
 
@@ -221,7 +221,7 @@ def test_a_run_that_failed_half_way_tells_the_rest_when_it_is_retried_and_nobody
         for count in (2, 3):  # of a failed run, and of a completed one
             calm.prefect.retry(run)
             wait_until(lambda wanted=count: calm.prefect.read_run(run).run_count == wanted, "it is retried")
-            ended = calm.prefect.wait_for(run, seconds=60)
+            ended = calm.prefect.wait_for(run)
             assert (ended.state_type, ended.state_name) == (StateType.COMPLETED, "Told")
             assert [len(calm.messages(one)) for one in invoices] == [1] * 5
         attempts = [attempt for one in ids for attempt in calm.attempts(one)]
@@ -256,7 +256,7 @@ def test_a_nudge_that_prefect_never_got_is_made_up_for(calm: Road) -> None:
         http.delete(f"/automations/{trigger['id']}").raise_for_status()
     try:
         invoice = calm.issue()
-        calm.wait_for(invoice.invoice_id, "delivered", seconds=60)
+        calm.wait_for(invoice.invoice_id, "delivered")
         assert len(calm.messages(invoice)) == 1
     finally:
         run_once(calm.environment, "deployments.provision")
@@ -268,7 +268,7 @@ def test_a_redeploy_in_the_middle_of_a_stream_of_events_loses_nothing(calm: Road
     second = [calm.issue() for _ in range(4)]
 
     for invoice in first + second:
-        calm.wait_for(invoice.invoice_id, "delivered", seconds=90)
+        calm.wait_for(invoice.invoice_id, "delivered")
         assert len(calm.messages(invoice)) == 1
 
 
@@ -291,7 +291,7 @@ def test_what_an_event_asks_for_is_done_though_no_receiver_is_there_to_have_its_
     event = NewEvent(TENANT_ID, "INVOICE", invoice.invoice_id, "CREATE", now.isoformat(), now)
     inbox.keep(calm.engine, [event], [], now=now)  # it was stored, and its nudge was lost with the receiver
 
-    calm.wait_for(invoice.invoice_id, "accepted", seconds=60)
+    calm.wait_for(invoice.invoice_id, "accepted")
     calm.restart("receiver")
     assert len(calm.messages(invoice)) == 1
 

@@ -76,13 +76,13 @@ def test_f051_what_is_paid_while_twilio_holds_it_is_taken_back_though_another_ma
 
     with another_machine_died_over_settling(holding):
         holding.sandbox.pay(invoice.invoice_id)
-        row = holding.wait_for(invoice.invoice_id, "skipped", seconds=120)
+        row = holding.wait_for(invoice.invoice_id, "skipped")
 
     assert row.reason == "already_paid"
     [attempt] = holding.attempts(invoice.invoice_id)
     assert (attempt.state, attempt.cancel_why) == ("cancelled", "already_paid")
     assert trail(holding, row)[-2:] == ["notification planned", "notification skipped"]
-    wait_until(lambda: len(told(holding)) == 2, "the payment is confirmed, at once", 60)
+    wait_until(lambda: len(told(holding)) == 2, "the payment is confirmed, at once")
     taken_back, confirmed = told(holding)
     assert (taken_back.sid, taken_back.status) == (message.sid, "canceled")
     assert (confirmed.send_at, "115.00" in confirmed.body) == (None, True)

@@ -57,7 +57,7 @@ def test_an_idle_road_leaves_no_run_behind(quiet: Road) -> None:
     invoice = quiet.issue()
     quiet.wait_for(invoice.invoice_id, "delivered")
     assert quiet.sandbox.settle(30)
-    wait_until(lambda: _over(_runs(quiet)), "every run is over", 90)
+    wait_until(lambda: _over(_runs(quiet)), "every run is over")
 
     before = _runs(quiet)
     until = time.monotonic() + WATCH_SECONDS
@@ -79,4 +79,4 @@ def test_the_hourly_settle_is_on_the_schedule(quiet: Road) -> None:
                 deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["settle"])),
             )
 
-    wait_until(lambda: any(run.auto_scheduled for run in planned()), "a scheduled run of settle", 10)
+    wait_until(lambda: any(run.auto_scheduled for run in planned()), "a scheduled run of settle")

@@ -39,7 +39,7 @@ def overdue(road: Road, name: str, mobile: str, days: int) -> InvoiceSummary:
         issued_on=today - timedelta(days=days + 20),
         due_on=today - timedelta(days=days),
     )
-    wait_until(lambda: road.handled(invoice.invoice_id), "the invoice is known", 60)
+    wait_until(lambda: road.handled(invoice.invoice_id), "the invoice is known")
     return invoice
 
 
@@ -67,10 +67,10 @@ def test_an_overdue_invoice_is_reminded_of_once_at_its_stage(chasing: Road) -> N
     invoice = overdue(chasing, "Slow Payer Pty", mobile, 8)
     run = swept(chasing)
     assert run.state_type is StateType.COMPLETED, run.state
-    wait_until(lambda: told(chasing, mobile), "the customer is reminded", 60)
+    wait_until(lambda: told(chasing, mobile), "the customer is reminded")
     again = swept(chasing)
     assert again.state_type is StateType.COMPLETED
-    wait_until(lambda: reminders(chasing, invoice) == [("second", "delivered")], "it is delivered", 60)
+    wait_until(lambda: reminders(chasing, invoice) == [("second", "delivered")], "it is delivered")
     [message] = told(chasing, mobile)
     assert invoice.number in message.body
     assert "115.00" in message.body
@@ -91,7 +91,7 @@ def test_a_customer_who_pays_before_it_is_said_is_not_reminded(chasing: Road) ->
             .values(read_at=past)
         )
     swept(chasing)
-    wait_until(lambda: reminders(chasing, invoice) == [("second", "skipped")], "it is left out", 60)
+    wait_until(lambda: reminders(chasing, invoice) == [("second", "skipped")], "it is left out")
     chasing.sandbox.settings(webhooks_automatic=True)
     assert told(chasing, mobile) == []
 
@@ -107,10 +107,10 @@ def test_a_customer_whose_credit_waits_in_xero_is_not_reminded_until_it_is_refun
     with chasing.engine.begin() as connection:
         connection.execute(update(CreditReading).values(read_at=datetime.now(UTC) - timedelta(minutes=2)))
     swept(chasing)
-    wait_until(lambda: reminders(chasing, invoice) == [("second", "held")], "it waits", 60)
+    wait_until(lambda: reminders(chasing, invoice) == [("second", "held")], "it waits")
     assert told(chasing, mobile) == []
     chasing.sandbox.settings(webhooks_automatic=True)
     chasing.sandbox.refund(credit.credit_id)
-    wait_until(lambda: chasing.handled(credit.credit_id), "the refund is known", 60)
+    wait_until(lambda: chasing.handled(credit.credit_id), "the refund is known")
     swept(chasing)
-    wait_until(lambda: len(told(chasing, mobile)) == 1, "the customer is reminded", 60)
+    wait_until(lambda: len(told(chasing, mobile)) == 1, "the customer is reminded")

@@ -29,7 +29,7 @@ def told(road: Road, mobile: str, word: str) -> list[AcceptedMessage]:
 
 def issued(road: Road, contact_id: str, mobile: str, amount: str = "100.00") -> InvoiceSummary:
     invoice = road.sandbox.add_invoice(contact_id, amount)
-    wait_until(lambda: told(road, mobile, invoice.number), f"{invoice.number} is told", 60)
+    wait_until(lambda: told(road, mobile, invoice.number), f"{invoice.number} is told")
     return invoice
 
 
@@ -48,7 +48,7 @@ def owed(road: Road, *invoices: InvoiceSummary) -> list[tuple[str, str]]:
 def quiet(road: Road, *records: str) -> None:
     """Every event of these records came and was handled."""
     assert road.sandbox.settle(30)
-    wait_until(lambda: all(road.handled(one) for one in records), "every event was handled", 60)
+    wait_until(lambda: all(road.handled(one) for one in records), "every event was handled")
 
 
 def test_part_payments_are_confirmed_one_by_one_with_what_is_still_to_pay(calm: Road) -> None:
@@ -56,9 +56,9 @@ def test_part_payments_are_confirmed_one_by_one_with_what_is_still_to_pay(calm: 
     contact = customer(calm, "Part Payer Pty", mobile)
     invoice = issued(calm, contact, mobile)
     calm.sandbox.pay(invoice.invoice_id, "30.00")
-    wait_until(lambda: told(calm, mobile, "30.00"), "the first payment is confirmed", 60)
+    wait_until(lambda: told(calm, mobile, "30.00"), "the first payment is confirmed")
     calm.sandbox.pay(invoice.invoice_id)
-    wait_until(lambda: told(calm, mobile, "paid in full"), "the last payment is confirmed", 60)
+    wait_until(lambda: told(calm, mobile, "paid in full"), "the last payment is confirmed")
     first, last = told(calm, mobile, "received")
     assert "Still to pay: " in first.body
     assert "85.00" in last.body
@@ -72,7 +72,7 @@ def test_a_batch_of_one_customer_is_one_message_and_a_credit_is_none(calm: Road)
     credited = issued(calm, contact, mobile, "77.00")
     calm.sandbox.pay_batch([(one.invoice_id, None) for one in invoices])
     calm.sandbox.credit(credited.invoice_id, "77.00")
-    wait_until(lambda: told(calm, mobile, "received"), "the batch is confirmed", 60)
+    wait_until(lambda: told(calm, mobile, "received"), "the batch is confirmed")
     quiet(calm, *(one.invoice_id for one in (*invoices, credited)))
     [message] = told(calm, mobile, "received")
     assert "72.45" in message.body
@@ -85,13 +85,13 @@ def test_a_payment_that_is_removed_and_entered_anew_is_confirmed_once(calm: Road
     mobile = "+61491570703"
     invoice = issued(calm, customer(calm, "Corrected Pty", mobile), mobile)
     paid = calm.sandbox.pay(invoice.invoice_id, "40.00")
-    wait_until(lambda: told(calm, mobile, "received"), "the payment is confirmed", 60)
+    wait_until(lambda: told(calm, mobile, "received"), "the payment is confirmed")
     calm.sandbox.remove_payment(invoice.invoice_id, paid.payments[0].payment_id)
     quiet(calm, invoice.invoice_id)
     calm.sandbox.enter_payment_again(paid.payments[0].payment_id)
     quiet(calm, invoice.invoice_id)
     run = calm.by_hand("payment-received", tenant_id=TENANT_ID, invoice_ids=[invoice.invoice_id])
-    assert calm.prefect.wait_for(run, seconds=60).state_type is StateType.COMPLETED
+    assert calm.prefect.wait_for(run).state_type is StateType.COMPLETED
     assert len(told(calm, mobile, "received")) == 1
     assert len(owed(calm, invoice)) == 1
 
@@ -101,9 +101,9 @@ def test_a_payment_dated_ahead_is_held_and_one_removed_meanwhile_is_never_said(c
     invoice = issued(calm, customer(calm, "Ahead Pty", mobile), mobile)
     ahead = (datetime.now(UTC) + timedelta(days=3)).date()
     paid = calm.sandbox.pay(invoice.invoice_id, "40.00", paid_on=ahead)
-    wait_until(lambda: owed(calm, invoice) == [("held", "dated_ahead")], "it is held", 60)
+    wait_until(lambda: owed(calm, invoice) == [("held", "dated_ahead")], "it is held")
     calm.sandbox.remove_payment(invoice.invoice_id, paid.payments[0].payment_id)
-    wait_until(lambda: owed(calm, invoice) == [("skipped", "payment_removed")], "it is left out", 60)
+    wait_until(lambda: owed(calm, invoice) == [("skipped", "payment_removed")], "it is left out")
     assert told(calm, mobile, "received") == []
 
 
@@ -113,9 +113,9 @@ def test_a_number_entered_later_lets_out_what_waited_for_it_and_nobody_hears_of_
     mobile = "+61491570705"
     contact = calm.sandbox.add_contact("Late Number Pty").contact_id
     invoice = calm.sandbox.add_invoice(contact, "100.00")
-    wait_until(lambda: calm.state(invoice.invoice_id) == "skipped", "there is no number", 60)
+    wait_until(lambda: calm.state(invoice.invoice_id) == "skipped", "there is no number")
     calm.sandbox.set_phone(contact, mobile.removeprefix("+61"), country="61", kind="MOBILE")
-    wait_until(lambda: told(calm, mobile, invoice.number), "the invoice is told", 60)
+    wait_until(lambda: told(calm, mobile, invoice.number), "the invoice is told")
     quiet(calm, contact)
     assert len(told(calm, mobile, "")) == 1
 
@@ -125,8 +125,8 @@ def test_a_merge_is_followed_to_the_contact_that_is_left(calm: Road) -> None:
     survivor = customer(calm, "Survivor Pty", mobile)
     gone = calm.sandbox.add_contact("Merged Away Pty").contact_id
     invoice = calm.sandbox.add_invoice(gone, "100.00")
-    wait_until(lambda: calm.state(invoice.invoice_id) == "skipped", "there is no number", 60)
+    wait_until(lambda: calm.state(invoice.invoice_id) == "skipped", "there is no number")
     calm.sandbox.merge_contacts(gone, survivor)
-    wait_until(lambda: told(calm, mobile, invoice.number), "the invoice is told to the survivor", 60)
+    wait_until(lambda: told(calm, mobile, invoice.number), "the invoice is told to the survivor")
     quiet(calm, gone)
     assert len(told(calm, mobile, invoice.number)) == 1

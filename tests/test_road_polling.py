@@ -53,12 +53,12 @@ def test_every_webhook_dropped_polling_finds_all_and_nobody_is_told_twice(deaf: 
     run = poll(deaf)
     assert run.state_type is StateType.COMPLETED
     for invoice in invoices:
-        deaf.wait_for(invoice.invoice_id, "delivered", seconds=90)
+        deaf.wait_for(invoice.invoice_id, "delivered")
         assert found_by(deaf, invoice.invoice_id) == {"poll"}
     wait_until(lambda: deaf.handled(draft.invoice_id), "the draft was looked at")
     deaf.sandbox.approve(draft.invoice_id)
     assert poll(deaf).state_type is StateType.COMPLETED
-    deaf.wait_for(draft.invoice_id, "delivered", seconds=90)
+    deaf.wait_for(draft.invoice_id, "delivered")
 
     again = poll(deaf)
     assert (again.state_name, again.state_type) == ("Nothing new", StateType.COMPLETED)
@@ -104,7 +104,7 @@ def test_broken_webhooks_make_one_run_that_stands_out_and_tells_the_mend(deaf: R
         )
 
     assert poll(deaf).state_type is StateType.COMPLETED
-    wait_until(lambda: [run for run in alarms(deaf) if run.end_time], "the alarm's run is over", 60)
+    wait_until(lambda: [run for run in alarms(deaf) if run.end_time], "the alarm's run is over")
     poll(deaf)
     [alarm] = alarms(deaf)
     assert (alarm.state_type, alarm.state_name) == (StateType.FAILED, "Webhooks look broken")
@@ -117,7 +117,7 @@ def test_broken_webhooks_make_one_run_that_stands_out_and_tells_the_mend(deaf: R
 
     deaf.sandbox.settings(webhooks_automatic=True)
     healed = deaf.issue("73.00")
-    deaf.wait_for(healed.invoice_id, "delivered", seconds=90)
+    deaf.wait_for(healed.invoice_id, "delivered")
     poll(deaf)
     assert tenants.get(deaf.engine, TENANT_ID).webhooks_suspect_at is None
 
@@ -131,7 +131,7 @@ def test_an_organisation_that_is_closed_fails_by_itself_and_holds_up_no_other(de
 
     run = deaf.run_whole("poll-xero", tenant_ids=[closed, TENANT_ID])
     assert (run.state_type, run.state_name) == (StateType.FAILED, "1 failed")
-    deaf.wait_for(invoice.invoice_id, "delivered", seconds=90)
+    deaf.wait_for(invoice.invoice_id, "delivered")
     assert tenants.get(deaf.engine, closed).state == "disconnected"
 
     again = deaf.run_whole("poll-xero", tenant_ids=[closed])

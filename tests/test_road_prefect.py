@@ -107,7 +107,7 @@ def test_f102_a_send_under_way_and_events_that_come_survive_the_death_of_prefect
     road, before = ground.road, ground.pids()
     road.sandbox.fail_next("delay", method="POST", path=MESSAGES, seconds=3.0)
     under_way = road.issue()
-    wait_until(lambda: road.state(under_way.invoice_id) == "sending", "the message is being posted", 60)
+    wait_until(lambda: road.state(under_way.invoice_id) == "sending", "the message is being posted")
     run = road.run_of(under_way)
     delivered = len(road.sandbox.deliveries())
 
@@ -121,7 +121,7 @@ def test_f102_a_send_under_way_and_events_that_come_survive_the_death_of_prefect
 
     ground.server.rise()
     ground.one_message_each(under_way, *meanwhile)
-    ended = road.prefect.wait_for(run.id, *FINAL, seconds=120)
+    ended = road.prefect.wait_for(run.id, *FINAL)
     assert ended.state_type in {StateType.COMPLETED, StateType.CRASHED}
     assert ground.pids() == before
 
@@ -131,7 +131,7 @@ def test_a_drain_under_way_when_prefect_dies_loses_nothing_and_doubles_nothing(g
     road, before = ground.road, ground.pids()
     road.sandbox.fail_next("delay", method="GET", path=INVOICES, seconds=2.0)
     invoice = road.issue()
-    wait_until(lambda: ground.asked(invoice.invoice_id), "the drain asks Xero", 60)
+    wait_until(lambda: ground.asked(invoice.invoice_id), "the drain asks Xero")
     drain = ground.drain_of(invoice)
 
     ground.server.die()

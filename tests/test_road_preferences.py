@@ -70,16 +70,16 @@ def test_stop_to_one_sender_reaches_the_other_and_the_next_invoice_is_not_told_u
     road.wait_for(first.invoice_id, "delivered")
     number = road.messages(first)[0].to
     writes(road, "STOP", number)
-    wait_until(lambda: B in held(road, number), "Twilio knows at the other sender", 40)
+    wait_until(lambda: B in held(road, number), "Twilio knows at the other sender")
     assert held(road, number) == {A: ("opt-out", "word"), B: ("opt-out", "opt-out-message")}
-    wait_until(lambda: shown(road) == (road.contact(),), "Xero shows it", 60)
+    wait_until(lambda: shown(road) == (road.contact(),), "Xero shows it")
     stopped = road.issue("42.00")
     assert road.wait_for(stopped.invoice_id, "skipped").reason in {"opted_out", "wants_no_messages"}
     assert road.messages(stopped) == []
     writes(road, "START", number)
-    wait_until(lambda: held(road, number)[B][0] == "opt-in", "Twilio knows that it was taken back", 90)
+    wait_until(lambda: held(road, number)[B][0] == "opt-in", "Twilio knows that it was taken back")
     assert held(road, number) == {A: ("opt-in", "word"), B: ("opt-in", "opt-in-message")}
-    wait_until(lambda: shown(road) == (), "Xero shows it no more", 90)
+    wait_until(lambda: shown(road) == (), "Xero shows it no more")
     again = road.issue("43.00")
     road.wait_for(again.invoice_id, "delivered")
     assert {one.sender_id for one in road.sandbox.consent_log()} == {B}

@@ -50,11 +50,11 @@ def test_an_invoice_is_told_once_over_prefects_own_process_worker(
         try:
             worker.start()
             road.start("receiver")
-            wait_until(lambda: own_prefect.online("duebell", "stock"), f"it is online, see {worker.log}", 60)
+            wait_until(lambda: own_prefect.online("duebell", "stock"), f"it is online, see {worker.log}")
             invoice = road.issue()
-            road.wait_for(invoice.invoice_id, "delivered", seconds=120)
+            road.wait_for(invoice.invoice_id, "delivered")
             assert len(road.messages(invoice)) == 1
-            assert own_prefect.wait_for(road.run_of(invoice).id, seconds=60).state_name == "Told"
+            assert own_prefect.wait_for(road.run_of(invoice).id).state_name == "Told"
         finally:
             worker.stop()
             road.stop("receiver")

@@ -82,11 +82,11 @@ def test_an_invoice_approved_during_the_first_sync_is_told_and_the_old_one_is_no
     wait_until(lambda: _is_reading(calm, tenant_id, asked), "the first sync reads invoices")
     calm.sandbox.approve(draft.invoice_id, tenant_id=tenant_id)
     connecting.join(60)
-    wait_until(lambda: calm.state(draft.invoice_id) != "", "the approved draft is planned", 60)
+    wait_until(lambda: calm.state(draft.invoice_id) != "", "the approved draft is planned")
     go_live(calm.engine, tenant_id)
 
     # It is told, or dropped with the review: either way it was seen as news, and the old one was not.
-    wait_until(lambda: calm.state(draft.invoice_id) not in {"", "held"}, "the approved draft is decided", 60)
+    wait_until(lambda: calm.state(draft.invoice_id) not in {"", "held"}, "the approved draft is decided")
     assert calm.state(draft.invoice_id) == "delivered" or (
         calm.notifications(draft.invoice_id)[0].reason == "planned_before_going_live"
     )
@@ -121,7 +121,7 @@ def test_eight_flows_at_once_over_two_tenants_cross_nothing(calm: Road) -> None:
 
     for place, (tenant_id, issued) in enumerate(invoices.items()):
         for one in issued:
-            calm.wait_for(one.invoice_id, "delivered", seconds=90)
+            calm.wait_for(one.invoice_id, "delivered")
             (message,) = calm.messages(one)
             assert message.to == MOBILES[2 + place]
             assert message.body.startswith(("Left Hand Ltd", "Right Hand Ltd")[place])
