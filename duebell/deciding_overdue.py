@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from duebell.email.addresses import are_one
 from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known
 from duebell.ladder import read_step, stage_due, step_key
@@ -61,7 +62,7 @@ def _customers_chase(case: Case) -> Chase:
         credit=known.balance.credit_in(invoice.currency),
         due=known.balance.due_with(invoice, known.today(case.about.now)),
         customer_reminded_at=tuple(one.at for one in heard if (one.contact_id, one.person) == told),
-        address_reminded_at=tuple(one.at for one in earlier if one.address == address),
+        address_reminded_at=tuple(one.at for one in earlier if are_one(one.address, address)),
         announced_at=_announced_at(case),
     )
 
@@ -74,7 +75,7 @@ def _announced_at(case: Case) -> tuple[datetime, ...]:
     return tuple(
         one.at or now
         for one in theirs
-        if one.at is None or one.contact_id == known.contact_id or one.address == address
+        if one.at is None or one.contact_id == known.contact_id or are_one(one.address, address)
     )
 
 

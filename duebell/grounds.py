@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter
 
 from duebell.deciding import Basis
+from duebell.email.addresses import folded
 from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known, addresses_of
 from duebell.ledger.announcements import Announced
@@ -118,11 +119,14 @@ def _own(basis: Basis) -> Known:
     if basis.subject.team:
         way = way_of(basis.subject.team, basis.policy.team)
         addresses, whom = {way.address} if way else set[str](), set[str | None]()
+    same = {folded(one) for one in addresses}
     return replace(
         known,
         refusals={one: why for one, why in known.refusals.items() if one in addresses},
         told=others_told(basis.subject, known),
-        reminders=tuple(one for one in known.reminders if one.contact_id in whom or one.address in addresses),
+        reminders=tuple(
+            one for one in known.reminders if one.contact_id in whom or folded(one.address) in same
+        ),
         announced=tuple(one for one in known.announced if _concerns(one, basis.subject)),
     )
 

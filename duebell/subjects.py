@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from duebell.email.addresses import are_one
 from duebell.keys import address_hash
 from duebell.known import Known
 from duebell.ledger.told_by_email import Told
@@ -59,4 +60,4 @@ class Case:
     def heard_at(self, address: str) -> tuple[datetime, ...]:
         """When the teams were told anything else at this address."""
         earlier = (one for one in self.known.reminders if one.notification_id not in self.own)
-        return tuple(one.at for one in earlier if not one.contact_id and one.address == address)
+        return tuple(one.at for one in earlier if not one.contact_id and are_one(one.address, address))

@@ -98,6 +98,21 @@ def test_f060_forty_invoices_and_a_number_that_two_share_make_one_message_a_day(
     assert broken(ledger) == []
 
 
+def test_f060_an_email_address_that_two_share_has_its_limits_however_it_is_typed(
+    ledger: Engine, tmp_path: Path
+) -> None:
+    open_tenant(ledger)
+    policy = policy_text('channels = ["email"]')
+    office = office_over(ledger, tmp_path, at(DUE + DAY), policy, email_from="Kauri <accounts@kauri.example>")
+    keep_contact(ledger, CONTACT, EmailAddress="Ann@Rimu.example")
+    keep_contact(ledger, OTHER_CONTACT, EmailAddress="ann@rimu.example")
+    office.keeps(1, **due(DUE))
+    office.keeps(2, **due(DUE, Contact={"ContactID": OTHER_CONTACT}))
+    office.day()
+    assert [to for to, _ in office.phones.heard] == ["Ann@Rimu.example"]
+    assert ("held", "too_many") in states(office)
+
+
 def test_a_first_day_with_hundreds_of_old_debts_is_silent_as_shipped_until_a_person_lifts_it(
     sqlite_ledger: Engine, tmp_path: Path
 ) -> None:

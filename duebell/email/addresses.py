@@ -70,6 +70,11 @@ def folded(address: str) -> str:
     return address.strip().casefold()
 
 
+def are_one(address: str, other: str) -> bool:
+    """Whether two addresses, or two numbers, are the same however their capitals are typed."""
+    return folded(address) == folded(other)
+
+
 def fits_header(text: str) -> bool:
     """Whether a text is one line that shows all that it holds."""
     return not any(unicodedata.category(character) in _NOT_IN_HEADERS for character in text)

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, func, or_, select
 
+from duebell.email.addresses import folded
 from duebell.keys import INVOICE_OVERDUE, is_contact, person_of, team_recipient
 from duebell.ledger import present
 from duebell.ledger.meaning import said_of
@@ -48,6 +49,7 @@ def since(
     Each contact is given with the one that it is now: who was reminded under another name was reminded. To
     the teams it is all that they were told, reminder or not.
     """
+    same = {folded(one) for one in addresses}
     is_teams = col(Notification.recipient).startswith(team_recipient(""))
     rows = session.exec(
         select(Attempt, Leg.over, Notification)
@@ -58,7 +60,7 @@ def since(
             or_(col(Notification.kind) == INVOICE_OVERDUE, is_teams),
             col(Attempt.state).in_(HEARD),
             col(Attempt.started_at) >= moment,
-            or_(col(Notification.contact_id).in_(survivors), col(Attempt.address).in_(addresses)),
+            or_(col(Notification.contact_id).in_(survivors), func.lower(Attempt.address).in_(same)),
         )
     ).all()
     return tuple(_reminder(attempt, over, row, survivors) for attempt, over, row in rows)
