@@ -14,10 +14,11 @@ from duebell.announced import free_of_announcement
 from duebell.explaining import explain
 from duebell.keys import INVOICE_ISSUED
 from duebell.ladder import stage_due
-from duebell.ledger import announcements
+from duebell.ledger import announcements, inbox
 from duebell.ledger.announcements import Announced
 from duebell.ledger.dispatch import RUN_CANCELLED
 from duebell.ledger.engine import reading
+from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
@@ -64,6 +65,19 @@ def started(engine: Engine, folder: Path, text: str = SHIPPED, hour: int = 9, mi
     open_tenant(engine)
     keep_contact(engine)
     return office_over(engine, folder, at(TUESDAY, hour, minute), text)
+
+
+def test_a_sweep_between_the_read_of_an_event_and_what_follows_from_it_leaves_the_invoice_alone(
+    ledger: Engine, tmp_path: Path
+) -> None:
+    office = started(ledger, tmp_path)
+    office.keeps(1, **due(TUESDAY), **OF_THE_DAY)
+    now = office.clock.now
+    event = NewEvent(TENANT, "INVOICE", numbered(1), "CREATE", now.isoformat(), now)
+    inbox.keep(ledger, [event], [], now=now)
+    assert (office.day(), office.stands()) == ([], [])
+    assert [run.kind for run in office.hears(1)] == [INVOICE_ISSUED]
+    assert (office.day(), office.stands()) == ([], [("1", "soon", "held", "just_issued")])
 
 
 def lives_to(office: Office, last: date, first: date = TUESDAY) -> list[tuple[date, str]]:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import date
 
+from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.keys import INVOICE_OVERDUE
-from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification
+from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification, XeroEvent
 from duebell.model import InvoiceStatus, InvoiceType
 from duebell.states import WAITING
 
@@ -19,7 +20,8 @@ def of_tenant(session: Session, tenant_id: str, first_due: date, last_due: date)
     """Each invoice (id, and whom it is addressed to) that was or is due between these days, by customer.
 
     Among them are older ones with an expected payment date, which puts a stage off for as long as somebody
-    promised, and all that a reminder waits for, whatever became of them.
+    promised, and all that a reminder waits for, whatever became of them. One of which an event waits comes
+    after that: what the event announces is planned first, and its reminder keeps its distance from that.
     """
     is_open = (col(InvoiceSnapshot.type) == InvoiceType.SALE.value) & (
         col(InvoiceSnapshot.status) == InvoiceStatus.AUTHORISED.value
@@ -39,11 +41,22 @@ def of_tenant(session: Session, tenant_id: str, first_due: date, last_due: date)
         .join(ContactSnapshot, theirs, isouter=True)
         .where(
             InvoiceSnapshot.tenant_id == tenant_id,
-            or_(is_open & in_reach, col(InvoiceSnapshot.invoice_id).in_(_waited_for(tenant_id))),
+            or_(
+                is_open & in_reach & ~_has_news(tenant_id),
+                col(InvoiceSnapshot.invoice_id).in_(_waited_for(tenant_id)),
+            ),
         )
         .order_by(customer, col(InvoiceSnapshot.due_on), col(InvoiceSnapshot.invoice_id))
     ).all()
     return list(rows)
+
+
+def _has_news(tenant_id: str) -> ColumnElement[bool]:
+    return exists().where(
+        col(XeroEvent.resource_id) == col(InvoiceSnapshot.invoice_id),
+        col(XeroEvent.tenant_id) == tenant_id,
+        col(XeroEvent.state) == "pending",
+    )
 
 
 def _waited_for(tenant_id: str) -> SelectOfScalar[str]:
