@@ -1,5 +1,6 @@
 """On PostgreSQL a process that stands still in the middle of a transaction holds up nobody for long."""
 
+import os
 from collections.abc import Generator
 
 import pytest
@@ -8,11 +9,11 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from duebell.audit import Entry
-from duebell.ledger.engine import open_ledger, reading
+from duebell.ledger.engine import migrate, open_ledger, reading
 from duebell.ledger.tables import Audit
 from duebell.ledger.writing import AUDIT_LOCK, Writing, writing
 from tests.support_facts import NOW
-from tests.support_ledger import emptied
+from tests.support_ledger import NO_POSTGRES, POSTGRES, emptied, throwaway_database
 
 
 def entry(subject_id: str) -> Entry:
@@ -53,6 +54,16 @@ def test_what_a_process_had_begun_when_it_stood_still_is_undone_and_others_go_on
     with writing(impatient, NOW) as book:
         book.audit(entry("of the stopped, later"))
     assert written(postgres) == ["of another", "of the stopped, later"]
+
+
+def test_a_migration_is_not_ended_half_way_where_the_machine_computes_long() -> None:
+    if not POSTGRES:
+        pytest.skip(NO_POSTGRES)
+    with throwaway_database(f"duebell_slowly_{os.getpid()}") as url:
+        engine = open_ledger(url, stands_still=0.001)
+        migrate(engine)
+        assert written(engine) == []
+        engine.dispose()
 
 
 def test_a_writer_waits_for_those_before_it_no_longer_than_it_may(postgres: Engine) -> None:

@@ -140,8 +140,10 @@ def migrate(engine: Engine) -> None:
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
-                # One that waits for another's migration waits for as long as that takes.
+                # One that waits for another's migration waits for as long as that takes, and one that a slow
+                # machine computes long for between two statements is not ended half-way.
                 connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(718293)")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
