@@ -158,6 +158,16 @@ class Road:
             run = self.prefect.wait_for(self.by_hand(name, **parameters))
         return run
 
+    def is_quiet(self) -> bool:
+        """Whether no event waits, and nothing that is told within the next minute."""
+        soon = datetime.now(UTC) + timedelta(minutes=1)
+        at_work = col(Notification.state).in_(["claimed", "sending"])
+        waits = col(Notification.state).in_(["planned", "held"]) & (col(Notification.dispatch_at) <= soon)
+        with reading(self.engine) as session:
+            events = session.exec(select(XeroEvent.event_id).where(XeroEvent.state == "pending")).first()
+            told = session.exec(select(Notification.notification_id).where(at_work | waits)).first()
+        return self.sandbox.settle(1) and events is None and told is None
+
     def lapse(self, invoice_id: str) -> None:
         """Let the lease of a dead sender run out, and the first look for its outcome come, at once."""
         past = datetime.now(UTC) - timedelta(seconds=1)
@@ -276,10 +286,14 @@ def road(prefect_server: RunningPrefect, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def calm(road: Road) -> Generator[Road]:
-    """The road with both processes up and no faults left over from another test."""
+    """The road with both processes up, and no faults and nothing to be told left over from another test.
+
+    What is told meanwhile would meet the faults that a test plans for its own.
+    """
     road.sandbox.clear_faults()
     for name in ("receiver", "worker"):
         if name not in road.children or road.children[name].pid is None:
             road.restart(name)
+    wait_until(road.is_quiet, "what other tests began is over")
     yield road
     road.sandbox.clear_faults()
