@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -42,7 +41,7 @@ def of_tenant(session: Session, tenant_id: str, first_due: date, last_due: date)
         .where(
             InvoiceSnapshot.tenant_id == tenant_id,
             or_(
-                is_open & in_reach & ~_has_news(tenant_id),
+                is_open & in_reach & col(InvoiceSnapshot.invoice_id).not_in(_with_news(tenant_id)),
                 col(InvoiceSnapshot.invoice_id).in_(_waited_for(tenant_id)),
             ),
         )
@@ -51,12 +50,8 @@ def of_tenant(session: Session, tenant_id: str, first_due: date, last_due: date)
     return list(rows)
 
 
-def _has_news(tenant_id: str) -> ColumnElement[bool]:
-    return exists().where(
-        col(XeroEvent.resource_id) == col(InvoiceSnapshot.invoice_id),
-        col(XeroEvent.tenant_id) == tenant_id,
-        col(XeroEvent.state) == "pending",
-    )
+def _with_news(tenant_id: str) -> SelectOfScalar[str]:
+    return select(XeroEvent.resource_id).where(XeroEvent.tenant_id == tenant_id, XeroEvent.state == "pending")
 
 
 def _waited_for(tenant_id: str) -> SelectOfScalar[str]:
