@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
-from sqlmodel import Session, col, func, or_, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.keys import INVOICE_OVERDUE
@@ -22,13 +23,6 @@ def of_tenant(session: Session, tenant_id: str, first_due: date, last_due: date)
     promised, and all that a reminder waits for, whatever became of them. One of which an event waits comes
     after that: what the event announces is planned first, and its reminder keeps its distance from that.
     """
-    is_open = (col(InvoiceSnapshot.type) == InvoiceType.SALE.value) & (
-        col(InvoiceSnapshot.status) == InvoiceStatus.AUTHORISED.value
-    )
-    promised = col(InvoiceSnapshot.body).contains(PROMISED)
-    in_reach = (col(InvoiceSnapshot.due_on) <= last_due.isoformat()) & (
-        (col(InvoiceSnapshot.due_on) >= first_due.isoformat()) | promised
-    )
     customer = func.coalesce(
         col(ContactSnapshot.merged_to), col(InvoiceSnapshot.contact_id), col(InvoiceSnapshot.invoice_id)
     )
@@ -41,13 +35,24 @@ def of_tenant(session: Session, tenant_id: str, first_due: date, last_due: date)
         .where(
             InvoiceSnapshot.tenant_id == tenant_id,
             or_(
-                is_open & in_reach & col(InvoiceSnapshot.invoice_id).not_in(_with_news(tenant_id)),
+                _is_due(first_due, last_due) & col(InvoiceSnapshot.invoice_id).not_in(_with_news(tenant_id)),
                 col(InvoiceSnapshot.invoice_id).in_(_waited_for(tenant_id)),
             ),
         )
         .order_by(customer, col(InvoiceSnapshot.due_on), col(InvoiceSnapshot.invoice_id))
     ).all()
     return list(rows)
+
+
+def _is_due(first: date, last: date) -> ColumnElement[bool]:
+    """Whether an invoice is open, and was or is due between these days, or is older and promised."""
+    is_promised = col(InvoiceSnapshot.body).contains(PROMISED)
+    return and_(
+        col(InvoiceSnapshot.type) == InvoiceType.SALE.value,
+        col(InvoiceSnapshot.status) == InvoiceStatus.AUTHORISED.value,
+        col(InvoiceSnapshot.due_on) <= last.isoformat(),
+        (col(InvoiceSnapshot.due_on) >= first.isoformat()) | is_promised,
+    )
 
 
 def _with_news(tenant_id: str) -> SelectOfScalar[str]:
