@@ -2,6 +2,9 @@
 
 import random
 from datetime import UTC, datetime
+from functools import partial
+
+import pytest
 
 from tests.support_clockwork import Clockwork, Nerves
 from tests.support_truth import Killed
@@ -13,28 +16,23 @@ def clockwork(nerves: Nerves | None = None) -> Clockwork:
     return Clockwork(START, random.Random(1), nerves or Nerves())  # noqa: S311 - it guards nothing
 
 
-def test_what_is_done_side_by_side_takes_no_longer_than_the_longest_of_it() -> None:
+@pytest.mark.parametrize(
+    ("seconds", "threads", "ended"),
+    [
+        pytest.param([20, 30, 10], 3, "30 s", id="as long as the longest of it"),
+        pytest.param([20, 20, 20, 20], 2, "40 s", id="with few threads some of it waits"),
+    ],
+)
+def test_what_is_done_side_by_side_takes_its_time_once(seconds: list[int], threads: int, ended: str) -> None:
     time, done = clockwork(), list[str]()
 
     def work() -> None:
-        time.side_by_side([lambda: time.wait(20), lambda: time.wait(30), lambda: time.wait(10)], 3)
+        time.side_by_side([partial(time.wait, one) for one in seconds], threads)
         done.append(f"{time.seconds:.0f} s")
 
     time.act(work)
     assert time.run(lambda: bool(done), most_seconds=100)
-    assert done == ["30 s"]
-
-
-def test_with_few_threads_some_of_it_waits() -> None:
-    time, done = clockwork(), list[str]()
-
-    def work() -> None:
-        time.side_by_side([lambda: time.wait(20)] * 4, 2)
-        done.append(f"{time.seconds:.0f} s")
-
-    time.act(work)
-    assert time.run(lambda: bool(done), most_seconds=100)
-    assert done == ["40 s"]
+    assert done == [ended]
 
 
 def test_where_one_of_them_dies_all_do_and_are_born_anew_together() -> None:
