@@ -3,7 +3,6 @@
 import errno
 import socket
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -14,11 +13,12 @@ from deployments.receiver.app import make_callback_app
 from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.prefect_rest import PrefectPlace
 from deployments.receiver.server import uvicorn_config
+from deployments.starting import started
 from duebell.errors import ConfigurationError
 from duebell.resources import Resources
 from duebell.settings import Settings
 
-START_SECONDS = 20.0
+PARTING_SECONDS = 20.0
 
 
 @contextmanager
@@ -81,12 +81,9 @@ def _serving(resources: Resources, listener: socket.socket) -> Generator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join(START_SECONDS)
+        thread.join(PARTING_SECONDS)
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    until = time.monotonic() + START_SECONDS
-    while not server.started:
-        if time.monotonic() > until or not thread.is_alive():
-            raise ConfigurationError("the address for Xero's answer could not be opened: try again")
-        time.sleep(0.02)
+    if not started(lambda: server.started, thread.is_alive):
+        raise ConfigurationError("the address for Xero's answer could not be opened: try again")

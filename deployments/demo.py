@@ -19,6 +19,7 @@ from deployments.demo_story import play, where_to_look
 from deployments.installation import Installation, running
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
+from deployments.starting import started
 from deployments.terminal import complain, make_console, note
 from deployments.up import INTERRUPTED
 from duebell.email.sendgrid_events import EVENTS_PATH
@@ -31,7 +32,6 @@ MARK = "made-by-the-demo"
 """A file in the demo's home, without which the folder is never emptied. A running demo holds its lock."""
 
 PREFECT_PORT, LISTEN = "4201", "127.0.0.1:8788"
-START_SECONDS = 20.0
 OF_LIVE = ("DUEBELL_", "XERO_", "TWILIO_", "EMAIL_", "SENDGRID_", "PREFECT_")
 KEPT = {
     "DUEBELL_HOME",
@@ -155,15 +155,13 @@ def start_sandbox(home: Path, public_url: str) -> Child:
 
 def sandbox_url(sandbox: Child) -> str:
     """Where it listens, as it says on its first line."""
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        first = next(iter(last_lines(sandbox.log).splitlines()), "")
-        if first.startswith("{"):
-            return str(json.loads(first)["base_url"])
-        if sandbox.pid is None:
-            break
-        time.sleep(0.05)
-    raise ConfigurationError(f"the sandbox could not start:\n{last_lines(sandbox.log)}")
+
+    def first_line() -> str:
+        return next(iter(last_lines(sandbox.log).splitlines()), "")
+
+    if not started(lambda: first_line().startswith("{"), lambda: sandbox.pid is not None):
+        raise ConfigurationError(f"the sandbox could not start:\n{last_lines(sandbox.log)}")
+    return str(json.loads(first_line())["base_url"])
 
 
 def prepared(home: Path, listen: str, url: str) -> Demo:

@@ -21,7 +21,7 @@ from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.tables import Attempt, Notification, Receipt, XeroEvent
 from duebell.settings import Settings
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 T = TypeVar("T")
 
 CUSTOMER = "Aro Street Cafe"

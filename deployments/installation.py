@@ -9,10 +9,10 @@ import httpx
 
 from deployments.children import Child, Restarts, StopAsked, last_lines, module, stop_all
 from deployments.prefect_server import PrefectServer
+from deployments.starting import START_SECONDS, started
 from duebell.errors import ConfigurationError
 from duebell.settings import Settings
 
-READY_SECONDS = 60.0
 # Together below the ten seconds that a person waits after Ctrl-C.
 DRAIN_SECONDS, WORK_SECONDS, SERVER_SECONDS, REST_SECONDS = 4.5, 5.5, 3.0, 0.5
 Say = Callable[[str], None]
@@ -94,7 +94,7 @@ class Installation:
         self._server = PrefectServer(self._settings.home, self._settings.prefect_server_api_port)
         self._environment.update(self._server.client_environment())
         self._server.start()
-        self._server.wait_ready()
+        self._server.wait_ready(self._still("Prefect's server"))
 
     def _step(self, name: str, module_name: str) -> Child:
         """Begin something that ends by itself."""
@@ -120,17 +120,23 @@ class Installation:
 
     def _wait_until_ready(self) -> None:
         url = f"http://{_reachable(self._settings.listen)}/healthz"
-        until = time.monotonic() + READY_SECONDS
-        while not (_answers(url) and worker_is_online(self._environment)):
-            for child in self._children:
-                if child.pid is None:
-                    raise ConfigurationError(f"the {child.name} could not start:\n{last_lines(child.log)}")
-            if time.monotonic() > until:
-                raise ConfigurationError(
-                    f"worker and receiver were not ready within {READY_SECONDS:.0f} seconds: "
-                    f"see {self._settings.home / 'logs'}"
-                )
-            time.sleep(0.1)
+        if started(
+            lambda: _answers(url) and worker_is_online(self._environment),
+            lambda: all(child.pid is not None for child in self._children),
+            self._still("worker and receiver"),
+        ):
+            return
+        for child in self._children:
+            if child.pid is None:
+                raise ConfigurationError(f"the {child.name} could not start:\n{last_lines(child.log)}")
+        raise ConfigurationError(
+            f"worker and receiver were not ready within {START_SECONDS:.0f} seconds: "
+            f"see {self._settings.home / 'logs'}"
+        )
+
+    def _still(self, whom: str) -> Callable[[], None]:
+        """Tells a person that nothing is wrong, and where to look."""
+        return lambda: self._say(f"still waiting for {whom} (logs: {self._settings.home / 'logs'})")
 
     def watch(self) -> None:
         """Start again what died, later each time, and say so."""

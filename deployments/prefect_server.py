@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import httpx
 from cryptography.fernet import Fernet
 
+from deployments.starting import START_SECONDS, started
 from duebell.errors import ConfigurationError
 
 HOST = "127.0.0.1"
@@ -164,22 +164,18 @@ class PrefectServer:
                 start_new_session=True,  # Ctrl-C is ours to hand on, after the worker has drained
             )
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
-        """Return when the server answers.
+    def wait_ready(self, told: Callable[[], None] = lambda: None, within: float = START_SECONDS) -> None:
+        """Return when the server answers; ``told`` is called now and then until it does.
 
-        Raises ConfigurationError if it dies, or is not there within ``timeout`` seconds.
+        Raises ConfigurationError if it dies, or is not there ``within`` so many seconds.
         """
-        deadline = time.monotonic() + timeout
-        while True:
-            if self._process is None or self._process.poll() is not None:
-                raise ConfigurationError(f"Prefect's server ended while it was starting: see {self.log}")
-            if _answers(f"{self.api_url}/health"):
-                return
-            if time.monotonic() > deadline:
-                raise ConfigurationError(
-                    f"Prefect's server did not answer on {self.api_url} in {timeout:.0f} s: see {self.log}"
-                )
-            time.sleep(0.1)
+        if started(lambda: _answers(f"{self.api_url}/health"), self.running, told, within=within):
+            return
+        if not self.running():
+            raise ConfigurationError(f"Prefect's server ended while it was starting: see {self.log}")
+        raise ConfigurationError(
+            f"Prefect's server did not answer on {self.api_url} in {within:.0f} s: see {self.log}"
+        )
 
     def running(self) -> bool:
         """Whether the child is alive."""

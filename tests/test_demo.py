@@ -80,7 +80,7 @@ def assert_told(text: str) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1_800)
 def test_the_demo_tells_its_story_and_leaves_nothing_behind(home: Path, environment: dict[str, str]) -> None:
     with terminal(environment, "demo", "--once") as shown:
         assert shown.wait() == 0, shown.text
@@ -90,7 +90,7 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind(home: Path, environm
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1_800)
 def test_a_second_demo_stays_up_until_ctrl_c_and_then_leaves_nothing_behind(
     home: Path, environment: dict[str, str]
 ) -> None:

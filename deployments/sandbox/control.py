@@ -42,7 +42,7 @@ class SandboxControl(MailControl, Accountant, Cashier, AddressBook):
         """Push the sandbox's clock forward by seconds; returns its present in UTC."""
         return self._ask("shift_clock", datetime, seconds=seconds)
 
-    def settle(self, seconds: float = 10.0) -> bool:
+    def settle(self, seconds: float = 45.0) -> bool:
         """Wait until no webhook and no message is on its way; ``False`` where that took longer."""
         return self._ask("settle", bool, seconds=seconds)
 

@@ -5,7 +5,6 @@ import json
 import socket
 import sys
 import threading
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -16,8 +15,9 @@ from deployments.sandbox.conditions import SandboxSettings
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.credentials import XERO_WEBHOOK_KEY
 from deployments.sandbox.faults import DroppableProtocol
+from deployments.starting import started
 
-_START_SECONDS = 20.0
+_PARTING_SECONDS = 20.0
 
 
 class SandboxDidNotStartError(Exception):
@@ -69,15 +69,12 @@ def running_sandbox(settings: SandboxSettings | None = None) -> Generator[Sandbo
         finally:
             control.close()
             server.should_exit = True
-            thread.join(_START_SECONDS)
+            thread.join(_PARTING_SECONDS)
 
 
 def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not server.started:
-        if time.monotonic() > deadline or not thread.is_alive():
-            raise SandboxDidNotStartError("the sandbox's server did not become ready")
-        time.sleep(0.005)
+    if not started(lambda: server.started, thread.is_alive):
+        raise SandboxDidNotStartError("the sandbox's server did not become ready")
 
 
 class _AnnouncingServer(uvicorn.Server):
