@@ -64,10 +64,14 @@ def _open_postgresql(url: str, busy_seconds: float, stands_still: float) -> Engi
         f"SET LOCAL lock_timeout = {busy_seconds * 1_000:.0f};"
         f"SET LOCAL idle_in_transaction_session_timeout = {stands_still * 1_000:.0f}"
     )
+    # One that waits for another's migration waits for as long as that takes, and one that a slow machine
+    # computes long for between two statements is not ended half-way.
+    none = "SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 
     def limit(connection: Connection) -> None:
-        if not connection.get_execution_options().get("reads_only", False):
-            connection.exec_driver_sql(limits)
+        options = connection.get_execution_options()
+        if not options.get("reads_only", False):
+            connection.exec_driver_sql(none if options.get("migrates", False) else limits)
 
     engine = create_engine(
         url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5}, hide_parameters=True
@@ -138,12 +142,8 @@ def migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
-        with engine.begin() as connection:
+        with engine.execution_options(migrates=True).begin() as connection:
             if engine.dialect.name == "postgresql":
-                # One that waits for another's migration waits for as long as that takes, and one that a slow
-                # machine computes long for between two statements is not ended half-way.
-                connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(718293)")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
