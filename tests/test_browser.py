@@ -11,7 +11,6 @@ from tests.support_road import Road
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(NO_BROWSER), reason=NO_BROWSER),
 ]
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -97,7 +96,6 @@ class HoldingOnce(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-@pytest.mark.timeout(170)
 def test_what_is_held_goes_out_once_and_only_while_it_is_true(migrated: Path) -> None:
     machine = cast("type[HoldingOnce]", type("FromTemplate", (HoldingOnce,), {"template": migrated}))
     run_state_machine_as_test(

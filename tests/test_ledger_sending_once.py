@@ -14,7 +14,6 @@ from typing import Any, cast
 from urllib.parse import parse_qs
 
 import httpx
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -354,7 +353,6 @@ class SendingOnce(RuleBasedStateMachine):
             assert not untold or person in self.world.stopped or person in self.world.statuses
 
 
-@pytest.mark.timeout(170)
 def test_nobody_is_told_twice_and_nothing_is_lost(migrated: Path) -> None:
     machine = cast("type[SendingOnce]", type("FromTemplate", (SendingOnce,), {"template": migrated}))
     run_state_machine_as_test(

@@ -4,7 +4,6 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-import pytest
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -21,8 +20,6 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Receipt
 from tests.support_prefect import wait_until
 from tests.support_road import Road
-
-pytestmark = pytest.mark.timeout(300)
 
 
 def test_an_approved_invoice_becomes_one_message_with_its_receipt(calm: Road) -> None:

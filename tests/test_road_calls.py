@@ -17,8 +17,6 @@ from tests.prove_calls import TRUE_LIMITS, approve_at_once, asked, measure, name
 from tests.support_prefect import FINAL, wait_until
 from tests.support_road import Road
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture
 def strict(calm: Road) -> Road:

@@ -3,16 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from deployments.sandbox import credentials
 from duebell import tokens
 from duebell.ledger import tenants
 from duebell.vault import Vault, load_or_create_keys
 from tests.support_prefect import wait_until
 from tests.support_road import Road
-
-pytestmark = pytest.mark.timeout(300)
 
 NAME = "Canaria Quillfeather"
 FORGED = "\r\nERROR a forged line\x1b[2J"

@@ -19,8 +19,6 @@ from duebell.ledger.engine import reading
 from tests.support_prefect import wait_until
 from tests.support_road import Road
 
-pytestmark = pytest.mark.timeout(300)
-
 MESSAGES, EMAILS = "/2010-04-01/Accounts/*/Messages.json", "/v1/Emails"
 CART, CARTS_ADDRESS = "Petone Pie Cart", "tom@piecart.example"
 LOAF = "Leith Loaf Limited"

@@ -5,7 +5,6 @@ import signal
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
 from prefect.client.schemas.objects import StateType
 from sqlalchemy import update
 from sqlmodel import col
@@ -18,8 +17,6 @@ from duebell.ledger.tables import Attempt, ContactSnapshot, InvoiceSnapshot, Not
 from tests.support_prefect import wait_until
 from tests.support_provisioned import run_once
 from tests.support_road import Road
-
-pytestmark = pytest.mark.timeout(300)
 
 MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
 

@@ -18,7 +18,6 @@ from tests.support_prefect import wait_until
 from tests.support_road import Road
 
 MOBILE = "+61491570714"
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

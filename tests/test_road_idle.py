@@ -24,7 +24,7 @@ LONG = os.environ.get("DUEBELL_TEST_LONG") == "1"
 # long form takes in the first repetitions of everything that is spaced out in minutes.
 WATCH_SECONDS = 900.0 if LONG else 12.0
 
-pytestmark = pytest.mark.timeout(300 + int(WATCH_SECONDS))
+pytestmark = pytest.mark.timeout(900 + int(WATCH_SECONDS))
 
 
 def _runs(road: Road) -> list[FlowRun]:

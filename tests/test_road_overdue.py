@@ -15,8 +15,6 @@ from duebell.ledger.tables import CreditReading, InvoiceSnapshot, Notification
 from tests.support_prefect import wait_until
 from tests.support_road import Road
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture
 def chasing(calm: Road) -> Generator[Road]:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from prefect.client.schemas.objects import StateType
 from sqlmodel import col, select
 
@@ -12,8 +11,6 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Notification
 from tests.support_prefect import wait_until
 from tests.support_road import Road
-
-pytestmark = pytest.mark.timeout(300)
 
 
 def customer(road: Road, name: str, mobile: str) -> str:

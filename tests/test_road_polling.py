@@ -24,8 +24,6 @@ from tests.support_prefect import wait_until
 from tests.support_provisioned import run_once
 from tests.support_road import Road
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture
 def deaf(calm: Road) -> Generator[Road]:

@@ -20,8 +20,6 @@ from tests.support_prefect import FINAL, own_server, wait_until
 from tests.support_provisioned import run_once
 from tests.support_road import Road, open_road
 
-pytestmark = pytest.mark.timeout(300)
-
 INVOICES = "/api.xro/2.0/Invoices*"
 MESSAGES = "/2010-04-01/Accounts/*/Messages.json"
 
@@ -126,7 +124,6 @@ def test_f102_a_send_under_way_and_events_that_come_survive_the_death_of_prefect
     assert ground.pids() == before
 
 
-@pytest.mark.timeout(600)
 def test_a_drain_under_way_when_prefect_dies_loses_nothing_and_doubles_nothing(ground: Ground) -> None:
     road, before = ground.road, ground.pids()
     road.sandbox.fail_next("delay", method="GET", path=INVOICES, seconds=2.0)
@@ -144,7 +141,6 @@ def test_a_drain_under_way_when_prefect_dies_loses_nothing_and_doubles_nothing(g
     assert ground.pids() == before
 
 
-@pytest.mark.timeout(600)
 def test_f105_what_was_owed_when_prefect_s_database_was_lost_is_told_once(ground: Ground) -> None:
     road = ground.road
     told = road.issue()

@@ -17,8 +17,6 @@ from tests.support_prefect import RunningPrefect, free_port, running, wait_until
 from tests.support_provisioned import run_once
 from tests.support_road import Road, environment_for, go_live
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture
 def own_prefect(tmp_path: Path) -> Generator[RunningPrefect]:

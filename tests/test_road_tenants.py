@@ -4,7 +4,6 @@ import threading
 import uuid
 from pathlib import Path
 
-import pytest
 from sqlmodel import col, func, select
 
 from deployments.sandbox.control_types import InvoiceSummary
@@ -13,8 +12,6 @@ from duebell.ledger.tables import Attempt, InvoiceSnapshot, Leg, Notification
 from tests.support_prefect import wait_until
 from tests.support_provisioned import run_once
 from tests.support_road import Road, go_live
-
-pytestmark = pytest.mark.timeout(300)
 
 MOBILES = ("+61491570159", "+61491570737", "+61491570157", "+61491570158")
 
