@@ -1,6 +1,6 @@
 """What polling read goes into the snapshots and, where it is news, into the inbox: there is one way in."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,26 +32,36 @@ class PolledNews:
         self._begun_at = begun_at
 
     def take_invoices(self, records: Records[Invoice], read_at: datetime, found_by: FoundBy) -> None:
-        """Keep a page of invoices and bills; sales invoices that differ become events."""
+        """Make events of those sales invoices of a page that differ, and then keep the page, bills too.
+
+        Not the other way round: a sweep may remind of what is kept and has no event that waits.
+        """
         self._note_bad(records)
         for part in _parts(records):
+            read = {one.value.invoice_id: (one.value, one.body) for one in part.good}
+            self._tell_of_invoices(read, found_by)
             self.reader.save_invoices(part, read_at)
-            self.compare([record.value.invoice_id for record in part.good], found_by)
 
     def compare(self, invoice_ids: Sequence[str], found_by: FoundBy) -> None:
         """Make events of those kept invoices that differ from when they were last compared, and of those that
         are to be announced after all.
+        """
+        kept = snapshots.invoices(self._engine, self._tenant_id, invoice_ids)
+        self._tell_of_invoices({key: (one.invoice, one.body) for key, one in kept.items()}, found_by)
+
+    def _tell_of_invoices(self, current: Mapping[str, tuple[Invoice, str]], found_by: FoundBy) -> None:
+        """The same of what was read, with its text.
 
         Their contacts are read first, so that those who handle the events find all that they need.
         """
+        read = {key: invoice for key, (invoice, _) in current.items()}
         with reading(self._engine) as session:
-            kept = snapshots.read_invoices(session, self._tenant_id, invoice_ids)
-            again = unannounced(session, self._tenant_id, (one.invoice for one in kept.values()))
-        news = {key: one for key, one in kept.items() if key in again or is_news(one.compared, one.invoice)}
-        self.reader.read_contacts_of(one.invoice for one in news.values())
-        self._tell(
-            (News("INVOICE", key, one.body, one.invoice.updated_at) for key, one in news.items()), found_by
-        )
+            kept = snapshots.read_invoices(session, self._tenant_id, list(read))
+            again = unannounced(session, self._tenant_id, read.values())
+        compared = {key: one.compared for key, one in kept.items()}
+        news = [key for key, one in read.items() if key in again or is_news(compared.get(key), one)]
+        self.reader.read_contacts_of(read[key] for key in news)
+        self._tell((News("INVOICE", key, current[key][1], read[key].updated_at) for key in news), found_by)
         self.invoices.update(news)
 
     def take_contacts(self, records: Records[Contact], read_at: datetime) -> None:
