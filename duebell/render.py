@@ -7,8 +7,9 @@ pass: what a value says is never read as a template.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, TracebackType
 
 from jinja2 import Template, TemplateSyntaxError, UndefinedError
 
@@ -118,19 +119,8 @@ class Templates:
         return text
 
     def _compile(self, name: str, content: bytes | None) -> Template:
-        source = _source_of(name, content)
         environment = self._html if name.endswith(".html") else self._plain
-        try:
-            tree = environment.parse(source, name, name)
-            refuse_breaches(tree, _language_of(name))
-            code = environment.compile(tree, name, name)
-        except TemplateProblem as problem:
-            raise TemplateProblem(f"{name} {problem}") from None
-        except TemplateSyntaxError as problem:
-            raise TemplateProblem(f"{name} line {problem.lineno}: {problem.message}") from None
-        except (RecursionError, SyntaxError, ValueError, MemoryError, OverflowError):
-            raise TemplateProblem(f"{name}: nested or written in a way that cannot be read") from None
-        return Template.from_code(environment, code, {})
+        return Template.from_code(environment, _compiled(name, content), {})
 
     def _read(self, name: str) -> bytes | None:
         """What the file holds, so much of it that one which is too large is seen to be."""
@@ -139,6 +129,22 @@ class Templates:
                 return file.read(LARGEST_TEMPLATE + 1)
         except OSError:
             return None
+
+
+@lru_cache(maxsize=1_024)  # each is held against the rules and compiled once, whoever looks at it
+def _compiled(name: str, content: bytes | None) -> CodeType:
+    source = _source_of(name, content)
+    environment = TemplateSandbox(html=name.endswith(".html"))
+    try:
+        tree = environment.parse(source, name, name)
+        refuse_breaches(tree, _language_of(name))
+        return environment.compile(tree, name, name)
+    except TemplateProblem as problem:
+        raise TemplateProblem(f"{name} {problem}") from None
+    except TemplateSyntaxError as problem:
+        raise TemplateProblem(f"{name} line {problem.lineno}: {problem.message}") from None
+    except (RecursionError, SyntaxError, ValueError, MemoryError, OverflowError):
+        raise TemplateProblem(f"{name}: nested or written in a way that cannot be read") from None
 
 
 def _name_of(folder: str, part: str) -> str:
