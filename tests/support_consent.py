@@ -79,7 +79,7 @@ class Person:
     def decide(self, url: str) -> str:
         """Decide on the page; returns the address to which Xero sends the browser."""
         self.asked.append(url)
-        with httpx.Client(trust_env=False) as browser:
+        with httpx.Client(trust_env=False, timeout=60) as browser:
             page = browser.get(url)
             assert page.status_code == 200, page.text
             form = {**Form(page.text).fields, "decision": self.decision, "person": self.person}

@@ -360,7 +360,7 @@ def _receiver(environment: dict[str, str], folder: Path) -> Generator[None]:
 
     def answers() -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(url, trust_env=False).status_code == 200
+            return httpx.get(url, trust_env=False, timeout=60).status_code == 200
         return False
 
     with _child(command, {**environment, **away}, folder / "receiver.log") as child:

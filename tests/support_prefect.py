@@ -123,7 +123,7 @@ class RunningPrefect:
         """A plain client of the REST API, with the key."""
         user, _, password = self.server.auth_string.partition(":")
         return httpx.Client(
-            base_url=self.api_url, auth=(user, password), trust_env=False, transport=Patient()
+            base_url=self.api_url, auth=(user, password), trust_env=False, transport=Patient(), timeout=60
         )
 
     def deploy(self, root: Path, entrypoint: str, pool: str) -> UUID:

@@ -64,7 +64,10 @@ class Road:
 
     def _receiver_answers(self) -> bool:
         try:
-            return httpx.get(f"http://{self.settings.listen}/healthz", trust_env=False).status_code == 200
+            return (
+                httpx.get(f"http://{self.settings.listen}/healthz", trust_env=False, timeout=60).status_code
+                == 200
+            )
         except httpx.HTTPError:
             return False
 

@@ -47,7 +47,7 @@ def sandbox(running: SandboxControl) -> SandboxControl:
 def twilio(sandbox: SandboxControl) -> Iterator[httpx.Client]:
     """A client of the sandbox's Twilio, with its credentials."""
     auth = (known.TWILIO_ACCOUNT_SID, known.TWILIO_AUTH_TOKEN)
-    with httpx.Client(base_url=sandbox.base_url, auth=auth, verify=TLS) as client:
+    with httpx.Client(base_url=sandbox.base_url, auth=auth, verify=TLS, timeout=60) as client:
         yield client
 
 
@@ -58,6 +58,7 @@ def access(sandbox: SandboxControl, scope: str = READ) -> str:
         data={"grant_type": "client_credentials", "scope": scope},
         auth=(XERO_CLIENT_ID, XERO_CLIENT_SECRET),
         verify=TLS,
+        timeout=60,
     )
     assert answer.status_code == 200
     return answer.json()["access_token"]
@@ -70,7 +71,7 @@ def xero_client(sandbox: SandboxControl, scope: str = READ) -> httpx.Client:
         "Accept": "application/json",
         "Xero-Tenant-Id": TENANT_ID,
     }
-    return httpx.Client(base_url=sandbox.base_url + API, headers=headers, verify=TLS)
+    return httpx.Client(base_url=sandbox.base_url + API, headers=headers, verify=TLS, timeout=60)
 
 
 def rows(answer: httpx.Response, plural: str) -> list[Row]:

@@ -17,7 +17,7 @@ pytestmark = [
 
 def _log_in(window: Browser, road: Road) -> None:
     pages = road.prefect.api_url.removesuffix("/api")
-    settings = httpx.get(f"{pages}/ui-settings", trust_env=False).json()
+    settings = httpx.get(f"{pages}/ui-settings", trust_env=False, timeout=60).json()
     assert settings["api_url"] == road.prefect.api_url, "the pages would send the log-in to another server"
     window.open(pages)
     window.write("//input", road.prefect.server.auth_string)

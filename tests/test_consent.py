@@ -179,7 +179,9 @@ def test_a_new_consent_revives_what_was_refused_and_reads_no_invoice_anew(office
     assert kept.refresh is not None
     basic = (credentials.XERO_CLIENT_ID, credentials.XERO_CLIENT_SECRET)
     revoked = {"token": kept.refresh.get_secret_value()}
-    httpx.post(f"{office.sandbox.base_url}/connect/revocation", data=revoked, auth=basic, trust_env=False)
+    httpx.post(
+        f"{office.sandbox.base_url}/connect/revocation", data=revoked, auth=basic, trust_env=False, timeout=60
+    )
     office.sandbox.expire_tokens()
     with pytest.raises(ReconnectNeeded):
         asks_xero(office, MOA)

@@ -54,7 +54,7 @@ def words(text: str) -> str:
 
 def came_back(url: str, **changes: str) -> httpx.Response:
     """Load the address that Xero sent a browser to, with some of its parameters changed."""
-    return httpx.get(httpx.URL(url).copy_merge_params(changes), trust_env=False)
+    return httpx.get(httpx.URL(url).copy_merge_params(changes), trust_env=False, timeout=60)
 
 
 class Attacked(Person):

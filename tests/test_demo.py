@@ -103,7 +103,7 @@ def test_a_second_demo_stays_up_until_ctrl_c_and_then_leaves_nothing_behind(
         assert_told(shown.text)
         ui = f"http://127.0.0.1:{environment['PREFECT_SERVER_API_PORT']}"
         assert ui in shown.text
-        assert "<html" in httpx.get(ui, follow_redirects=True, trust_env=False).text.lower()
+        assert "<html" in httpx.get(ui, follow_redirects=True, trust_env=False, timeout=60).text.lower()
         third = duebell(environment, "demo", "--once")
         assert (third.returncode, "running" in third.stdout) == (1, True)
         assert outcome(home) == (["delivered"], 1, 2)

@@ -152,14 +152,14 @@ def test_what_callers_bring_together_is_kept_and_one_that_breaks_costs_the_other
 
 def test_a_call_that_nobody_waits_for_any_longer_is_not_begun(sqlite_ledger: Engine) -> None:
     async def ask() -> None:
-        thread = LedgerThread(sqlite_ledger, lambda: NOW, 0.2)
-        hanging = asyncio.create_task(thread.alone(lambda: time.sleep(0.5)))
+        thread, goes_on = LedgerThread(sqlite_ledger, lambda: NOW, 2.0), threading.Event()
+        hanging = asyncio.create_task(thread.alone(lambda: goes_on.wait(60)))
         await asyncio.sleep(0)
         with pytest.raises(LedgerBusy, match="too slow"):
             await thread.commit(lambda book: keep_in(book, "given up"))
         with pytest.raises(LedgerBusy, match="too slow"):
             await hanging
-        await asyncio.sleep(0.4)
+        goes_on.set()
         await thread.commit(lambda book: keep_in(book, "kept"))
         thread.close()
 

@@ -72,7 +72,7 @@ class Process:
         return int(found[1])
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.port()}", trust_env=False)
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port()}", trust_env=False, timeout=60)
 
     def open_files(self) -> int:
         return len(list(Path(f"/proc/{self.child.pid}/fd").iterdir()))

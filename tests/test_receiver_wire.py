@@ -123,7 +123,7 @@ def test_f009_a_chunked_body_without_an_end_is_cut_off(shared: int, path: str) -
 def test_a_body_of_the_largest_size_is_read_and_one_byte_more_is_not(
     shared: int, path: str, most: int
 ) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{shared}", trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{shared}", trust_env=False, timeout=60) as client:
 
         def chunks(size: int) -> Generator[bytes]:
             yield b"a" * (size - 1)
@@ -145,7 +145,7 @@ def test_f011_an_encoded_body_is_refused_unread_although_it_is_signed(
     port: int, encoding: str, receiver: ReceiverParts
 ) -> None:
     raw = delivery(xero_event())
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
         answer = client.post(XERO, content=raw, headers={**signed_xero(raw), "content-encoding": encoding})
     assert (answer.status_code, answer.content) == (415, b"")
     assert not events_in(receiver.engine)
@@ -153,7 +153,7 @@ def test_f011_an_encoded_body_is_refused_unread_although_it_is_signed(
 
 def test_f012_the_content_type_changes_nothing(port: int, receiver: ReceiverParts) -> None:
     raw = delivery(xero_event())
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
         for kind in ("application/json; charset=utf-7", "application/x-www-form-urlencoded", "no/such;;;"):
             answer = client.post(XERO, content=raw, headers={**signed_xero(raw), "content-type": kind})
             assert answer.status_code == 200
@@ -204,7 +204,7 @@ def test_a_websocket_is_not_opened(shared: int) -> None:
 
 def test_no_answer_names_the_server_or_sets_a_cookie(port: int) -> None:
     raw = delivery(xero_event())
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
         answers = [
             client.post(XERO, content=raw, headers=signed_xero(raw)),
             client.post(XERO, content=raw),
@@ -242,7 +242,7 @@ def test_f020_a_malformed_request_ends_its_connection_alone(shared: int, raw: by
         answer = rest_of(connection)
     assert b"root" not in answer
     assert not answer or status_of(answer) in {400, 401, 404, 408, 413, 431, 501}
-    assert httpx.get(f"http://127.0.0.1:{shared}/healthz", trust_env=False).text == "ok"
+    assert httpx.get(f"http://127.0.0.1:{shared}/healthz", trust_env=False, timeout=60).text == "ok"
 
 
 def test_f013_a_connection_that_says_nothing_or_little_is_closed_and_an_honest_one_is_served(
@@ -252,7 +252,7 @@ def test_f013_a_connection_that_says_nothing_or_little_is_closed_and_an_honest_o
     idle = [socket.create_connection(("127.0.0.1", shared), timeout=20) for _ in range(20)]
     for connection in idle[:10]:
         connection.sendall(b"POST /webhooks/xero HTTP/1.1\r\nHost: he")
-    assert httpx.get(f"http://127.0.0.1:{shared}/healthz", trust_env=False).text == "ok"
+    assert httpx.get(f"http://127.0.0.1:{shared}/healthz", trust_env=False, timeout=60).text == "ok"
     assert [connection.recv(100) for connection in idle] == [b""] * 20
     for connection in idle:
         connection.close()
@@ -270,7 +270,7 @@ def test_a_body_that_drips_after_the_answer_does_not_hold_its_connection(
 def test_neither_query_nor_body_nor_signature_is_logged(port: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", logger="uvicorn")
     caplog.set_level("DEBUG", logger="duebell")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
         raw = b'{"events":[{"a":"planted-canary"}]}'
         client.post(f"{XERO}?planted-canary=1", content=raw, headers=signed_xero(raw))
         client.post(XERO, content=raw, headers={"x-xero-signature": "planted-canary"})
@@ -283,7 +283,10 @@ def test_neither_query_nor_body_nor_signature_is_logged(port: int, caplog: pytes
 
 def test_alive_is_alive_whatever_is_missing_and_ready_says_what_is() -> None:
     away = parts(open_ledger("sqlite:////nowhere/at/all/x.db"), FakePrefect(away=True))
-    with serving(away) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with (
+        serving(away) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client,
+    ):
         assert (client.get("/healthz").status_code, client.get("/healthz").text) == (200, "ok")
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()) == (
@@ -294,12 +297,12 @@ def test_alive_is_alive_whatever_is_missing_and_ready_says_what_is() -> None:
 
 def test_ready_needs_a_connected_tenant(sqlite_ledger: Engine) -> None:
     with serving(parts(sqlite_ledger)) as port:
-        ready = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False)
+        ready = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, timeout=60)
     assert (ready.status_code, ready.json()) == (503, {"ledger": True, "prefect": True, "tenants": False})
 
 
 def test_ready_is_truth_values_and_nothing_more(shared: int) -> None:
-    ready = httpx.get(f"http://127.0.0.1:{shared}/readyz", trust_env=False)
+    ready = httpx.get(f"http://127.0.0.1:{shared}/readyz", trust_env=False, timeout=60)
     assert (ready.status_code, json.loads(ready.content)) == (
         200,
         {"ledger": True, "prefect": True, "tenants": True},

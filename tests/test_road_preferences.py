@@ -45,7 +45,9 @@ def writes(road: Road, body: str, number: str) -> None:
     }  # fmt: skip
     url = f"{road.settings.public_url}{INBOUND_PATH}"
     signature = twilio_signature(credentials.TWILIO_AUTH_TOKEN, url, fields)
-    answer = httpx.post(url, data=fields, headers={"X-Twilio-Signature": signature}, trust_env=False)
+    answer = httpx.post(
+        url, data=fields, headers={"X-Twilio-Signature": signature}, trust_env=False, timeout=60
+    )
     assert answer.status_code == 200
 
 

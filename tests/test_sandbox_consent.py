@@ -36,7 +36,7 @@ def sandbox(running: SandboxControl) -> SandboxControl:
 
 @pytest.fixture
 def browser(sandbox: SandboxControl) -> Generator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.base_url, trust_env=False) as client:
+    with httpx.Client(base_url=sandbox.base_url, trust_env=False, timeout=60) as client:
         yield client
 
 

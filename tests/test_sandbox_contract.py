@@ -33,9 +33,10 @@ def xero(sandbox: SandboxControl, path: str) -> Row:
         data={"grant_type": "client_credentials", "scope": SCOPES},
         auth=(known.XERO_CLIENT_ID, known.XERO_CLIENT_SECRET),
         verify=TLS,
+        timeout=60,
     ).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-    answer = httpx.get(f"{sandbox.base_url}{path}", headers=headers, verify=TLS)
+    answer = httpx.get(f"{sandbox.base_url}{path}", headers=headers, verify=TLS, timeout=60)
     assert answer.status_code == 200
     return answer.json() if answer.text.startswith("{") else {"rows": answer.json()}
 
@@ -149,9 +150,12 @@ def test_the_recorded_page_is_served_back_as_it_was_recorded(sandbox: SandboxCon
         data={"grant_type": "client_credentials", "scope": SCOPES},
         auth=(known.XERO_CLIENT_ID, known.XERO_CLIENT_SECRET),
         verify=TLS,
+        timeout=60,
     ).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Xero-Tenant-Id": tenant_id}
-    served = httpx.get(f"{sandbox.base_url}/api.xro/2.0/Invoices?page=1", headers=headers, verify=TLS)
+    served = httpx.get(
+        f"{sandbox.base_url}/api.xro/2.0/Invoices?page=1", headers=headers, verify=TLS, timeout=60
+    )
     by_id = {row["InvoiceID"]: row for row in json.loads(raw)["Invoices"]}
     assert {row["InvoiceID"]: row for row in served.json()["Invoices"]} == by_id
     assert served.text.count(r"\/Date(") == raw.count(r"\/Date(")
@@ -172,8 +176,12 @@ def test_a_message_is_exactly_twilios_message_resource(sandbox: SandboxControl, 
     described = schemas(samples, "twilio")
     auth = (known.TWILIO_ACCOUNT_SID, known.TWILIO_AUTH_TOKEN)
     form = {"To": "+64211234567", "From": known.TWILIO_FROM, "Body": "hello"}
-    created = httpx.post(f"{sandbox.base_url}{TWILIO}/Messages.json", data=form, auth=auth, verify=TLS)
-    listed = httpx.get(f"{sandbox.base_url}{TWILIO}/Messages.json", auth=auth, verify=TLS).json()["messages"]
+    created = httpx.post(
+        f"{sandbox.base_url}{TWILIO}/Messages.json", data=form, auth=auth, verify=TLS, timeout=60
+    )
+    listed = httpx.get(f"{sandbox.base_url}{TWILIO}/Messages.json", auth=auth, verify=TLS, timeout=60).json()[
+        "messages"
+    ]
     assert created.status_code == 201
     for message in [created.json(), *listed]:
         assert set(message) == set(described["api.v2010.account.message"])

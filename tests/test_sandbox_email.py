@@ -33,7 +33,7 @@ def running() -> Generator[SandboxControl]:
 @pytest.fixture
 def grid(sandbox: SandboxControl) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {known.SENDGRID_API_KEY}"}
-    with httpx.Client(base_url=sandbox.base_url, headers=headers, verify=TLS) as client:
+    with httpx.Client(base_url=sandbox.base_url, headers=headers, verify=TLS, timeout=60) as client:
         yield client
 
 
@@ -140,9 +140,11 @@ def test_what_is_not_modelled_says_so_itself(twilio: httpx.Client, grid: httpx.C
 def test_only_the_accounts_own_credentials_open_it(sandbox: SandboxControl) -> None:
     key = (known.TWILIO_API_KEY, known.TWILIO_API_SECRET)
     for auth, status in ((key, 200), (None, 401), ((known.TWILIO_ACCOUNT_SID, "wrong"), 401)):
-        assert httpx.get(sandbox.base_url + EMAILS, auth=auth, verify=TLS).status_code == status
+        assert httpx.get(sandbox.base_url + EMAILS, auth=auth, verify=TLS, timeout=60).status_code == status
     for value in ("", "Bearer wrong", f"Basic {known.SENDGRID_API_KEY}"):
-        answer = httpx.post(sandbox.base_url + BATCH, headers={"Authorization": value}, verify=TLS)
+        answer = httpx.post(
+            sandbox.base_url + BATCH, headers={"Authorization": value}, verify=TLS, timeout=60
+        )
         assert answer.status_code == 401
         assert answer.json()["errors"][0]["field"] is None
 

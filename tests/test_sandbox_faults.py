@@ -45,7 +45,7 @@ def test_a_connection_dropped_after_processing_leaves_an_accepted_message(sandbo
 
 
 def test_dropping_works_on_a_connection_that_was_kept_alive(sandbox: SandboxControl) -> None:
-    with httpx.Client(base_url=sandbox.base_url, verify=TLS) as client:
+    with httpx.Client(base_url=sandbox.base_url, verify=TLS, timeout=60) as client:
         assert client.get("/connections").status_code == 401
         for kind in ("drop_before", "drop_after"):
             sandbox.fail_next(kind)
@@ -98,7 +98,7 @@ def test_a_delay_outlasts_a_read_timeout_and_the_message_is_accepted_all_the_sam
 
 def test_a_fault_meets_only_what_matches_and_only_as_often_as_asked(sandbox: SandboxControl) -> None:
     sandbox.fail_next("status", method="POST", path="*/Messages.json", status=503, times=2, skip=1)
-    assert httpx.get(sandbox.base_url + "/connections", verify=TLS).status_code == 401
+    assert httpx.get(sandbox.base_url + "/connections", verify=TLS, timeout=60).status_code == 401
     assert [post(sandbox).status_code for _ in range(4)] == [201, 503, 503, 201]
 
 
@@ -114,7 +114,7 @@ def test_control_requests_never_meet_a_fault(sandbox: SandboxControl) -> None:
 
 
 def test_the_control_surface_refuses_what_it_does_not_know(sandbox: SandboxControl) -> None:
-    assert httpx.post(f"{sandbox.base_url}/_sandbox/unheard_of", verify=TLS).status_code == 404
+    assert httpx.post(f"{sandbox.base_url}/_sandbox/unheard_of", verify=TLS, timeout=60).status_code == 404
     for verb, body in (
         ("approve", b"{}"),
         ("approve", b'{"invoice_id": "x", "y": 1}'),
@@ -122,7 +122,12 @@ def test_the_control_surface_refuses_what_it_does_not_know(sandbox: SandboxContr
         ("settings", b'{"changes": {"no_such": 1}}'),
         ("settings", b'{"changes": {"minute_limit": "many"}}'),
     ):
-        assert httpx.post(f"{sandbox.base_url}/_sandbox/{verb}", content=body, verify=TLS).status_code == 400
+        assert (
+            httpx.post(
+                f"{sandbox.base_url}/_sandbox/{verb}", content=body, verify=TLS, timeout=60
+            ).status_code
+            == 400
+        )
     with pytest.raises(ControlRefusedError, match="no invoice nobody"):
         sandbox.approve("nobody")
 

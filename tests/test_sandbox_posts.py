@@ -64,7 +64,7 @@ def an_invoice(sandbox: SandboxControl) -> str:
 def send(sandbox: SandboxControl, callback: str, **changes: str) -> str:
     form = {"To": TO, "From": known.TWILIO_FROM, "Body": "hi", "StatusCallback": callback} | changes
     auth = (known.TWILIO_ACCOUNT_SID, known.TWILIO_AUTH_TOKEN)
-    answer = httpx.post(sandbox.base_url + MESSAGES, data=form, auth=auth, verify=TLS)
+    answer = httpx.post(sandbox.base_url + MESSAGES, data=form, auth=auth, verify=TLS, timeout=60)
     assert answer.status_code == 201
     return answer.json()["sid"]
 

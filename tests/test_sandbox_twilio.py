@@ -159,7 +159,7 @@ def test_only_the_accounts_own_credentials_open_it(sandbox: SandboxControl) -> N
         (f"{ACCOUNT}.json", token, 200),
         (f"{ACCOUNT}.json", key, 401),
     ):
-        answer = httpx.get(sandbox.base_url + path, auth=auth, verify=TLS)
+        answer = httpx.get(sandbox.base_url + path, auth=auth, verify=TLS, timeout=60)
         assert answer.status_code == status
         assert answer.headers["Twilio-Request-Id"].startswith("RQ")
         assert status == 200 or answer.json()["code"] == 20003

@@ -23,7 +23,7 @@ INVOICES = "/api.xro/2.0/Invoices"
 def token_answer(
     sandbox: SandboxControl, basic: tuple[str, str] | None = (XERO_CLIENT_ID, XERO_CLIENT_SECRET), **form: str
 ) -> httpx.Response:
-    return httpx.post(f"{sandbox.base_url}/connect/token", data=form, auth=basic, verify=TLS)
+    return httpx.post(f"{sandbox.base_url}/connect/token", data=form, auth=basic, verify=TLS, timeout=60)
 
 
 def access(sandbox: SandboxControl, scope: str = READ) -> str:
@@ -39,7 +39,7 @@ def xero(sandbox: SandboxControl) -> Iterator[httpx.Client]:
         "Accept": "application/json",
         "Xero-Tenant-Id": TENANT_ID,
     }
-    with httpx.Client(base_url=sandbox.base_url, headers=headers, verify=TLS) as client:
+    with httpx.Client(base_url=sandbox.base_url, headers=headers, verify=TLS, timeout=60) as client:
         yield client
 
 
