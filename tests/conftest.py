@@ -6,14 +6,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
 from duebell.ledger.engine import migrate, open_ledger
 from tests.support_ledger import NO_POSTGRES, POSTGRES, copied, emptied, migrated_file, throwaway_database
 
 # A slow machine is no counterexample.
-settings.register_profile("here", deadline=None)
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
 
 pytest_plugins = [

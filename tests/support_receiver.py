@@ -110,13 +110,17 @@ class FakePrefect:
         return httpx.Response(201, json={"id": "new"})
 
 
+SLOW_MACHINE = Patience(body_seconds=60, answer_seconds=60)
+"""For all tests but those of the limits themselves."""
+
+
 def parts(
     engine: Engine, prefect: FakePrefect | None = None, patience: Patience | None = None, **variables: str
 ) -> ReceiverParts:
     """A receiver over this ledger. ``variables`` replace those of the environment."""
     settings = load({**ENVIRONMENT, **variables}, env_file=None)
     place = (prefect or FakePrefect()).place()
-    return ReceiverParts(settings, engine, MovableClock(), place, patience or Patience())
+    return ReceiverParts(settings, engine, MovableClock(), place, patience or SLOW_MACHINE)
 
 
 def signed_xero(raw: bytes, key: str = KEY) -> dict[str, str]:

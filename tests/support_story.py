@@ -7,7 +7,7 @@ and pace the calls, is left out. Time is the sandbox's clock, which is pushed.
 import json
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ import pytest
 from prefect.logging import disable_run_logger
 from sqlalchemy import Engine
 
-from deployments.receiver.parts import Patience, ReceiverParts
+from deployments.receiver.parts import ReceiverParts
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import AcceptedMessage
 from deployments.sandbox.credentials import TENANT_ID
@@ -37,7 +37,7 @@ from tasks.sweeping import choose_tenants, sweep_tenant
 from tasks.xero import fetch_changed, fetch_credit, fetch_invoices, fetch_links, refresh_token
 from tests.support_office import environment_of
 from tests.support_prefect import free_port
-from tests.support_receiver import FakePrefect, serving
+from tests.support_receiver import SLOW_MACHINE, FakePrefect, serving
 
 ZONE = ZoneInfo("Pacific/Auckland")
 DAY = timedelta(days=1)
@@ -152,7 +152,7 @@ def watched(
         connect_custom(resources, lambda _tenant_id: unpaced, unpaced)
         tenants.go_live(engine, TENANT_ID, "person:test", release_held=False, now=clock())
         # The net's work is done in its turn by the story: by itself it would do it at any moment.
-        calm = Patience(net_seconds=3600)
+        calm = replace(SLOW_MACHINE, net_seconds=3600)
         stack.enter_context(serving(ReceiverParts(settings, engine, clock, FakePrefect().place(), calm)))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(_prefect, "pace_of", _unpaced)

@@ -149,7 +149,11 @@ def played(
     return found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(st.tuples(STEPS, DELIVERED), min_size=1, max_size=12))
 def test_f003_any_order_repetition_and_loss_of_events_ends_in_what_the_orderly_history_ends_in(
     migrated: Path, tmp_path_factory: pytest.TempPathFactory, history: list[tuple[tuple[str, int], list[int]]]

@@ -322,7 +322,11 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(STEPS)
 def test_no_history_of_one_payment_entered_and_removed_tells_it_twice(
     migrated: Path, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]

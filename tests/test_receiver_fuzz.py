@@ -27,7 +27,9 @@ from tests.support_receiver import (
 )
 
 ALLOWED = {200, 204, 400, 401, 403, 404, 405, 408, 411, 413, 415, 431, 503}
-fuzz = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(
+    max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture(scope="module")
