@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.ledger import wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.inserting import insert_new
 from duebell.ledger.preferences import OPTED_OUT, is_opted_out, lift_opt_out, refuse_address
-from duebell.ledger.tables import InboundText
+from duebell.ledger.tables import InboundText, Preference
 from duebell.ledger.writing import Writing
 from duebell.mirroring import Consent, Source
 from duebell.mirroring import Wish as Word
@@ -64,6 +64,25 @@ def _insert(book: Writing, message: InboundMessage, address: str) -> bool:
         "received_at": book.now,
     }
     return insert_new(book.session, InboundText, kept) is not None
+
+
+def is_taken_back(session: Session, address: str, since: datetime) -> bool:
+    """Whether a stop of this number from before then was taken back since: by START, or by the business.
+
+    A START to whose STOP nobody listened here is kept as a message alone.
+    """
+    lifted = select(Preference.address).where(
+        Preference.address == address,
+        Preference.channel == SMS,
+        Preference.state == "",
+        col(Preference.changed_at) > since,
+    )
+    started = select(InboundText.sid).where(
+        InboundText.address == address,
+        InboundText.wish == Wish.START.value,
+        col(InboundText.received_at) > since,
+    )
+    return any(session.exec(one.limit(1)).first() is not None for one in (lifted, started))
 
 
 def revocations(engine: Engine, since: datetime) -> Sequence[Revocation]:

@@ -10,7 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.email.rulings import ruling_of
-from duebell.ledger import consent_lines, copies, repeats, wishes
+from duebell.ledger import consent_lines, copies, inbound, repeats, wishes
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
@@ -184,13 +184,24 @@ def _refuse(book: Writing, attempt_id: str, channel: str, ruling: Ruling, said: 
 
 
 def _stopped(book: Writing, attempt: Attempt, evidence: str, *, is_a_word: bool) -> None:
-    """Twilio knows of a STOP that we may not have seen, unless it is one that was taken back since."""
+    """Twilio knows of a STOP that we may not have seen, unless it is one that was taken back since.
+
+    What it says may be heard hours later, or be asked for: a START may lie between.
+    """
     sender = book.session.get_one(Leg, attempt.leg_id).sender
-    if is_a_word and consent_lines.is_behind(book.session, attempt.address, sender or None, book.now):
+    if is_a_word and (
+        consent_lines.is_behind(book.session, attempt.address, sender or None, book.now)
+        or inbound.is_taken_back(book.session, attempt.address, _refused_by(attempt, book.now))
+    ):
         return
     refuse_address(book, attempt.address, "sms", OPTED_OUT, evidence)
     heard_by = frozenset({sender or OWN})
     wishes.said(book, attempt.address, Wish(Consent.OPT_OUT, Source.REFUSAL, book.now, evidence, heard_by))
+
+
+def _refused_by(attempt: Attempt, now: datetime) -> datetime:
+    """The earliest moment at which Twilio can have refused a message: one that it held, at its time."""
+    return attempt.started_at if attempt.send_at is None or attempt.send_at > now else attempt.send_at
 
 
 def bind_earlier(book: Writing, attempt_id: str, sid: str) -> None:

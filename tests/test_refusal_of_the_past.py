@@ -1,0 +1,69 @@
+"""What Twilio refused before a person took their STOP back is of the past: it stops nobody anew."""
+
+import pytest
+from sqlalchemy import Engine
+
+from duebell import preferring
+from duebell.ledger import preferences, wishes
+from duebell.ledger.engine import reading
+from duebell.ledger.inbound import keep_inbound
+from duebell.ledger.receipts import keep_receipt
+from duebell.ledger.writing import writing
+from duebell.mirroring import Consent
+from duebell.twilio.inbound import read_inbound
+from tests.support_facts import MINUTE, MOBILE, NOW, Hand, receipt, resources_over, sent_off
+
+
+def writes(engine: Engine, body: str, minute: int) -> None:
+    message = read_inbound([("MessageSid", f"SM{minute}"), ("From", MOBILE), ("Body", body)])
+    with writing(engine, NOW + minute * MINUTE) as book:
+        keep_inbound(book, message, MOBILE)
+
+
+def is_refused(engine: Engine, minute: int, attempt_id: str = "a1", number: int = 1) -> None:
+    """Twilio says, late or not, that it sent nothing to who had stopped."""
+    late = receipt("failed", number, attempt_id=attempt_id, code=21610)
+    keep_receipt(engine, late, now=NOW + minute * MINUTE)
+
+
+def refusals(engine: Engine) -> dict[str, str]:
+    with reading(engine) as session:
+        return preferences.refusals(session, [MOBILE])
+
+
+@pytest.mark.parametrize("words", [("STOP", "START"), ("START",)])
+def test_a_refusal_that_is_heard_after_the_start_that_followed_it_stops_nobody(
+    ledger: Engine, words: tuple[str, ...]
+) -> None:
+    sent_off(ledger)
+    for minute, word in enumerate(words, start=1):
+        writes(ledger, word, minute)
+    is_refused(ledger, minute=15)
+    assert refusals(ledger) == {}
+    with reading(ledger) as session:
+        assert all(one.status is Consent.OPT_IN for one in wishes.known(session, [MOBILE]).values())
+
+
+def test_nor_does_one_of_before_a_person_of_the_business_allowed_it(ledger: Engine) -> None:
+    sent_off(ledger)
+    writes(ledger, "STOP", 1)
+    office = resources_over(ledger, Hand(NOW + 2 * MINUTE))
+    preferring.allow(office, MOBILE, "sms", by="person:office", why="asked by telephone")
+    is_refused(ledger, minute=15)
+    assert refusals(ledger) == {}
+
+
+def test_a_refusal_of_what_was_sent_after_the_start_counts(ledger: Engine) -> None:
+    writes(ledger, "STOP", 1)
+    writes(ledger, "START", 2)
+    sent_off(ledger, now=NOW + 3 * MINUTE)
+    is_refused(ledger, minute=4)
+    assert refusals(ledger) == {MOBILE: "opted_out"}
+
+
+def test_a_stop_after_the_start_stands_whatever_is_heard_later(ledger: Engine) -> None:
+    sent_off(ledger)
+    for minute, word in enumerate(("STOP", "START", "STOP"), start=1):
+        writes(ledger, word, minute)
+    is_refused(ledger, minute=15)
+    assert refusals(ledger) == {MOBILE: "opted_out"}
