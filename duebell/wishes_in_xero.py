@@ -42,27 +42,23 @@ def note(book: Writing, tenant_id: str, contact_ids: Sequence[str], policy: Poli
     ).all()
     noted = {row.contact_id: row for row in rows}
     for contact_id, read in sorted(snapshots.read_contacts(book.session, tenant_id, contact_ids).items()):
-        number = _number_that_asks(read, preferences, lines.get(contact_id), tenant.country)
         row = noted.get(contact_id)
-        if row is not None and row.address != number:
-            book.session.delete(row)
-            book.session.flush()
-            row = None
-        if number and row is None:
-            since = read.contact.updated_at or read.read_at
-            row = ContactWish(tenant_id=tenant_id, contact_id=contact_id, address=number, since=since)
-            book.session.add(row)
-        if row is not None:
-            wishes.said(book, row.address, _wish(row))
+        if not _asks(read, preferences, lines.get(contact_id)):
+            if row is not None:
+                book.session.delete(row)
+        elif number := number_of(read.contact, tenant.country):
+            if row is None:
+                since = read.contact.updated_at or read.read_at
+                row = ContactWish(tenant_id=tenant_id, contact_id=contact_id, address=number, since=since)
+                book.session.add(row)
+            row.address = number
+            wishes.said(book, number, _wish(row))
 
 
-def _number_that_asks(
-    read: ReadContact, preferences: PreferencesPolicy, line: Line | None, country: str
-) -> str:
-    """The contact's number, where the bookkeeper has it in one of the groups that want no message."""
+def _asks(read: ReadContact, preferences: PreferencesPolicy, line: Line | None) -> bool:
+    """Whether the bookkeeper has the contact in one of the groups that want no message."""
     groups = said_by_bookkeeper(read.contact.groups, preferences.write_back_group, line, read.read_at)
-    asks = any(is_listed(group, preferences.no_messages_groups) for group in groups)
-    return number_of(read.contact, country) if asks else ""
+    return any(is_listed(group, preferences.no_messages_groups) for group in groups)
 
 
 def _wish(row: ContactWish) -> Wish:

@@ -12,7 +12,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.writing import writing
 from duebell.mirroring import Consent, Source, Wish
 from duebell.policy_file import Policy
-from tests.support_facts import CONTACT, MOBILE, NOW, TENANT, keep_contact, open_tenant
+from tests.support_facts import CONTACT, MOBILE, NOW, OTHER_MOBILE, TENANT, keep_contact, open_tenant
 
 HOUR = timedelta(hours=1)
 POLICY = Policy.model_validate(
@@ -26,16 +26,18 @@ def books(ledger: Engine) -> Engine:
     return ledger
 
 
-def reads(ledger: Engine, hours: int, groups: Sequence[str], policy: Policy = POLICY) -> Wish | None:
-    """The contact is read as Xero has it after so many hours; returns what is known then."""
+def reads(
+    ledger: Engine, hours: int, groups: Sequence[str], policy: Policy = POLICY, mobile: str = MOBILE
+) -> Wish | None:
+    """The contact is read as Xero has it after so many hours; returns what is known then of its number."""
     at = NOW + hours * HOUR
     members = [{"Name": group} for group in groups]
     stamp = f"/Date({int(at.timestamp() * 1000)}+0000)/"
-    keep_contact(ledger, ContactGroups=members, UpdatedDateUTC=stamp, read_at=at)
+    keep_contact(ledger, mobile=mobile, ContactGroups=members, UpdatedDateUTC=stamp, read_at=at)
     with writing(ledger, at) as book:
         wishes_in_xero.note(book, TENANT, [CONTACT], policy)
     with reading(ledger) as session:
-        return wishes.known(session, [MOBILE]).get(MOBILE)
+        return wishes.known(session, [mobile]).get(mobile)
 
 
 def says(ledger: Engine, hours: int, status: Consent) -> None:
@@ -68,6 +70,23 @@ def test_a_start_outlasts_the_older_group_and_every_other_edit_but_not_a_newer_g
         wish = reads(books, hours, groups)
         assert wish is not None
         assert wish.status is status
+
+
+@pytest.mark.parametrize("meanwhile", [OTHER_MOBILE, "", "021 123 45"])
+def test_a_number_that_is_changed_and_changed_back_is_no_newer_group(books: Engine, meanwhile: str) -> None:
+    reads(books, 1, ["No texts"])
+    says(books, 2, Consent.OPT_IN)
+    reads(books, 3, ["No texts"], mobile=meanwhile)
+    wish = reads(books, 4, ["No texts"])
+    assert wish is not None
+    assert wish.status is Consent.OPT_IN
+
+
+def test_a_group_is_for_the_number_that_the_contact_has_now(books: Engine) -> None:
+    reads(books, 1, ["No texts"])
+    wish = reads(books, 2, ["No texts"], mobile=OTHER_MOBILE)
+    assert wish is not None
+    assert wish.status is Consent.OPT_OUT
 
 
 def test_where_the_policy_mirrors_nothing_nothing_is_noted(books: Engine) -> None:
