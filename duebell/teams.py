@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
+from duebell.email.addresses import folded
 from duebell.keys import is_contact, team_recipient
 from duebell.policy_sections import Digest, TeamPolicy
 from duebell.reaching import EMAIL, SMS, Way
@@ -14,13 +15,15 @@ OF_HASH = 10
 def ways_of_team(name: str, team: TeamPolicy) -> dict[str, Way]:
     """Every address of a team, by the recipient of its key: the first is the team's, the others its further.
 
-    A team's address is no channel to fall back to: who is listed is told.
+    A team's address is no channel to fall back to: who is listed is told, once in whatever spellings.
     """
     ways = [*(Way(SMS, one) for one in team.phones), *(Way(EMAIL, one) for one in team.emails)]
-    first = team_recipient(name)
+    first, alone = team_recipient(name), dict[str, Way]()
+    for way in ways:
+        alone.setdefault(folded(way.address), way)
     return {
         first if place == 0 else f"{first}/{_hash(way.address)}": way
-        for place, way in enumerate(dict.fromkeys(ways))
+        for place, way in enumerate(alone.values())
     }
 
 

@@ -120,6 +120,18 @@ def test_a_team_that_wants_each_hears_at_once_and_from_its_amount_on(
     assert len(office.phones.to(MOBILE)) == 2
 
 
+def test_an_address_that_is_listed_in_two_spellings_hears_of_it_once(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    emails = 'digest = "each"\nemails = ["Ana@kauri.example", "ana@Kauri.example"]'
+    text = policy(emails).replace(f'phones = ["{TEAM_PHONE}"]\n', "")
+    open_tenant(sqlite_ledger)
+    keep_contact(sqlite_ledger)
+    office = office_over(sqlite_ledger, tmp_path, at(DUE + DAY, 11), text, email_from="bills@kauri.example")
+    issued(office, 1)
+    assert news(office, INVOICE_ISSUED) == [("invoice_issued", "accepted", "")]
+
+
 def test_a_kind_that_names_no_customer_is_told_to_the_team_alone(
     sqlite_ledger: Engine, tmp_path: Path
 ) -> None:
