@@ -1,4 +1,4 @@
-"""What Twilio refused before a person took their STOP back is of the past: it stops nobody anew."""
+"""What stood against a number before it was taken back is of the past: it stops nobody anew."""
 
 import pytest
 from sqlalchemy import Engine
@@ -24,6 +24,13 @@ def is_refused(engine: Engine, minute: int, attempt_id: str = "a1", number: int 
     """Twilio says, late or not, that it sent nothing to who had stopped."""
     late = receipt("failed", number, attempt_id=attempt_id, code=21610)
     keep_receipt(engine, late, now=NOW + minute * MINUTE)
+
+
+def comes_back(engine: Engine, number: int, minute: int) -> None:
+    """A message is sent to a phone that is off, or a number that is unknown: once proves neither."""
+    now = NOW + minute * MINUTE
+    sent_off(engine, number, f"a{number}", now=now)
+    keep_receipt(engine, receipt("undelivered", number, attempt_id=f"a{number}", code=30005), now=now)
 
 
 def refusals(engine: Engine) -> dict[str, str]:
@@ -67,3 +74,15 @@ def test_a_stop_after_the_start_stands_whatever_is_heard_later(ledger: Engine) -
         writes(ledger, word, minute)
     is_refused(ledger, minute=15)
     assert refusals(ledger) == {MOBILE: "opted_out"}
+
+
+def test_a_number_that_was_allowed_again_is_invalid_only_by_what_comes_back_since(ledger: Engine) -> None:
+    for number in (1, 2):
+        comes_back(ledger, number, minute=number)
+    assert refusals(ledger) == {MOBILE: "invalid"}
+    office = resources_over(ledger, Hand(NOW + 5 * MINUTE))
+    preferring.allow(office, MOBILE, "sms", by="person:office", why="the phone is on again")
+    comes_back(ledger, 3, minute=6)
+    assert refusals(ledger) == {}
+    comes_back(ledger, 4, minute=7)
+    assert refusals(ledger) == {MOBILE: "invalid"}

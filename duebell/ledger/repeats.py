@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from duebell.ledger.tables import Attempt, Leg
+from duebell.ledger.tables import Attempt, Leg, Preference
 from duebell.twilio.codes import Ruling
 from duebell.twilio.statuses import MessageStatus, message_status
 
@@ -20,17 +20,25 @@ def proves_invalid(session: Session, attempt: Attempt, channel: str, code: int, 
 
 
 def _since_it_was_reached(session: Session, address: str, channel: str, code: int) -> list[datetime]:
-    """When attempts that ended with this code began, after the last one that was delivered."""
+    """When attempts that ended with this code began, after the last one that was delivered, and after the
+    number was allowed again: what came back before that was known then.
+    """
     rows = session.exec(
         select(Attempt.started_at, Attempt.error_code, Attempt.provider_status)
         .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
         .where(Attempt.address == address, Leg.channel == channel)
         .order_by(col(Attempt.started_at))
     ).all()
+    allowed = select(Preference.changed_at).where(
+        Preference.address == address, Preference.channel == channel, Preference.state == ""
+    )
+    allowed_at = session.exec(allowed).one_or_none()
     since: list[datetime] = []
     for started_at, error_code, status in rows:
         if message_status(status) in {MessageStatus.DELIVERED, MessageStatus.READ}:
             since = []
+        elif allowed_at is not None and started_at <= allowed_at:
+            continue
         elif error_code == code:
             since.append(started_at)
     return since
