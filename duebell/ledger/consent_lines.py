@@ -68,7 +68,11 @@ def lay_out(book: Writing, addresses: Sequence[str], senders_of: SendersOf, own:
         .order_by(col(ConsentWish.address)).with_for_update()
     ).all()  # fmt: skip
     lines: dict[str, dict[str, ConsentLine]] = {}
-    for row in book.session.exec(select(ConsentLine).where(col(ConsentLine.address).in_(addresses))).all():
+    held = book.session.exec(
+        select(ConsentLine).where(col(ConsentLine.address).in_(addresses))
+        .order_by(col(ConsentLine.line_id)).with_for_update()
+    ).all()  # fmt: skip
+    for row in held:  # so that no answer to an earlier post is written down in between
         lines.setdefault(row.address, {})[row.sender] = row
     for row in wishes:
         row.look_at = None
