@@ -22,18 +22,15 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
 from duebell.ledger.volumes import Volume
 from duebell.ledger.writing import writing
-from duebell.noticing import has_somebody, notice
+from duebell.noticing import has_somebody, in_hours, notice
 from duebell.planning import ask, write
 from duebell.policy import Hold, Send, Skip
-from duebell.policy_file import Policy
 from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.prospects import Asked, Prospect, outlook
 from duebell.resources import Resources
 from duebell.states import NotificationState
-from duebell.teams import ways_of_team
 from duebell.telling import rules_of
 from duebell.volume import held_back, is_unusual
-from duebell.working_days import Place, next_open_instant
 
 S = NotificationState
 
@@ -64,25 +61,13 @@ def choose(resources: Resources, tenant_ids: Sequence[str] | None) -> tuple[str,
     return tuple(
         tenant.tenant_id
         for tenant in tenants.connected(resources.engine)
-        if _is_open(tenant, now) and _in_hours(tenant, policy.for_tenant(tenant.tenant_id), now)
+        if _is_open(tenant, now) and in_hours(tenant, policy.for_tenant(tenant.tenant_id), now)
     )
 
 
 def _is_open(tenant: Tenant, now: datetime) -> bool:
     is_parked = tenant.parked_until is not None and tenant.parked_until > now
     return tenant.state == "connected" and tenant.synced_at is not None and not is_parked
-
-
-def _in_hours(tenant: Tenant, policy: Policy, now: datetime) -> bool:
-    """By the organisation's clock: when a recipient's own hours are, each message is decided for itself.
-
-    What waits for a team is gathered in its hours, whether customers are reminded or not.
-    """
-    rules = policy.invoice_overdue
-    place = Place((tenant.timezone,), tenant.country)
-    windows = [rules] if rules.enabled else []
-    windows += [team for name, team in policy.team.items() if ways_of_team(name, team)]
-    return any(next_open_instant(now, window, place) <= now for window in windows)
 
 
 def sweep(resources: Resources, tenant_id: str, *, flow_run_id: str | None) -> Swept:

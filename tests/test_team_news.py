@@ -14,6 +14,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
+from duebell.sweeping import choose
 from tests.support_facts import MOBILE, keep_contact, open_tenant
 from tests.support_overdue import (
     TEAM_PHONE,
@@ -154,6 +155,23 @@ def test_who_could_not_be_told_is_told_to_the_team_once_however_many_stages_come
         "mobile number."
     ]
     assert broken(office.engine) == []
+
+
+@pytest.mark.parametrize("last", [date(2026, 10, 23), date(2026, 4, 2), date(2026, 10, 16)])
+def test_who_could_not_be_told_on_the_evening_before_closed_days_is_told_to_the_team_after_them(
+    sqlite_ledger: Engine, tmp_path: Path, last: date
+) -> None:
+    """Labour Day's weekend, Easter's and a plain one, with the hours that the policy is shipped with."""
+    text = f'[invoice_issued]\n{ANY_TIME}\n[team.accounts]\nphones = ["{TEAM_PHONE}"]'
+    office = started(sqlite_ledger, tmp_path, text, Phones=[])
+    office.clock.now = at(last, 18, 3)
+    issued(office, 1)
+    for _ in range(6 * 24):
+        office.later(hours=1)
+        if choose(office.resources, None):
+            office.day()
+    [told] = office.phones.to(TEAM_PHONE)
+    assert "not told" in told
 
 
 def test_a_customer_who_asked_for_no_more_messages_is_told_to_the_team(
