@@ -41,8 +41,11 @@ def read_touched(access: XeroAccess, events: Sequence[ClaimedEvent]) -> int:
 
 
 def _came(event: ClaimedEvent, now: datetime) -> datetime:
-    """No later than the event came; a clock that was ahead may have kept it as of an hour that is to come."""
-    return event.received_at if event.received_at <= now else min(event.event_time or now, now)
+    """No later than it happened: Xero may deliver it hours after that, and the invoices changed by then.
+
+    A clock that was ahead may have kept it as of an hour that is to come.
+    """
+    return min(event.received_at, event.event_time or event.received_at, now)
 
 
 def close(book: Writing, events: Sequence[ClaimedEvent]) -> None:

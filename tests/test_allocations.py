@@ -65,6 +65,15 @@ def test_an_allocation_brings_the_invoice_that_it_touched_into_the_inbox(
     assert [event.category for event in claimed(books)] == ["INVOICE"]
 
 
+def test_what_a_credit_touched_is_found_although_its_event_was_delivered_hours_late(books: Polling) -> None:
+    books.xero.invoice(AmountCredited=100, AmountDue=15)
+    happened = books.clock.now
+    books.clock.now += timedelta(hours=3)  # Xero could not reach us, and tried again
+    late = NewEvent(TENANT, "CREDITNOTE", CREDIT, "UPDATE", happened.isoformat(), happened)
+    inbox.keep(books.engine, [late], [], now=books.clock.now)
+    assert touched(books, claimed(books)) == 1
+
+
 def test_a_credit_that_touches_nothing_costs_one_call_and_changes_nothing(books: Polling) -> None:
     asked = len(books.xero.asked)
     assert touched(books, rings(books, "CREDITNOTE")) == 0
