@@ -11,7 +11,7 @@ from duebell.grounds import grounds_of
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, with_reminders, with_told
-from duebell.ledger import groups, kept_verdicts, legs, present
+from duebell.ledger import groups, kept_verdicts, legs, notifications, present
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
@@ -43,6 +43,10 @@ class NotNow:
     later: datetime | None
 
 
+OVERTAKEN = NotNow(S.PLANNED, "stopped_or_overtaken", None)
+"""Of a claim that another run has taken since: what its message told is not for this one to change."""
+
+
 def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: Rules) -> StillTrue | NotNow:
     """Decide anew on a claimed notification and on those told in its message.
 
@@ -51,8 +55,9 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     for it, all of them wait for the next.
     """
     # First of all: what another sender of the tenant has written by then counts, for distances and addresses.
-    policy = rules.policy.for_tenant(claim.tenant_id)
-    next_hour = next_hour_if_full(book, claim.tenant_id, policy.limits)
+    next_hour = next_hour_if_full(book, claim.tenant_id, rules.policy.for_tenant(claim.tenant_id).limits)
+    if not notifications.is_still_claimed(book, claim):
+        return OVERTAKEN
     lead = present.notification(book.session, claim.notification_id)
     known = with_others_told(book.session, lead, known, rules, book.now)
     failed = legs.failed_channels(book.session, lead)

@@ -216,6 +216,17 @@ def let_go(
     return key is not None
 
 
+def is_still_claimed(book: Writing, claimed: Claim) -> bool:
+    """Whether nobody else has taken it since; until this transaction ends, nobody does."""
+    return _hold_claim(book.session, claimed.notification_id, claimed.lease_token).first() is not None
+
+
+@built_once
+def _hold_claim(notification_id: int, lease_token: int) -> SelectOfScalar[str]:
+    which = (Notification.notification_id == notification_id, Notification.lease_token == lease_token)
+    return select(Notification.key).where(*which, Notification.state == S.CLAIMED.value).with_for_update()
+
+
 def _may_give_back_as(state: NotificationState) -> None:
     if state not in GIVEN_BACK:
         raise InvariantBroken(f"a claim cannot be given back as {state.value}")
