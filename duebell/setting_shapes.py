@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
+from duebell.database_url import is_readable
 from duebell.email.addresses import mailbox
 from duebell.email.signature import verification_key
 from duebell.sender_shapes import SenderKind, kind_of
@@ -143,8 +144,10 @@ def _database_url(url: SecretStr) -> SecretStr:
         raise _wrong(
             "is no database that Duebell keeps its ledger in", "Write sqlite:/// or postgresql+psycopg://"
         )
-    elif not rest or "@" in rest.partition("/")[2]:
-        raise _wrong("cannot be read", "Write / and @ in the password as %2F and %40")
+    elif not rest or "@" in rest.partition("/")[2] or not is_readable(text):
+        raise _wrong(
+            "cannot be read", "Write / and @ in the password as %2F and %40, and the port as a number"
+        )
     return url
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from duebell import setting_shapes as shapes
+from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError
 from duebell.setting_needs import Problem, Use, contradictions, missing, unfit
 from duebell.setting_sources import ENV_FILE, Sources, read_sources
@@ -222,8 +222,7 @@ def _shown(name: str, text: str, *, sound: bool) -> str:
     identifier is hidden too, because it may be a secret that was pasted one line too low.
     """
     if name == "DUEBELL_DATABASE_URL":
-        parts = urlsplit(text) if sound else None
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts else "set"
+        return without_secrets(text) if sound else "set"
     if name in SECRETS:
         secrets = [part.strip() for part in text.split(",") if part.strip()]
         return ", ".join(f"set, ends in {one[-2:]}" if sound and len(one) >= 24 else "set" for one in secrets)

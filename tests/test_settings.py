@@ -100,6 +100,8 @@ def test_every_problem_is_named_in_one_error() -> None:
         ("DUEBELL_DATABASE_URL", "postgres://host/db"),
         ("DUEBELL_DATABASE_URL", "mysql://host/db"),
         ("DUEBELL_DATABASE_URL", "postgresql+psycopg://user:p/w@host/db"),
+        ("DUEBELL_DATABASE_URL", "postgresql+psycopg://user:p@w@host/db"),
+        ("DUEBELL_DATABASE_URL", "postgresql+psycopg://user:pw@host:port/db"),
         ("DUEBELL_ENCRYPTION_KEYS", "short"),
         ("TWILIO_ACCOUNT_SID", f"SK{SID}"),
         ("TWILIO_MESSAGING_SERVICE_SID", f"AC{SID}"),
@@ -128,6 +130,7 @@ def test_a_malformed_value_is_refused_by_name(name: str, value: str) -> None:
         ("XERO_API_URL", "http://127.0.0.1:9000/xero/"),
         ("XERO_API_URL", "http://[::1]:9000"),
         ("DUEBELL_DATABASE_URL", "postgresql+psycopg://user:p%2Fw@host/db"),
+        ("DUEBELL_DATABASE_URL", "postgresql+psycopg://user:p?w#[x@host/db"),
         ("EMAIL_PROVIDER", "sendgrid"),
     ],
 )

@@ -72,6 +72,13 @@ def test_describe_masks_secrets_and_shows_the_rest() -> None:
     assert lines["DUEBELL_LISTEN"].source == "default"
 
 
+@pytest.mark.parametrize("password", ["hid?den", "hid#den", "hid[den"])
+def test_describe_shows_nothing_of_a_password_that_holds_a_sign_of_addresses(password: str) -> None:
+    environ = {"DUEBELL_DATABASE_URL": f"postgresql+psycopg://user:{password}@host:5432/db?sslmode=require"}
+    lines = {line.name: line for line in describe(environ, None)}
+    assert lines["DUEBELL_DATABASE_URL"].shown == "postgresql+psycopg://host:5432/db"
+
+
 def test_describe_works_while_the_settings_are_wrong(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("DUEBELL_HOME=here\nTWILIO_FORM=1\n")
