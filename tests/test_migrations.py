@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Engine, MetaData, Table, inspect, select, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import StatementError
 
 from duebell.errors import ConfigurationError
@@ -191,6 +192,26 @@ def test_a_file_that_is_no_database_is_a_mistake_of_the_setup_with_its_mend(tmp_
 def test_a_server_that_does_not_answer_is_a_mistake_of_the_setup_and_shows_no_password() -> None:
     said = refusal("postgresql+psycopg://duebell:a-secret@127.0.0.1:1/duebell")
     assert "DUEBELL_DATABASE_URL" in said
+    assert "a-secret" not in said
+
+
+@pytest.mark.skipif(not POSTGRES, reason=NO_POSTGRES)
+def test_a_user_who_may_make_no_tables_is_a_mistake_of_the_setup_with_its_mend() -> None:
+    plain = f"plain_{os.getpid()}"
+    with throwaway_database(f"duebell_plain_{os.getpid()}") as url:
+        admin = open_ledger(url)
+        with admin.begin() as connection:
+            connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+            connection.execute(text(f"CREATE ROLE {plain} LOGIN PASSWORD 'a-secret'"))
+        try:
+            theirs = make_url(url).set(username=plain, password="a-secret")
+            said = refusal(theirs.render_as_string(hide_password=False))
+        finally:
+            with admin.begin() as connection:
+                connection.execute(text(f"DROP ROLE {plain}"))
+            admin.dispose()
+    assert "GRANT CREATE ON SCHEMA public" in said
+    assert plain in said
     assert "a-secret" not in said
 
 

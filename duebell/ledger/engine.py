@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from alembic import command
 from alembic.config import Config
-from psycopg.errors import IdleInTransactionSessionTimeout
+from psycopg.errors import IdleInTransactionSessionTimeout, InsufficientPrivilege
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
@@ -137,7 +137,8 @@ def reading(engine: Engine) -> Generator[Session]:
 def migrate(engine: Engine) -> None:
     """Bring the schema to the newest version; safe to call by several processes at once.
 
-    Raises ``ConfigurationError`` where the database cannot be reached or was made by a newer Duebell.
+    Raises ``ConfigurationError`` where the database cannot be reached, where its user may make no tables, and
+    where it was made by a newer Duebell.
     """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -148,6 +149,8 @@ def migrate(engine: Engine) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except DatabaseError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise _may_make_no_tables(engine) from error
         if type(error) not in {OperationalError, DatabaseError}:  # the latter: "file is not a database"
             raise
         where = engine.url.render_as_string(hide_password=True)
@@ -159,3 +162,12 @@ def migrate(engine: Engine) -> None:
         raise ConfigurationError(
             "the ledger was made by a newer version of Duebell: install that version, or restore a backup"
         ) from error
+
+
+def _may_make_no_tables(engine: Engine) -> ConfigurationError:
+    # Since PostgreSQL 15 that is so for everybody but the database's owner.
+    where = engine.url.render_as_string(hide_password=True)
+    return ConfigurationError(
+        f"the ledger at {where} cannot be made or brought up to date: its user may not. Make that user the "
+        f"owner of the database, or run there: GRANT CREATE ON SCHEMA public TO {engine.url.username}"
+    )
