@@ -215,6 +215,19 @@ def test_a_user_who_may_make_no_tables_is_a_mistake_of_the_setup_with_its_mend()
     assert "a-secret" not in said
 
 
+def test_a_database_of_another_program_is_not_taken_for_a_newer_ledger(url: str) -> None:
+    """Prefect keeps the version of its own tables under the same name."""
+    theirs = open_ledger(url)
+    with theirs.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('94622c1663e8')"))
+    theirs.dispose()
+    said = refusal(url)
+    assert "another program" in said
+    assert "DUEBELL_DATABASE_URL" in said
+    assert "newer version" not in said
+
+
 def test_a_time_without_a_zone_is_refused(sqlite_ledger: Engine) -> None:
     brake = Brake(scope="all", stopped=True, by="test", changed_at=NOW.replace(tzinfo=None))
     with pytest.raises(StatementError, match="without a zone"), writing(sqlite_ledger, NOW) as book:

@@ -9,7 +9,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg.errors import IdleInTransactionSessionTimeout, InsufficientPrivilege
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlmodel import Session
@@ -138,7 +138,7 @@ def migrate(engine: Engine) -> None:
     """Bring the schema to the newest version; safe to call by several processes at once.
 
     Raises ``ConfigurationError`` where the database cannot be reached, where its user may make no tables, and
-    where it was made by a newer Duebell.
+    where it was made by a newer Duebell or by another program.
     """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -159,9 +159,7 @@ def migrate(engine: Engine) -> None:
             "check DUEBELL_DATABASE_URL, DUEBELL_HOME and that the folder or server can be written"
         ) from error
     except command.util.CommandError as error:
-        raise ConfigurationError(
-            "the ledger was made by a newer version of Duebell: install that version, or restore a backup"
-        ) from error
+        raise _made_by_others(engine) from error
 
 
 def _may_make_no_tables(engine: Engine) -> ConfigurationError:
@@ -170,4 +168,17 @@ def _may_make_no_tables(engine: Engine) -> ConfigurationError:
     return ConfigurationError(
         f"the ledger at {where} cannot be made or brought up to date: its user may not. Make that user the "
         f"owner of the database, or run there: GRANT CREATE ON SCHEMA public TO {engine.url.username}"
+    )
+
+
+def _made_by_others(engine: Engine) -> ConfigurationError:
+    # Prefect, for one, keeps the version of its tables under the same name.
+    if inspect(engine).has_table("xero_event"):
+        return ConfigurationError(
+            "the ledger was made by a newer version of Duebell: install that version, or restore a backup"
+        )
+    where = engine.url.render_as_string(hide_password=True)
+    return ConfigurationError(
+        f"the database at {where} is that of another program, such as Prefect: give the ledger one of its "
+        "own (DUEBELL_DATABASE_URL)"
     )
