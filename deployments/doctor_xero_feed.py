@@ -20,8 +20,20 @@ def look(resources: Resources) -> list[Finding]:
     polling, now = resources.policy.polling, resources.clock()
     findings: list[Finding] = []
     for tenant in tenants.connected(resources.engine):
+        if tenant.synced_at is None:
+            findings.append(_unread(tenant))
+            continue
         findings += [_webhooks(resources, tenant), polled(tenant, polling, now), _credit(resources, tenant)]
     return findings
+
+
+def _unread(tenant: Tenant) -> Finding:
+    """Its first read goes on, or was cut off; nothing but a person goes on with it then."""
+    said = (
+        "was never read whole, and until then its events wait: unless `duebell connect` is just reading it, "
+        "run that again, or start `duebell up` anew"
+    )
+    return Finding(f"first read of {tenant.name}", said, sound=False)
 
 
 def _credit(resources: Resources, tenant: Tenant) -> Finding:

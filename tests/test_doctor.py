@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlmodel import update
 
 from deployments.children import ROOT
 from deployments.sandbox import credentials
@@ -15,6 +16,7 @@ from deployments.sandbox.server import running_sandbox
 from duebell.journal import Journal, Posted
 from duebell.ledger import trail
 from duebell.ledger.engine import reading
+from duebell.ledger.tables import Tenant
 from tests.support_facts import CONTACT, INVOICE
 from tests.support_office import Office
 
@@ -117,6 +119,20 @@ def test_an_installation_that_was_never_connected_is_told_how(office: Office, tm
     done = office.run("doctor", DUEBELL_DATABASE_URL=f"sqlite:///{tmp_path / 'other.db'}")
     assert done.exit_code == 1
     assert "no organisation is connected" in unwrapped(done.output)
+
+
+def test_a_first_read_that_was_cut_off_is_told_with_its_mend(office: Office) -> None:
+    """Until it is done no event of the organisation is handled, and nothing but a person goes on with it."""
+    with office.engine.begin() as connection:
+        connection.execute(update(Tenant).values(synced_at=None))
+    done = office.run("doctor")
+    assert done.exit_code == 1
+    told = unwrapped(done.output)
+    assert "was never read whole" in told
+    assert "`duebell connect`" in told
+    assert "does so within five minutes" not in told
+    assert office.run("connect").exit_code == 0
+    assert office.run("doctor").exit_code == 0
 
 
 def test_a_public_address_that_nobody_outside_reaches_is_told(office: Office) -> None:
