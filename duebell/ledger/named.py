@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, or_, select
+from sqlalchemy import ColumnElement, func
+from sqlmodel import Session, col, select
 
 from duebell.ledger.tables import InvoiceSnapshot
 from duebell.model import InvoiceType
@@ -11,10 +12,17 @@ from duebell.model import InvoiceType
 def invoices_named(session: Session, wanted: str, tenant_id: str | None = None) -> Sequence[InvoiceSnapshot]:
     """The invoices of this number or id, of one organisation or of all.
 
-    A bill is among them only where there is no sales invoice: a supplier may number as we do, and nobody is
-    told of bills.
+    Capitals are as whoever types it likes, but where two numbers differ in nothing else. A bill is among them
+    only where there is no sales invoice: a supplier may number as we do, and nobody is told of bills.
     """
-    of_tenant = [] if tenant_id is None else [InvoiceSnapshot.tenant_id == tenant_id]
-    is_it = or_(col(InvoiceSnapshot.number) == wanted, col(InvoiceSnapshot.invoice_id) == wanted.lower())
-    found = session.exec(select(InvoiceSnapshot).where(is_it, *of_tenant)).all()
+    named, number = wanted.strip(), col(InvoiceSnapshot.number)
+    if not named:
+        return []
+    found = _found(session, tenant_id, (number == named) | (col(InvoiceSnapshot.invoice_id) == named.lower()))
+    found = found or _found(session, tenant_id, func.lower(number) == named.lower())
     return [row for row in found if row.type == InvoiceType.SALE.value] or found
+
+
+def _found(session: Session, tenant_id: str | None, is_it: ColumnElement[bool]) -> Sequence[InvoiceSnapshot]:
+    of_tenant = [] if tenant_id is None else [InvoiceSnapshot.tenant_id == tenant_id]
+    return session.exec(select(InvoiceSnapshot).where(is_it, *of_tenant)).all()

@@ -11,7 +11,8 @@ from sqlmodel import Session, col, or_, select
 
 from duebell.audit import START, Entry, entry_hash, first_break
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Audit, InvoiceSnapshot
+from duebell.ledger.named import invoices_named
+from duebell.ledger.tables import Audit
 from duebell.ledger.writing import SAID, STALLED
 
 
@@ -42,7 +43,7 @@ def entries(engine: Engine, subject: str, most: int) -> Sequence[Told]:
     with reading(engine) as session:
         wanted = select(Audit).order_by(col(Audit.sequence).desc()).limit(most)
         if subject:
-            ids = [subject, *_invoice_ids(session, subject)]
+            ids = [subject, *(row.invoice_id for row in invoices_named(session, subject))]
             wanted = wanted.where(or_(*(col(Audit.subject_id).contains(one, autoescape=True) for one in ids)))
         rows = session.exec(wanted).all()
     return [_entry(row) for row in reversed(rows)]
@@ -67,10 +68,6 @@ def _entry(row: Audit) -> Told:
     told = ", ".join(f"{name} {value}" for name, value in named.items() if value not in ("", None))
     why = named.get("reason") or named.get("why") or ""
     return Told(row.at, row.actor, row.action, subject, told, str(why))
-
-
-def _invoice_ids(session: Session, number: str) -> Sequence[str]:
-    return session.exec(select(InvoiceSnapshot.invoice_id).where(InvoiceSnapshot.number == number)).all()
 
 
 def first_break_in(engine: Engine) -> int | None:

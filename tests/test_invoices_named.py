@@ -1,0 +1,49 @@
+"""An invoice as a person names it to a command: by its number, however it is typed, or by its id."""
+
+import pytest
+from sqlalchemy import Engine
+
+from duebell.audit import Entry
+from duebell.ledger import trail
+from duebell.ledger.engine import reading
+from duebell.ledger.named import invoices_named
+from duebell.ledger.writing import writing
+from tests.support_facts import INVOICE, NOW, TENANT, invoice_body, keep_invoice, numbered, open_tenant
+
+NUMBER = "INV-21845"
+
+
+@pytest.fixture
+def books(ledger: Engine) -> Engine:
+    """One invoice."""
+    open_tenant(ledger)
+    keep_invoice(ledger)
+    return ledger
+
+
+def named(engine: Engine, wanted: str) -> list[str]:
+    with reading(engine) as session:
+        return [row.invoice_id for row in invoices_named(session, wanted)]
+
+
+@pytest.mark.parametrize("typed", [NUMBER, NUMBER.lower(), f" {NUMBER} ", INVOICE, INVOICE.upper()])
+def test_an_invoice_is_found_however_its_number_is_typed(books: Engine, typed: str) -> None:
+    assert named(books, typed) == [INVOICE]
+
+
+def test_of_two_numbers_that_differ_in_their_capitals_the_one_that_was_typed_is_meant(books: Engine) -> None:
+    keep_invoice(books, invoice_body(numbered(2), InvoiceNumber=NUMBER.lower()))
+    assert named(books, NUMBER) == [INVOICE]
+    assert named(books, NUMBER.lower()) == [numbered(2)]
+
+
+@pytest.mark.parametrize("typed", ["INV%", "", " "])
+def test_what_is_no_number_names_nothing(books: Engine, typed: str) -> None:
+    keep_invoice(books, invoice_body(numbered(2), InvoiceNumber=""))
+    assert named(books, typed) == []
+
+
+def test_the_trail_of_an_invoice_is_found_as_the_invoice_is(books: Engine) -> None:
+    with writing(books, NOW) as book:
+        book.audit(Entry("test", "looked at", "notification", f"{TENANT}:invoice_issued:{INVOICE}", TENANT))
+    assert [one.action for one in trail.entries(books, NUMBER.lower(), 9)] == ["looked at"]
