@@ -60,8 +60,11 @@ def of_invoice(resources: Resources, wanted: str) -> list[Preview]:
     rules, now = rules_of(resources), resources.clock()
     with reading(resources.engine) as session:
         found = [row for row in invoices_named(session, wanted) if row.type == InvoiceType.SALE.value]
-        if len(found) != 1:
-            raise Permanent(f"{len(found)} sales invoices are known as {wanted}: give the id of one")
+        if not found:
+            raise Permanent(f"no sales invoice {wanted} is known: check the number, or give its id")
+        if len(found) > 1:
+            ids = ", ".join(row.invoice_id for row in found)
+            raise Permanent(f"several invoices are known as {wanted}: give the id of one ({ids})")
         [row] = found
         prospects = [
             one

@@ -81,7 +81,7 @@ def test_a_preview_of_an_invoice_that_nobody_knows_fails_in_a_sentence(
 ) -> None:
     shown = run(office, tmp_path, "preview", "--invoice", "INV-9")
     assert (shown.exit_code, shown.output.strip()) == (
-        1, "0 sales invoices are known as INV-9: give the id of one",
+        1, "no sales invoice INV-9 is known: check the number, or give its id",
     )  # fmt: skip
 
 
