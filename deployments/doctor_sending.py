@@ -3,6 +3,7 @@
 from deployments.findings import Finding
 from duebell import quarantine, reporting_channels
 from duebell.calls import lasting
+from duebell.errors import ConfigurationError
 from duebell.ledger import tenants
 from duebell.ledger.channel_stops import stops
 from duebell.ledger.engine import reading
@@ -21,7 +22,10 @@ def look(resources: Resources) -> list[Finding]:
 
 
 def _journal(resources: Resources) -> Finding:
-    compared = quarantine.compare(resources)
+    try:
+        compared = quarantine.compare(resources)
+    except ConfigurationError as error:
+        return Finding("side journal", str(error), sound=False)
     if compared.forgotten:
         said = f"knows of {compared.forgotten} messages that the ledger had lost: sending is stopped"
         return Finding("side journal", said, sound=False)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from sqlmodel import Session
 
 from duebell.calls import utc
+from duebell.errors import ConfigurationError
 from duebell.failpoints import fail_point
 from duebell.journal import Journal, Posted, Read
 from duebell.ledger import forgotten, tenants, trail
@@ -43,13 +44,22 @@ def compare_once(resources: Resources) -> None:
 
 
 def compare(resources: Resources) -> Compared:
-    """Compare the journal with the ledger, and stop all sending where the ledger was set back."""
+    """Compare the journal with the ledger, and stop all sending where the ledger was set back.
+
+    Raises ``ConfigurationError`` where the journal cannot be read.
+    """
     journal = resources.journal
     if journal is None:
         return Compared()
     now = resources.clock()
-    with reading(resources.engine) as session:
-        read = _read_back(session, journal, trail.origin(session), now)
+    try:
+        with reading(resources.engine) as session:
+            read = _read_back(session, journal, trail.origin(session), now)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the side journal in {journal.folder} cannot be read ({error.strerror}): give its files to the "
+            "user that runs Duebell, for without it nobody knows whether the ledger was set back"
+        ) from error
     compared = _take_back(resources, read)
     journal.compared[:] = [now]
     return compared

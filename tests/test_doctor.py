@@ -202,6 +202,18 @@ def test_each_kind_of_message_is_said_to_be_on_or_off(office: Office) -> None:
     assert "invoice issued is on, payment received is on, invoice overdue is on" in told
 
 
+def test_a_journal_that_cannot_be_read_hides_nothing_else(office: Office) -> None:
+    home = Path(office.environment["DUEBELL_HOME"])
+    (home / "journal" / "here-2026-11-20.jsonl").mkdir(parents=True)
+    office.run("stop", "--why", "a test")
+    done = office.run("doctor")
+    assert done.exit_code == 1
+    told = unwrapped(done.output)
+    assert f"the side journal in {home / 'journal'} cannot be read" in told
+    assert "because a test" in told
+    assert "2 to mend" in told
+
+
 def test_a_ledger_that_was_set_back_is_told_with_its_reason_until_a_person_resumes(office: Office) -> None:
     with reading(office.engine) as session:
         origin = trail.origin(session)
