@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import typer
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from deployments.terminal import complain, make_console
 from duebell.errors import ConfigurationError, DuebellError
@@ -23,3 +24,16 @@ def opened() -> Generator[Resources]:
     except (ConfigurationError, DuebellError) as error:
         complain(make_console(), error)
         raise typer.Exit(1) from error
+    except DatabaseError as error:
+        if type(error) not in {OperationalError, DatabaseError}:  # what else there is is a fault of ours
+            raise
+        complain(make_console(), _failed(error))
+        raise typer.Exit(1) from error
+
+
+def _failed(error: DatabaseError) -> str:
+    why = " ".join(str(error.orig).split())
+    return (
+        f"the ledger failed: {why}. See that its disk is not full, or that its server answers "
+        "(DUEBELL_DATABASE_URL, DUEBELL_HOME), and give the command again"
+    )

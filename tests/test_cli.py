@@ -1,11 +1,13 @@
 """The commands as a person gives them, on a ledger with one organisation and the sandbox for providers."""
 
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
+from deployments import opening
 from deployments.sandbox import credentials
 from deployments.sandbox.company import COMPANY_NAME
 from deployments.sandbox.control import SandboxControl
@@ -15,8 +17,8 @@ from duebell.calls import Purpose
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Brake, Notification
 from duebell.reading import XeroReader
-from duebell.resources import open_resources
-from duebell.settings import load
+from duebell.resources import Resources, open_resources
+from duebell.settings import Settings, load
 from duebell.states import NotificationState as S
 from tests.support_office import Office
 
@@ -278,3 +280,25 @@ def test_every_command_tells_a_wrong_setting_in_a_sentence(office: Office) -> No
         assert done.exit_code == 1, words
         assert "XERO_API_URL" in done.output, words
         assert "Traceback" not in done.output, words
+
+
+def test_a_ledger_that_fails_in_the_middle_of_a_command_is_told_in_a_sentence(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, a server that is gone, or a writer that never ends."""
+
+    def spoilt(settings: Settings) -> Resources:
+        resources = open_resources(settings)
+        resources.engine.dispose()
+        file = Path(str(office.engine.url.database))
+        for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+            one.unlink(missing_ok=True)
+        file.write_text("no ledger any more\n" * 99)
+        return resources
+
+    monkeypatch.setattr(opening, "open_resources", spoilt)
+    done = office.run("stop")
+    assert done.exit_code == 1
+    assert "the ledger failed: file is not a database" in done.output
+    assert "DUEBELL_DATABASE_URL" in done.output
+    assert "Sending is stopped" not in done.output
