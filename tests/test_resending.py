@@ -9,6 +9,7 @@ from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import channel_stops, legs, snapshots, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
+from duebell.ledger.outstanding import outstanding
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Audit, Brake, Notification
 from duebell.ledger.writing import writing
@@ -180,6 +181,31 @@ def test_the_first_message_never_comes_back_beside_a_re_send(books: Engine) -> N
         assert [row.key for row in rows] == [f"{BASE}#1"]
     assert states(books) == [("", S.PARKED), ("#1", S.PLANNED)]
     assert broken(books) == []
+
+
+def test_what_a_person_had_said_again_waits_for_no_person_any_more(books: Engine) -> None:
+    """Else the next who looks has it said a third time."""
+    sending(books, first(books))
+    conclude(books, UNKNOWN)
+    conclude(books, PARKED)
+    assert waiting(books) == [("", S.PARKED)]
+    again(books)
+    assert waiting(books) == []
+    with reading(books) as session:
+        row = session.exec(select(Notification).where(Notification.generation == 1)).one()
+    sending(books, row, "a2")
+    conclude(books, UNKNOWN, "a2")
+    assert waiting(books) == [("#1", S.UNKNOWN)]
+    conclude(books, PARKED, "a2")
+    assert waiting(books) == [("#1", S.PARKED)]
+
+
+def waiting(engine: Engine) -> list[tuple[str, str]]:
+    """What doctor and the UI say of what nobody knows for sure."""
+    with reading(engine) as session:
+        found = outstanding(session, now=NOW)
+        keys = [session.get_one(Notification, one.notification_id).key for one in found]
+    return [(key.removeprefix(BASE), one.state) for key, one in zip(keys, found, strict=True)]
 
 
 def test_a_late_receipt_of_the_parked_first_message_disarms_the_re_send_that_waits(books: Engine) -> None:

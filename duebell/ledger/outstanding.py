@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from duebell.ledger.tables import Attempt, InvoiceSnapshot, Notification, Receipt
@@ -31,7 +32,10 @@ class Outstanding:
 
 
 def outstanding(session: Session, *, now: datetime) -> list[Outstanding]:
-    """The messages that are looked for or left to a person, the oldest first."""
+    """The messages that are looked for or left to a person, the oldest first.
+
+    What a person had said again is decided, whatever became of it: the later message stands for itself.
+    """
     begun = (
         select(Attempt.notification_id, func.max(Attempt.started_at).label("begun"))
         .group_by(col(Attempt.notification_id))
@@ -44,10 +48,25 @@ def outstanding(session: Session, *, now: datetime) -> list[Outstanding]:
         select(Notification, InvoiceSnapshot.number, begun.c.begun)
         .join(begun, begun.c.notification_id == col(Notification.notification_id))
         .join(InvoiceSnapshot, same, isouter=True)
-        .where(col(Notification.state).in_([S.UNKNOWN.value, S.PARKED.value]))
+        .where(
+            (col(Notification.state) == S.UNKNOWN.value)
+            | ((col(Notification.state) == S.PARKED.value) & ~_said_again())
+        )
         .order_by(begun.c.begun, col(Notification.notification_id))
     ).all()
     return [_outstanding(row, number, since, now) for row, number, since in rows]
+
+
+def _said_again() -> ColumnElement[bool]:
+    """Whether there is a later message of the same news to the same person."""
+    later = aliased(Notification)
+    same = (
+        col(getattr(later, name)) == col(getattr(Notification, name))
+        for name in ("tenant_id", "kind", "subject_id", "step", "recipient")
+    )
+    return exists(
+        select(later.notification_id).where(*same, col(later.generation) > col(Notification.generation))
+    )
 
 
 def _outstanding(row: Notification, number: str | None, since: datetime, now: datetime) -> Outstanding:
