@@ -41,6 +41,8 @@ def show(console: Console, found: Explanation) -> None:
     for kind, why in found.silent:
         name = f"{kind.replace('_', ' ')}: " if kind else ""
         console.print(Text.assemble((name, "bold"), why))
+    for why in found.still:
+        console.print(Text.assemble(("Nothing goes out now: ", "bold red"), why))
     if found.happened:
         console.print(Text(f"(Times are those of {found.zone}.)", "dim"))
 

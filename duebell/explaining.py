@@ -21,6 +21,7 @@ from duebell.policy import IN_WORDS, Reason
 from duebell.recalling import Recalled, recall
 from duebell.reporting import in_words
 from duebell.resources import Resources
+from duebell.standing_still import stands_still
 from duebell.telling import rules_of
 from duebell.what_happened import Happened, happened
 from duebell.why_silent import why_silent
@@ -55,13 +56,16 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All about one invoice. ``silent`` says for a kind why nothing else stands."""
+    """All about one invoice. ``silent`` says for a kind why nothing else stands, ``still`` why nothing of its
+    organisation goes out now.
+    """
 
     heading: str
     zone: str
     happened: tuple[Happened, ...] = ()
     people: tuple[Person, ...] = ()
     silent: tuple[tuple[str, str], ...] = ()
+    still: tuple[str, ...] = ()
 
 
 def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | None = None) -> Explanation:
@@ -129,6 +133,7 @@ class _Explaining:
             tuple(one for one in seen if self._by_then(one.at)),
             tuple(self._person(row) for row in rows),
             tuple(self._silent(kinds, rows)),
+            tuple(stands_still(self._session, self._tenant, self._now)) if self._at is None else (),
         )
 
     def _by_then(self, moment: datetime | None) -> bool:

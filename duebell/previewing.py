@@ -13,6 +13,7 @@ from duebell.grouping import marks_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ledger.engine import reading
 from duebell.ledger.named import invoices_named
+from duebell.ledger.tables import Tenant
 from duebell.message_text import telling_of, tongue_for, words_of
 from duebell.model import InvoiceType
 from duebell.phone import redact
@@ -24,6 +25,7 @@ from duebell.reporting import in_words
 from duebell.resources import Resources
 from duebell.segments import segments
 from duebell.senders import sender_for, sender_of
+from duebell.standing_still import stands_still
 from duebell.sweeping import look
 from duebell.telling import rules_of
 from duebell.wording import Telling, Told
@@ -71,8 +73,8 @@ def of_invoice(resources: Resources, wanted: str) -> list[Preview]:
             for kind in KINDS
             for one in outlook(session, Asked(row.tenant_id, kind, [row.invoice_id]), rules, now).prospects
         ]
-    policy = rules.policy.for_tenant(row.tenant_id)
-    return [_preview(resources, [one], policy) for one in prospects]
+    policy, still = rules.policy.for_tenant(row.tenant_id), _why_still(resources, row.tenant_id)
+    return [_preview(resources, [one], policy, still) for one in prospects]
 
 
 def of_sweep(resources: Resources, tenant_id: str) -> list[Preview]:
@@ -85,13 +87,21 @@ def of_sweep(resources: Resources, tenant_id: str) -> list[Preview]:
     for place, (one, mark) in enumerate(zip(prospects, marks, strict=True)):
         silent = isinstance(one.verdict, Skip)
         together.setdefault(place if silent else (mark, type(one.verdict), _state(one)), []).append(one)
-    return [_preview(resources, members, policy) for members in together.values()]
+    still = _why_still(resources, tenant_id)
+    return [_preview(resources, members, policy, still) for members in together.values()]
 
 
-def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy) -> Preview:
+def _why_still(resources: Resources, tenant_id: str) -> str:
+    """Why nothing goes out now that would; empty where it does."""
+    with reading(resources.engine) as session:
+        tenant = session.get_one(Tenant, tenant_id)
+        return "; ".join(stands_still(session, tenant, resources.clock()))
+
+
+def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy, still: str) -> Preview:
     first = members[0]
     verdict, subject = first.verdict, first.subject
-    state, reason = _state(first)
+    state, reason = ("waits", still) if still and isinstance(verdict, Send) else _state(first)
     telling = telling_of([Told(one.subject, one.known) for one in members], policy, resources.clock())
     way = verdict if isinstance(verdict, Send | Hold) else None
     text, why_not = _text(resources, telling, way.channel) if way else ("", "")

@@ -13,9 +13,9 @@ from duebell import explaining
 from duebell.errors import Permanent
 from duebell.explaining import Explanation
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE
-from duebell.ledger import inbox
+from duebell.ledger import inbox, tenants
 from duebell.ledger.inbox import NewEvent
-from duebell.ledger.tables import KeptVerdict
+from duebell.ledger.tables import KeptVerdict, Tenant
 from duebell.ledger.writing import writing
 from tests.support_facts import (
     MOBILE,
@@ -196,6 +196,35 @@ def test_what_was_not_read_yet_and_what_nobody_knows_are_said_so(office: Office,
         keep_invoice(office.engine, invoice_body(numbered(number), InvoiceNumber="INV-X"), read_at=now)
     with pytest.raises(Permanent, match="several invoices are known as INV-X"):
         explaining.explain(office.resources, "INV-X")
+
+
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        ({}, "sending was stopped by person:test, because a slip: `duebell resume` lets it go on"),
+        ({"state": "refused"}, "run `duebell connect`"),
+        ({"parked_until": at(DUE)}, "its messages wait until 2026-11-01 21:00 UTC"),
+    ],
+)
+def test_what_keeps_everything_waiting_is_said_of_each_message(
+    office: Office, tmp_path: Path, columns: dict[str, Any], why: str
+) -> None:
+    """Its own verdict says nothing of that, and may be of an hour that has passed."""
+    told(office)
+    then = office.clock.now
+    office.later(days=1)
+    with writing(office.engine, office.clock.now) as book:
+        if columns:
+            book.session.exec(update(Tenant).values(**columns))
+        else:
+            tenants.brake(book, stopped=True, by="person:test", why="a slip", scope=tenants.EVERYTHING)
+    if "parked_until" in columns:
+        office.clock.now = at(DUE) - timedelta(hours=1)
+    [said] = explaining.explain(office.resources, "INV-0001").still
+    assert why in said
+    assert explaining.explain(office.resources, "INV-0001", at=then).still == ()
+    if "parked_until" not in columns:
+        assert f"Nothing goes out now: {said}" in run(office, tmp_path, "explain", "INV-0001").output
 
 
 def test_what_a_number_would_do_to_the_terminal_is_shown_instead(office: Office, tmp_path: Path) -> None:

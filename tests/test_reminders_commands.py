@@ -12,6 +12,7 @@ from deployments.cli import app
 from deployments.reminders_held import look
 from duebell import previewing
 from duebell.clock import system_clock
+from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Audit, Notification, Tenant
 from duebell.ledger.writing import writing
@@ -83,6 +84,15 @@ def test_a_preview_of_an_invoice_that_nobody_knows_fails_in_a_sentence(
     assert (shown.exit_code, shown.output.strip()) == (
         1, "no sales invoice INV-9 is known: check the number, or give its id",
     )  # fmt: skip
+
+
+def test_a_preview_sends_nothing_in_mind_while_sending_is_stopped(office: Office, tmp_path: Path) -> None:
+    now = office.clock.now
+    tenants.set_brake(office.engine, stopped=True, by="person:test", why="a slip", scope="all", now=now)
+    why = "sending was stopped by person:test, because a slip: `duebell resume` lets it go on"
+    for one in previewing.of_invoice(office.resources, "INV-0001"):
+        assert (one.state, one.reason) == ("waits", why)
+    assert "0 go out now" in run(office, tmp_path, "preview").output
 
 
 def test_what_was_told_is_shown_as_told(office: Office) -> None:

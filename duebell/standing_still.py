@@ -1,0 +1,25 @@
+"""What keeps every message of an organisation waiting now, whatever was decided about it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlmodel import Session
+
+from duebell.calls import utc
+from duebell.ledger import present
+from duebell.ledger.tables import Tenant
+from duebell.ledger.tenants import EVERYTHING
+from duebell.parking import closed_in_words
+
+
+def stands_still(session: Session, tenant: Tenant, now: datetime) -> Iterator[str]:
+    """Why nothing goes out of this organisation now, each with its mend; nothing where messages go out."""
+    for scope in (EVERYTHING, tenant.tenant_id):
+        brake = present.brake(session, scope)
+        if brake is not None and brake.stopped:
+            why = f", because {brake.why}" if brake.why else ""
+            yield f"sending was stopped by {brake.by}{why}: `duebell resume` lets it go on"
+    if tenant.state != "connected":
+        yield closed_in_words(tenant.tenant_id)
+    elif tenant.parked_until is not None and tenant.parked_until > now:
+        yield f"the day's calls to Xero are used up: its messages wait until {utc(tenant.parked_until)}"
