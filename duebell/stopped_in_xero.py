@@ -123,8 +123,11 @@ class _Showing:
 
     def _looked(self, members: frozenset[str]) -> dict[str, tuple[Step, int]]:
         steps: dict[str, tuple[Step, int]] = {}
+        out: list[str] = []
 
         def turn(contact_id: str, line: Line) -> Line:
+            if writing_back.is_out(line, is_member=contact_id in members):
+                out.append(contact_id)
             after, step = writing_back.looked(line, self._now(), is_member=contact_id in members)
             if step is not None:
                 steps[contact_id] = (step, after.version)
@@ -134,6 +137,7 @@ class _Showing:
 
         with writing(self.resources.engine, self._now()) as book:
             group_lines.turn_all(book, self.tenant_id, self.name, turn)
+            self._have_read_anew(book, out)
         return steps
 
     def _add(self, access: XeroAccess, group_id: str, versions: dict[str, int]) -> None:
@@ -187,13 +191,16 @@ class _Showing:
             entry = Entry(ACTOR, action, "contact", one, self.tenant_id, self.flow_run_id, details=details)
             book.audit(entry)
         if step is Step.REMOVE:
-            # Read anew without waiting for Xero's event: the policy may keep silent to the group's members.
-            mark = f"write_back:{book.now.isoformat()}"
-            events = [
-                NewEvent(self.tenant_id, "CONTACT", one, "UPDATE", mark, None, found_by=ACTOR)
-                for one in contact_ids
-            ]
-            inbox.keep_in(book, events, [], book.now)
+            self._have_read_anew(book, contact_ids)
+
+    def _have_read_anew(self, book: Writing, contact_ids: Sequence[str]) -> None:
+        """Not waiting for Xero's event of it: the policy may keep silent to the group's members."""
+        mark = f"write_back:{book.now.isoformat()}"
+        events = [
+            NewEvent(self.tenant_id, "CONTACT", one, "UPDATE", mark, None, found_by=ACTOR)
+            for one in contact_ids
+        ]
+        inbox.keep_in(book, events, [], book.now)
 
     def _put_off(self, said: str, why: str, until: datetime | None) -> None:
         now = self._now()

@@ -78,12 +78,21 @@ def laid_out(line: Line | None, now: datetime, *, stopped: bool) -> Line | None:
     return replace(line, wanted=stopped, version=line.version + 1, stands=Stands.OWED, tries=0, next_at=now)
 
 
+def is_out(line: Line, *, is_member: bool) -> bool:
+    """Whether a contact that we had put there, and that is to be out, is: perhaps by a request of ours whose
+    answer was lost.
+    """
+    return line.ours and not line.wanted and not is_member
+
+
 def looked(line: Line, now: datetime, *, is_member: bool) -> tuple[Line, Step | None]:
     """The line by what the group holds now, and what is to be done about it.
 
     The line that comes with a step is to be kept before the step is made.
     """
     late = line.adding_since is not None and now < line.adding_since + LANDS_WITHIN
+    if is_out(line, is_member=is_member):
+        line = replace(line, written_at=now)
     if not is_member:
         if line.wanted:
             return replace(line, ours=False, stands=Stands.OWED, adding_since=now), Step.ADD
