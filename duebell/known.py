@@ -196,7 +196,7 @@ def addresses_of(one: Known) -> list[str]:
 
 def _emails(contact: Contact) -> list[str]:
     """The contact's address and those of the persons who are told beside it."""
-    return [*filter(None, [contact.email]), *(one.email.strip() for one in persons_of(contact).values())]
+    return [*filter(None, [contact.email]), *(one.email for one in persons_of(contact).values())]
 
 
 def _numbers(contacts: Iterable[Contact], country: str) -> list[str]:

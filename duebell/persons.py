@@ -14,7 +14,7 @@ def persons_of(contact: Contact | None) -> Mapping[str, ContactPerson]:
     """
     if contact is None:
         return {}
-    included = [one for one in contact.persons if one.included and one.email.strip()]
+    included = [one for one in contact.persons if one.included and one.email]
     found = {address_hash(one.email): one for one in reversed(included)}
     found.pop(address_hash(contact.email), None)
     return dict(reversed(found.items()))
@@ -30,4 +30,4 @@ def addressee(contact: Contact | None, person: str) -> Contact | None:
     found = persons_of(contact).get(person)
     if found is None:
         return None
-    return replace(contact, first_name=found.first_name, last_name=found.last_name, email=found.email.strip())
+    return replace(contact, first_name=found.first_name, last_name=found.last_name, email=found.email)

@@ -160,6 +160,12 @@ def test_a_contacts_words_persons_groups_and_merge_are_read() -> None:
     assert parse_contact(contact(ContactStatus="NEW")).status is ContactStatus.UNKNOWN
 
 
+def test_a_blank_beside_an_address_of_email_is_no_part_of_it() -> None:
+    person = {"FirstName": "Sue", "EmailAddress": "sue@example.com\n", "IncludeInEmails": True}
+    found = parse_contact(contact(EmailAddress=" ana@example.com ", ContactPersons=[person]))
+    assert (found.email, found.persons[0].email) == ("ana@example.com", "sue@example.com")
+
+
 def test_ids_are_lower_case_and_an_empty_one_is_untold() -> None:
     found = parse_invoice({"InvoiceID": INVOICE_ID.upper(), "BrandingThemeID": ""})
     assert (found.invoice_id, found.branding_theme_id) == (INVOICE_ID, None)

@@ -145,7 +145,7 @@ def _contact(fields: Fields) -> Contact:
         status=CONTACT_STATUSES.get(fields.text("ContactStatus"), ContactStatus.UNKNOWN),
         first_name=fields.text("FirstName"),
         last_name=fields.text("LastName"),
-        email=fields.text("EmailAddress"),
+        email=fields.text("EmailAddress").strip(),
         phones=_phones(fields),
         persons=tuple(_person(person) for person in fields.children("ContactPersons")),
         groups=tuple(
@@ -176,7 +176,7 @@ def _person(person: Fields) -> ContactPerson:
     return ContactPerson(
         first_name=person.text("FirstName"),
         last_name=person.text("LastName"),
-        email=person.text("EmailAddress"),
+        email=person.text("EmailAddress").strip(),
         included=person.flag("IncludeInEmails") is True,
     )
 
