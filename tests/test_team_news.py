@@ -8,14 +8,15 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED, NEEDS_ATTENTION, PAYMENT_RECEIVED
-from duebell.ledger import preferences
+from duebell.ledger import dispatch, preferences
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
 from duebell.sweeping import choose
-from tests.support_facts import MOBILE, keep_contact, open_tenant
+from tests.support_facts import MOBILE, TENANT, keep_contact, open_tenant
 from tests.support_overdue import (
     TEAM_PHONE,
     Office,
@@ -91,6 +92,26 @@ def test_a_days_news_is_one_message_on_the_next_morning_with_the_stages_of_that_
         office.day()
         office.nets()
     assert len(office.phones.to(TEAM_PHONE)) == 1
+    assert broken(office.engine) == []
+
+
+def test_a_daily_message_that_a_person_runs_again_tells_the_rest_though_its_first_news_is_over(
+    office: Office,
+) -> None:
+    issued(office, 1, 2)
+    office.clock.now = at(DUE + 2 * DAY, 9, 3)
+    [run] = office.sweeps().runs
+    [claim] = office.claims(run.record_ids, kind=run.kind)
+    hold_cancelled(office.resources, claim)
+    office.keeps(1, **due(DUE + 60 * DAY, Status="VOIDED", AmountDue=0))
+    office.hears(1)
+    with writing(office.engine, office.clock.now) as book:
+        assert dispatch.wait_for_person(book.session, TENANT, run.kind, run.record_ids)
+        dispatch.run_again(book, TENANT, run.kind, run.record_ids, "run 2")
+    office.tells(run.record_ids, run.kind)
+    assert [one.split(" to ")[0] for one in office.phones.to(TEAM_PHONE)] == [
+        "Kauri Test Limited: issued: INV-0002"
+    ]
     assert broken(office.engine) == []
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, bindparam, exists, func, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -159,10 +160,13 @@ def run_again(book: Writing, tenant_id: str, kind: str, invoice_ids: Sequence[st
 
 
 def _cancelled(tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+    """Those of these invoices, and what is told with them: a run is given the invoices of the leads alone."""
+    lead = aliased(Notification)
+    leads = select(lead.notification_id).where(
+        lead.tenant_id == tenant_id, lead.kind == kind, col(lead.invoice_id).in_(invoice_ids)
+    )
     return (
-        col(Notification.tenant_id) == tenant_id,
-        col(Notification.kind) == kind,
-        col(Notification.invoice_id).in_(invoice_ids),
+        col(Notification.notification_id).in_(leads) | col(Notification.lead_id).in_(leads),
         col(Notification.state) == NotificationState.HELD.value,
         col(Notification.reason) == RUN_CANCELLED,
     )
