@@ -146,3 +146,19 @@ def test_a_ring_of_merges_ends(sqlite_ledger: Engine, tmp_path: Path) -> None:
     with reading(sqlite_ledger) as session:
         assert survivors(session, TENANT, [FIRST]) == dict.fromkeys([FIRST, SECOND, THIRD], FIRST)
         assert all_survivors(session, TENANT).keys() == {FIRST, SECOND, THIRD}
+
+
+def test_what_has_waited_longest_for_a_customer_is_said_first_so_that_no_currency_starves(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    open_tenant(sqlite_ledger)
+    keep_contact(sqlite_ledger)
+    office = office_over(sqlite_ledger, tmp_path, at(DUE + DAY))
+    office.keeps(99, **due(DUE, CurrencyCode="USD"))
+    for day in range(7):  # each day another one in the currency of the organisation
+        office.keeps(10 + day, **due(DUE + day * DAY))
+        office.clock.now = at(DUE + (1 + day) * DAY)
+        office.day()
+        office.nets()
+    assert ("99", "overdue", "accepted", "") in office.stands()
+    assert broken(office.engine) == []

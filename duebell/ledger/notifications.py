@@ -164,12 +164,16 @@ def _take(notification_id: int, owner: str, until: datetime, now: datetime) -> U
 
 
 def claim_all(book: Writing, rows: Sequence[Notification], owner: str) -> list[Claim]:
-    """Take what can be taken of these, each message once."""
-    wanted = [
+    """Take what can be taken of these, each message once, and in the order in which they are to be sent.
+
+    What was planned first goes first: of two reminders to one customer the other has to wait for days, and
+    one that always comes second, as in another currency, would wait until its stage has passed.
+    """
+    wanted = sorted(
         row.notification_id or 0
         for row in rows
         if row.lead_id is None and S(row.state) in {S.PLANNED, S.CLAIMED}
-    ]
+    )
     claims = [claim(book, notification_id, owner) for notification_id in wanted]
     fail_point("before-claims-commit")
     return [one for one in claims if one is not None]
