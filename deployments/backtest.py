@@ -41,7 +41,7 @@ def backtest(
             policies[policy.name if policy.name != IN_FORCE else str(policy)] = load_policy(policy)
         found = [
             play(resources, tenant, policies, months, Decimal(str(price)))
-            for tenant in tenants.connected(resources.engine)
+            for tenant in tenants.any_connected(resources.engine)
         ]
     console = make_console()
     if as_json:

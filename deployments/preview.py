@@ -17,7 +17,7 @@ def main(console: Console, resources: Resources, invoice: str) -> None:
     if invoice:
         _show(console, previewing.of_invoice(resources, invoice), "UTC")
         return
-    for tenant in tenants.connected(resources.engine):
+    for tenant in tenants.any_connected(resources.engine):
         console.print(Text(tenant.name, "bold"))
         _show(console, previewing.of_sweep(resources, tenant.tenant_id), tenant.timezone)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import select, update
 
 from deployments import opening
 from deployments.sandbox import credentials
@@ -15,7 +15,7 @@ from deployments.sandbox.server import running_sandbox
 from duebell.access import XeroAccess, unpaced
 from duebell.calls import Purpose
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Audit, Brake, Notification
+from duebell.ledger.tables import Audit, Brake, Notification, Tenant
 from duebell.reading import XeroReader
 from duebell.resources import Resources, open_resources
 from duebell.settings import Settings, load
@@ -230,6 +230,15 @@ def test_a_resend_of_an_unknown_invoice_plans_nothing(office: Office) -> None:
     assert done.exit_code == 1
     assert "INV-4711" in done.output
     assert notifications(office) == []
+
+
+@pytest.mark.parametrize("command", ["preview", "backtest"])
+def test_a_command_over_all_organisations_says_that_none_is_connected(office: Office, command: str) -> None:
+    with office.engine.begin() as connection:
+        connection.execute(update(Tenant).values(state="disconnected"))
+    done = office.run(command)
+    assert done.exit_code == 1
+    assert "no organisation is connected: run `duebell connect`" in done.output
 
 
 def test_the_trail_is_shown_oldest_first_and_its_chain_is_whole(office: Office) -> None:

@@ -77,6 +77,14 @@ def connected(engine: Engine) -> tuple[Tenant, ...]:
         )
 
 
+def any_connected(engine: Engine) -> tuple[Tenant, ...]:
+    """The same, for a command over all of them. Raises ``ConfigurationError`` where there is none."""
+    found = connected(engine)
+    if not found:
+        raise ConfigurationError("no organisation is connected: run `duebell connect`")
+    return found
+
+
 def disconnect(engine: Engine, tenant_id: str, why: str, *, now: datetime) -> None:
     """Mark a tenant as closed to us; its events wait until it is connected again."""
     with writing(engine, now) as book:
