@@ -202,13 +202,18 @@ def _read_or_make(path: Path, make: Callable[[], str]) -> str:
         try:
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(make())
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut may leave its name, and nothing in it
             os.link(scratch, path)
         except FileExistsError:
             pass
         finally:
             Path(scratch).unlink()
     path.chmod(0o600)
-    return path.read_text(encoding="ascii").strip()
+    kept = path.read_text(encoding="ascii", errors="replace").strip()
+    if not kept:  # Prefect would let nobody in, us neither
+        raise ConfigurationError(f"{path} is empty: delete it, and a new one is made")
+    return kept
 
 
 def _require_free_port(port: int) -> None:

@@ -26,6 +26,13 @@ def test_the_server_keeps_its_secrets_to_itself_and_to_its_owner(tmp_path: Path)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
+@pytest.mark.parametrize("name", ["prefect-auth", "prefect-encryption-key"])
+def test_a_secret_that_a_power_cut_emptied_is_named_with_the_mend(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("\n")
+    with pytest.raises(ConfigurationError, match=f"{name} is empty: delete it"):
+        PrefectServer(tmp_path, 1).environment()
+
+
 def test_a_taken_port_is_named(tmp_path: Path, prefect_server: RunningPrefect) -> None:
     taken = PrefectServer(tmp_path, prefect_server.server.port)
     with pytest.raises(ConfigurationError, match=f"port {taken.port} .* is taken"):
