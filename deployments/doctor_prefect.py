@@ -28,7 +28,8 @@ def asked(settings: Settings) -> Finding:
         return Finding("Prefect", f"{said}: `duebell up` starts it")
     if answer.status_code != 200:
         said = f"{place.api_url} answers {answer.status_code}: something else listens there"
-        return Finding("Prefect", said, sound=False)
+        lacks = "" if place.api_url.endswith("/api") else ", or PREFECT_API_URL is to end in /api"
+        return Finding("Prefect", f"{said}{lacks}", sound=False)
     if not is_let_in:
         said = f"{place.api_url} does not let us in: check PREFECT_API_AUTH_STRING"
         return Finding("Prefect", said, sound=False)

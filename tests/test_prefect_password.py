@@ -92,3 +92,11 @@ def test_doctor_tells_that_a_password_is_missing_and_never_the_password(settings
     assert "check PREFECT_API_AUTH_STRING" in refused.said
     shown = describe({"PREFECT_API_AUTH_STRING": PASSWORD}, env_file=None)
     assert "CANARY" not in repr((let_in, refused, settings, prefect_place(settings), shown))
+
+
+def test_doctor_tells_that_an_address_lacks_what_prefect_s_interface_ends_in(
+    url: str, tmp_path: Path
+) -> None:
+    found = asked(in_environment(url.removesuffix("/api"), tmp_path))
+    assert not found.sound
+    assert "PREFECT_API_URL is to end in /api" in found.said
