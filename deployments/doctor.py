@@ -24,6 +24,7 @@ from deployments import (
     reminders_held,
 )
 from deployments.findings import Finding
+from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger import tenants, trail
@@ -128,7 +129,7 @@ def _ledger(resources: Resources) -> list[Finding]:
     broken = trail.first_break_in(resources.engine)
     whole = "whole" if broken is None else f"changed at entry {broken}: restore the ledger from a backup"
     return [
-        Finding("ledger", resources.engine.url.render_as_string(hide_password=True)),
+        Finding("ledger", without_secrets(resources.engine.url)),
         Finding("audit trail", whole, sound=broken is None),
         *_stalls(resources),
     ]

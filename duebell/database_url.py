@@ -13,7 +13,7 @@ def is_readable(url: str) -> bool:
     return "@" not in (parts.host or "")
 
 
-def without_secrets(url: str) -> str:
+def without_secrets(url: str | URL) -> str:
     """Where the database is: neither user nor password, which may hold any sign, nor options."""
     parts = make_url(url)
     where = URL.create(parts.drivername, host=parts.host, port=parts.port, database=parts.database)

@@ -189,8 +189,11 @@ def test_a_file_that_is_no_database_is_a_mistake_of_the_setup_with_its_mend(tmp_
     assert "DUEBELL_DATABASE_URL" in refusal(f"sqlite:///{tmp_path}/duebell.db")
 
 
-def test_a_server_that_does_not_answer_is_a_mistake_of_the_setup_and_shows_no_password() -> None:
-    said = refusal("postgresql+psycopg://duebell:a-secret@127.0.0.1:1/duebell")
+@pytest.mark.parametrize(
+    "where", ["duebell:a-secret@127.0.0.1:1/duebell", "127.0.0.1:1/duebell?user=duebell&password=a-secret"]
+)
+def test_a_server_that_does_not_answer_is_a_mistake_of_the_setup_and_shows_no_password(where: str) -> None:
+    said = refusal(f"postgresql+psycopg://{where}")
     assert "DUEBELL_DATABASE_URL" in said
     assert "a-secret" not in said
 

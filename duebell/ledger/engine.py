@@ -14,6 +14,7 @@ from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlmodel import Session
 
+from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError
 from duebell.ledger.turns import TURNS, Turns, begin_immediate
 
@@ -153,7 +154,7 @@ def migrate(engine: Engine) -> None:
             raise _may_make_no_tables(engine) from error
         if type(error) not in {OperationalError, DatabaseError}:  # the latter: "file is not a database"
             raise
-        where = engine.url.render_as_string(hide_password=True)
+        where = without_secrets(engine.url)
         raise ConfigurationError(
             f"the ledger at {where} cannot be opened ({type(error.orig).__name__}): "
             "check DUEBELL_DATABASE_URL, DUEBELL_HOME and that the folder or server can be written"
@@ -164,7 +165,7 @@ def migrate(engine: Engine) -> None:
 
 def _may_make_no_tables(engine: Engine) -> ConfigurationError:
     # Since PostgreSQL 15 that is so for everybody but the database's owner.
-    where = engine.url.render_as_string(hide_password=True)
+    where = without_secrets(engine.url)
     return ConfigurationError(
         f"the ledger at {where} cannot be made or brought up to date: its user may not. Make that user the "
         f"owner of the database, or run there: GRANT CREATE ON SCHEMA public TO {engine.url.username}"
@@ -177,7 +178,7 @@ def _made_by_others(engine: Engine) -> ConfigurationError:
         return ConfigurationError(
             "the ledger was made by a newer version of Duebell: install that version, or restore a backup"
         )
-    where = engine.url.render_as_string(hide_password=True)
+    where = without_secrets(engine.url)
     return ConfigurationError(
         f"the database at {where} is that of another program, such as Prefect: give the ledger one of its "
         "own (DUEBELL_DATABASE_URL)"
