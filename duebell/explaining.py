@@ -13,7 +13,7 @@ from duebell.explaining_then import known_at, rules_at
 from duebell.facts_in_words import When, clock_of, facts_in_words, rule_in_words, verdict_in_words, whom
 from duebell.ledger import kept_verdicts, present, trail, versions
 from duebell.ledger.engine import reading
-from duebell.ledger.named import invoices_named
+from duebell.ledger.named import invoices_named, several
 from duebell.ledger.tables import InvoiceSnapshot, KeptVerdict, Leg, Notification, Tenant, XeroEvent
 from duebell.model import InvoiceType
 from duebell.phone import redact
@@ -89,8 +89,7 @@ def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | No
 def _find(session: Session, wanted: str) -> InvoiceSnapshot | None:
     found = invoices_named(session, wanted)
     if len(found) > 1:
-        ids = ", ".join(row.invoice_id for row in found)
-        raise Permanent(f"several invoices are known as {wanted}: give the id of one ({ids})")
+        raise several(wanted, found)
     return found[0] if found else None
 
 

@@ -12,7 +12,7 @@ from duebell.facts_in_words import reason_of, rule_in_words, whom
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ledger.engine import reading
-from duebell.ledger.named import invoices_named
+from duebell.ledger.named import invoices_named, several
 from duebell.ledger.tables import Tenant
 from duebell.message_text import telling_of, tongue_for, words_of
 from duebell.model import InvoiceType
@@ -65,8 +65,7 @@ def of_invoice(resources: Resources, wanted: str) -> list[Preview]:
         if not found:
             raise Permanent(f"no sales invoice {wanted} is known: check the number, or give its id")
         if len(found) > 1:
-            ids = ", ".join(row.invoice_id for row in found)
-            raise Permanent(f"several invoices are known as {wanted}: give the id of one ({ids})")
+            raise several(wanted, found)
         [row] = found
         prospects = [
             one

@@ -14,7 +14,7 @@ from duebell.draining import RunToStart, compare, runs_for
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.known import known_of
-from duebell.ledger.named import invoices_named
+from duebell.ledger.named import invoices_named, several
 from duebell.ledger.tables import Notification, Tenant, XeroEvent
 from duebell.ledger.writing import Writing
 from duebell.planning import plan_kind
@@ -65,11 +65,13 @@ def find(
     """The ids of invoices named by number or id, and of those of which an event came in the period.
 
     An id that the ledger does not know is taken as it is: its event may be what was lost. A time without a
-    zone is on the organisation's clock. Raises
-    ``Permanent`` for a number that names none, or several, and where nothing is named at all.
+    zone is on the organisation's clock. Raises ``Permanent`` for a number that names none, or several, for a
+    period without a beginning, and where nothing is named at all.
     """
     if not invoices and since is None:
         raise Permanent("say what to replay: invoices by number or id, or since when their events came")
+    if until is not None and since is None:
+        raise Permanent("say also since when: until is the end of a period")
     since, until = (_on_clock(session, tenant_id, one) for one in (since, until))
     if since is not None and until is not None and until <= since:
         raise Permanent("the period ends before it begins: until must be later than since")
@@ -86,7 +88,7 @@ def _id_of(session: Session, tenant_id: str, named: str) -> str:
     if len(known) == 1:
         return known[0].invoice_id
     if known:
-        raise Permanent(f"several invoices are numbered {named}: give the id instead")
+        raise several(named, known)
     try:
         return str(UUID(named))
     except ValueError:

@@ -13,7 +13,7 @@ from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, address_hash
 from duebell.known import known_of
 from duebell.ledger import channel_stops, legs, scheduled, snapshots
-from duebell.ledger.named import invoices_named
+from duebell.ledger.named import invoices_named, several
 from duebell.ledger.tables import Audit, InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.model import InvoiceType
@@ -164,7 +164,7 @@ def _find(book: Writing, wanted: str) -> InvoiceSnapshot:
     if not rows:
         raise Permanent(f"no sales invoice {wanted} is known: check the number, or give its id")
     if len(rows) > 1:
-        raise Permanent(f"several invoices are numbered {wanted}: give the id instead")
+        raise several(wanted, rows)
     return rows[0]
 
 

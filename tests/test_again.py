@@ -164,8 +164,9 @@ def test_a_supplier_s_bill_of_the_same_number_is_not_meant(books: Engine) -> Non
 
 def test_a_number_of_two_sales_invoices_is_refused_with_the_mend(books: Engine) -> None:
     keep_invoice(books, invoice_body(numbered(9), InvoiceNumber=NUMBER))
-    with pytest.raises(Permanent, match="give the id"):
+    with pytest.raises(Permanent, match="give the id of one") as refused:
         found(books, NUMBER)
+    assert all(one in str(refused.value) for one in (INVOICE, numbered(9)))
 
 
 def test_a_period_without_a_zone_is_on_the_organisation_s_clock(books: Engine) -> None:
@@ -190,6 +191,8 @@ def test_a_replay_of_nothing_or_of_the_unknown_is_refused_with_the_mend(books: E
         found(books, "INV-404")
     with pytest.raises(Permanent, match="until must be later"):
         found(books, since_minutes=10, until_minutes=20)
+    with pytest.raises(Permanent, match="say also since when"):
+        found(books, NUMBER, until_minutes=20)
 
 
 def reminded(engine: Engine, stage: str, number: int) -> None:

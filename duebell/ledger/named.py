@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
+from duebell.errors import Permanent
 from duebell.ledger.tables import InvoiceSnapshot
 from duebell.model import InvoiceType
 
@@ -21,6 +22,12 @@ def invoices_named(session: Session, wanted: str, tenant_id: str | None = None) 
     found = _found(session, tenant_id, (number == named) | (col(InvoiceSnapshot.invoice_id) == named.lower()))
     found = found or _found(session, tenant_id, func.lower(number) == named.lower())
     return [row for row in found if row.type == InvoiceType.SALE.value] or found
+
+
+def several(wanted: str, found: Sequence[InvoiceSnapshot]) -> Permanent:
+    """What to tell who names several invoices where one is meant: their ids."""
+    ids = ", ".join(row.invoice_id for row in found)
+    return Permanent(f"several invoices are known as {wanted.strip()}: give the id of one ({ids})")
 
 
 def _found(session: Session, tenant_id: str | None, is_it: ColumnElement[bool]) -> Sequence[InvoiceSnapshot]:
