@@ -1,17 +1,17 @@
 """The last look before speaking: is it still true, for each thing that the message would say?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session
 
-from duebell.deciding import Rules, basis_again, decide, subject_of
+from duebell.deciding import Basis, Rules, basis_again, decide, subject_of
 from duebell.grounds import grounds_of
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, with_reminders, with_told
-from duebell.ledger import groups, kept_verdicts, legs, notifications, present
+from duebell.ledger import dispatch, groups, kept_verdicts, legs, notifications, present
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
@@ -43,16 +43,20 @@ class NotNow:
     later: datetime | None
 
 
+READ_TOO_OLD = "read_too_old"
+
 OVERTAKEN = NotNow(S.PLANNED, "stopped_or_overtaken", None)
 """Of a claim that another run has taken since: what its message told is not for this one to change."""
 
 
-def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: Rules) -> StillTrue | NotNow:
+def look_again(
+    book: Writing, claim: Claim, known: Mapping[str, Known], rules: Rules, unread: Collection[str] = ()
+) -> StillTrue | NotNow:
     """Decide anew on a claimed notification and on those told in its message.
 
-    One that must not be said any more, or not together with the one that leads, leaves the message; where the
-    one that leads must not be said, the others go back and are told without it. Where the hour has no room
-    for it, all of them wait for the next.
+    One that must not be said any more, or not together with the one that leads, leaves the message, as does
+    one whose invoice could not be read anew (``unread``); where it is the one that leads, the others go back
+    and are told without it. Where the hour has no room for it, all of them wait for the next.
     """
     # First of all: what another sender of the tenant has written by then counts, for distances and addresses.
     next_hour = next_hour_if_full(book, claim.tenant_id, rules.policy.for_tenant(claim.tenant_id).limits)
@@ -62,18 +66,25 @@ def look_again(book: Writing, claim: Claim, known: Mapping[str, Known], rules: R
     known = with_others_told(book.session, lead, known, rules, book.now)
     failed = legs.failed_channels(book.session, lead)
     basis = basis_again(lead, known[lead.invoice_id], rules, book.now, failed)
-    verdict = decide(basis)
+    verdict = None if lead.invoice_id in unread else decide(basis)
     for row, belongs in _told_with(book, lead, known, rules):
-        own = basis_again(row, known[row.invoice_id], rules, book.now, failed)
-        theirs = decide(own)
-        kept_verdicts.keep(book, row.notification_id, grounds_of(own, theirs), actor=ACTOR)
-        if theirs != verdict or not belongs:
-            way = _way_of(theirs, book.now)
-            groups.leave(book, row, way.state, way.reason, not_before=way.later, dispatch_at=way.later)
+        if row.invoice_id in unread:
+            _leave(book, row, _read_in_vain(row, book.now))
+        else:
+            own = basis_again(row, known[row.invoice_id], rules, book.now, failed)
+            _stay_or_leave(book, row, own, verdict if belongs else None)
+    if verdict is None:
+        return _read_in_vain(lead, book.now)
+    return _of_lead(book, lead, basis, verdict, next_hour)
+
+
+def _of_lead(
+    book: Writing, lead: Notification, basis: Basis, verdict: Verdict, next_hour: datetime | None
+) -> StillTrue | NotNow:
     crowd = Crowd(next_hour=next_hour if lead.generation == 0 else None)
     if isinstance(verdict, Send) and crowd.next_hour is not None:
         verdict = until_next_hour(verdict, crowd.next_hour)
-    kept_verdicts.keep(book, claim.notification_id, grounds_of(basis, verdict, lead, crowd), actor=ACTOR)
+    kept_verdicts.keep(book, lead.notification_id, grounds_of(basis, verdict, lead, crowd), actor=ACTOR)
     if isinstance(verdict, Send):
         return StillTrue(verdict.channel, verdict.address, verdict.open_until)
     return _way_of(verdict, book.now)
@@ -98,6 +109,23 @@ def _told_with(
     news = [(subject_of(row), known[row.invoice_id]) for row in rows]
     first, *others = marks_of(news, rules.policy.for_tenant(lead.tenant_id), heard)
     return ((row, mark == first) for row, mark in zip(rows[1:], others, strict=True))
+
+
+def _stay_or_leave(book: Writing, row: Notification, own: Basis, verdict: Verdict | None) -> None:
+    """Stay where the one that leads goes out, and this one the same way."""
+    theirs = decide(own)
+    kept_verdicts.keep(book, row.notification_id, grounds_of(own, theirs), actor=ACTOR)
+    if theirs != verdict:
+        _leave(book, row, _way_of(theirs, book.now))
+
+
+def _leave(book: Writing, row: Notification, way: NotNow) -> None:
+    groups.leave(book, row, way.state, way.reason, not_before=way.later, dispatch_at=way.later)
+
+
+def _read_in_vain(row: Notification, now: datetime) -> NotNow:
+    """It waits by itself, longer each time: who hears of other invoices does not wait for this one."""
+    return NotNow(S.HELD, READ_TOO_OLD, now + dispatch.wait_after(row.dispatches))
 
 
 def _way_of(verdict: Verdict, now: datetime) -> NotNow:

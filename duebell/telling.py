@@ -3,6 +3,7 @@
 import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import OperationalError
@@ -22,7 +23,7 @@ from duebell.ledger.evidence import conclude
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing, writing
-from duebell.looking_again import StillTrue, look_again
+from duebell.looking_again import READ_TOO_OLD, StillTrue, look_again
 from duebell.message_text import write_text
 from duebell.noted_posting import post_noted
 from duebell.outcomes import conclusion_of
@@ -140,13 +141,16 @@ def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str
     now = resources.clock()
     with writing(resources.engine, now) as book:
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
-        if not all(one in known and _is_fresh(known[one].read.read_at, now) for one in claim.invoice_ids):
-            return _put_back(book, claim, "read_too_old")
-        found = look_again(book, claim, known, rules_of(resources))
+        read = [one for one in claim.invoice_ids if one in known and _is_fresh(known[one].read.read_at, now)]
+        unread = set(claim.invoice_ids).difference(read)
+        if not read or not unread <= known.keys():
+            return _put_back(book, claim, READ_TOO_OLD)
+        found = look_again(book, claim, known, rules_of(resources), unread)
         if not isinstance(found, StillTrue):
             return let_go(
                 book, claim, found.state, found.reason, not_before=found.later, dispatch_at=found.later
             )
+        claim = replace(claim, invoice_ids=tuple(read))
         begun = _begin(resources, poster, book, claim, known, found, flow_run_id)
         fail_point("before-intent-commits")
         return begun
