@@ -85,5 +85,5 @@ def _serving(resources: Resources, listener: socket.socket) -> Generator[None]:
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    if not started(lambda: server.started, thread.is_alive):
+    if not started(lambda: server.started, thread.is_alive, pause=0.02):
         raise ConfigurationError("the address for Xero's answer could not be opened: try again")

@@ -157,11 +157,13 @@ def sandbox_url(sandbox: Child) -> str:
     """Where it listens, as it says on its first line."""
 
     def first_line() -> str:
-        return next(iter(last_lines(sandbox.log).splitlines()), "")
+        line = next(iter(last_lines(sandbox.log).splitlines()), "")
+        return line if line.startswith("{") else ""
 
-    if not started(lambda: first_line().startswith("{"), lambda: sandbox.pid is not None):
+    line = started(first_line, lambda: sandbox.pid is not None)
+    if not line:
         raise ConfigurationError(f"the sandbox could not start:\n{last_lines(sandbox.log)}")
-    return str(json.loads(first_line())["base_url"])
+    return str(json.loads(line)["base_url"])
 
 
 def prepared(home: Path, listen: str, url: str) -> Demo:

@@ -2,36 +2,44 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 START_SECONDS = 300.0
 """A small or busy machine takes minutes, and waiting costs nothing: a death is noticed at once."""
+
+PAUSE = 0.1
+"""Seconds between two looks: to ask over HTTP costs the processor that what starts needs."""
 
 TOLD_EVERY = 30.0
 """Seconds of waiting after which a person is told, again and again, what is waited for."""
 
 
+T = TypeVar("T")
+
+
 def started(
-    ready: Callable[[], bool],
+    ready: Callable[[], T],
     alive: Callable[[], bool],
     told: Callable[[], None] = lambda: None,
     *,
+    pause: float = PAUSE,
     within: float = START_SECONDS,
     every: float = TOLD_EVERY,
-) -> bool:
-    """Whether it became ready; not, where it died first or was not ready ``within`` so many seconds.
+) -> T | None:
+    """The first true answer of ``ready``; none where it died first or had none ``within`` so many seconds.
 
     ``told`` is called ``every`` so many seconds while it is waited for.
     """
     begun = time.monotonic()
     tell_at = begun + every
     while alive():
-        if ready():
-            return True
+        if found := ready():
+            return found
         now = time.monotonic()
         if now > begun + within:
-            return False
+            return None
         if now > tell_at:
             told()
             tell_at += every
-        time.sleep(0.02)
-    return False
+        time.sleep(pause)
+    return None

@@ -73,7 +73,7 @@ def running_sandbox(settings: SandboxSettings | None = None) -> Generator[Sandbo
 
 
 def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
-    if not started(lambda: server.started, thread.is_alive):
+    if not started(lambda: server.started, thread.is_alive, pause=0.005):
         raise SandboxDidNotStartError("the sandbox's server did not become ready")
 
 
