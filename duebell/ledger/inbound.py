@@ -11,8 +11,8 @@ from duebell.audit import Entry
 from duebell.ledger import wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.inserting import insert_new
-from duebell.ledger.preferences import OPTED_OUT, is_opted_out, lift_opt_out, refuse_address
-from duebell.ledger.tables import InboundText, Preference
+from duebell.ledger.preferences import OPTED_OUT, allowed_at, is_opted_out, lift_opt_out, refuse_address
+from duebell.ledger.tables import InboundText
 from duebell.ledger.writing import Writing
 from duebell.mirroring import Consent, Source
 from duebell.mirroring import Wish as Word
@@ -71,18 +71,15 @@ def is_taken_back(session: Session, address: str, since: datetime) -> bool:
 
     A START to whose STOP nobody listened here is kept as a message alone.
     """
-    lifted = select(Preference.address).where(
-        Preference.address == address,
-        Preference.channel == SMS,
-        Preference.state == "",
-        col(Preference.changed_at) > since,
-    )
+    allowed = allowed_at(session, address, SMS)
+    if allowed is not None and allowed > since:
+        return True
     started = select(InboundText.sid).where(
         InboundText.address == address,
         InboundText.wish == Wish.START.value,
         col(InboundText.received_at) > since,
     )
-    return any(session.exec(one.limit(1)).first() is not None for one in (lifted, started))
+    return session.exec(started.limit(1)).first() is not None
 
 
 def revocations(engine: Engine, since: datetime) -> Sequence[Revocation]:

@@ -4,6 +4,7 @@ An email address is kept as ``as_kept`` has it, and found under it by every spel
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, select
@@ -78,6 +79,20 @@ def allow(book: Writing, address: str, channel: str, evidence: str) -> str:
     was = row.state
     row.state, row.evidence, row.changed_at = "", evidence, book.now
     return was
+
+
+def allowed_at(session: Session, address: str, channel: str) -> datetime | None:
+    """When what stood against an address was last taken back, by its owner or by the business.
+
+    Nothing where something stands against it, or nothing ever did.
+    """
+    return session.exec(
+        select(Preference.changed_at).where(
+            Preference.address == as_kept(address, channel),
+            Preference.channel == channel,
+            Preference.state == "",
+        )
+    ).one_or_none()
 
 
 def of_address(session: Session, address: str) -> Sequence[Preference]:

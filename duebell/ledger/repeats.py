@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from duebell.ledger.tables import Attempt, Leg, Preference
+from duebell.ledger import preferences
+from duebell.ledger.tables import Attempt, Leg
 from duebell.twilio.codes import Ruling
 from duebell.twilio.statuses import MessageStatus, message_status
 
@@ -29,10 +30,7 @@ def _since_it_was_reached(session: Session, address: str, channel: str, code: in
         .where(Attempt.address == address, Leg.channel == channel)
         .order_by(col(Attempt.started_at))
     ).all()
-    allowed = select(Preference.changed_at).where(
-        Preference.address == address, Preference.channel == channel, Preference.state == ""
-    )
-    allowed_at = session.exec(allowed).one_or_none()
+    allowed_at = preferences.allowed_at(session, address, channel)
     since: list[datetime] = []
     for started_at, error_code, status in rows:
         if message_status(status) in {MessageStatus.DELIVERED, MessageStatus.READ}:
