@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from duebell.errors import Permanent, TemplateProblem
+from duebell.errors import TemplateProblem
 from duebell.facts_in_words import reason_of, rule_in_words, whom
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ledger.engine import reading
-from duebell.ledger.named import invoices_named, several
+from duebell.ledger.named import sale_named
 from duebell.ledger.tables import Tenant
 from duebell.message_text import telling_of, tongue_for, words_of
-from duebell.model import InvoiceType
 from duebell.phone import redact
 from duebell.policy import Hold, Send, Skip
 from duebell.policy_file import Policy
@@ -61,12 +60,7 @@ def of_invoice(resources: Resources, wanted: str) -> list[Preview]:
     """Each message about one invoice, by its number or id. Raises ``Permanent`` for none or several."""
     rules, now = rules_of(resources), resources.clock()
     with reading(resources.engine) as session:
-        found = [row for row in invoices_named(session, wanted) if row.type == InvoiceType.SALE.value]
-        if not found:
-            raise Permanent(f"no sales invoice {wanted} is known: check the number, or give its id")
-        if len(found) > 1:
-            raise several(wanted, found)
-        [row] = found
+        row = sale_named(session, wanted)
         prospects = [
             one
             for kind in KINDS

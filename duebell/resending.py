@@ -13,10 +13,9 @@ from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, address_hash
 from duebell.known import known_of
 from duebell.ledger import channel_stops, legs, scheduled, snapshots
-from duebell.ledger.named import invoices_named, several
-from duebell.ledger.tables import Audit, InvoiceSnapshot, Notification
+from duebell.ledger.named import sale_named
+from duebell.ledger.tables import Audit, Notification
 from duebell.ledger.writing import Writing, writing
-from duebell.model import InvoiceType
 from duebell.planning import plan_kind, plan_resend
 from duebell.policy import Reason
 from duebell.reading import XeroReader
@@ -76,7 +75,7 @@ def resend(
     """
     _check(kind, by, why, payment_id, stage)
     with writing(resources.engine, resources.clock()) as book:
-        snapshot = _find(book, wanted)
+        snapshot = sale_named(book.session, wanted)
         snapshots.hold(book.session, snapshot.tenant_id, [snapshot.invoice_id])
         about = About(book, snapshot, kind, payment_id or "", stage.strip(), address_hash(to) if to else "")
         row = _asked_before(about, run_id)
@@ -153,19 +152,10 @@ def read_first(resources: Resources, wanted: str, access: Callable[[str], XeroAc
     """
     now = resources.clock()
     with writing(resources.engine, now) as book:
-        snapshot = _find(book, wanted)
+        snapshot = sale_named(book.session, wanted)
         tenant_id, invoice_id = snapshot.tenant_id, snapshot.invoice_id
     XeroReader(access(tenant_id)).invoices([invoice_id], since=now - FRESH)
     return tenant_id
-
-
-def _find(book: Writing, wanted: str) -> InvoiceSnapshot:
-    rows = [row for row in invoices_named(book.session, wanted) if row.type == InvoiceType.SALE.value]
-    if not rows:
-        raise Permanent(f"no sales invoice {wanted} is known: check the number, or give its id")
-    if len(rows) > 1:
-        raise several(wanted, rows)
-    return rows[0]
 
 
 def _first(about: About, resources: Resources, by: str) -> Notification | None:

@@ -24,6 +24,16 @@ def invoices_named(session: Session, wanted: str, tenant_id: str | None = None) 
     return [row for row in found if row.type == InvoiceType.SALE.value] or found
 
 
+def sale_named(session: Session, wanted: str) -> InvoiceSnapshot:
+    """The one sales invoice of this number or id. Raises ``Permanent`` where there is none, or several."""
+    found = [row for row in invoices_named(session, wanted) if row.type == InvoiceType.SALE.value]
+    if not found:
+        raise Permanent(f"no sales invoice {wanted} is known: check the number, or give its id")
+    if len(found) > 1:
+        raise several(wanted, found)
+    return found[0]
+
+
 def several(wanted: str, found: Sequence[InvoiceSnapshot]) -> Permanent:
     """What to tell who names several invoices where one is meant: their ids."""
     ids = ", ".join(row.invoice_id for row in found)
