@@ -4,10 +4,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import typer
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from deployments.terminal import complain, make_console
 from duebell.errors import ConfigurationError, DuebellError
+from duebell.ledger.engine import is_of_the_database
 from duebell.resources import Resources, open_resources
 from duebell.settings import load
 
@@ -25,7 +26,7 @@ def opened() -> Generator[Resources]:
         complain(make_console(), error)
         raise typer.Exit(1) from error
     except DatabaseError as error:
-        if type(error) not in {OperationalError, DatabaseError}:  # what else there is is a fault of ours
+        if not is_of_the_database(error):
             raise
         complain(make_console(), _failed(error))
         raise typer.Exit(1) from error

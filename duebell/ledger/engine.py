@@ -152,7 +152,7 @@ def migrate(engine: Engine) -> None:
     except DatabaseError as error:
         if isinstance(error.orig, InsufficientPrivilege):
             raise _may_make_no_tables(engine) from error
-        if type(error) not in {OperationalError, DatabaseError}:  # the latter: "file is not a database"
+        if not is_of_the_database(error):
             raise
         where = without_secrets(engine.url)
         raise ConfigurationError(
@@ -161,6 +161,11 @@ def migrate(engine: Engine) -> None:
         ) from error
     except command.util.CommandError as error:
         raise _made_by_others(engine) from error
+
+
+def is_of_the_database(error: DatabaseError) -> bool:
+    """Whether the database itself failed or is none; what fails of what was asked is a fault of ours."""
+    return type(error) in {OperationalError, DatabaseError}  # the latter: "file is not a database"
 
 
 def _may_make_no_tables(engine: Engine) -> ConfigurationError:
