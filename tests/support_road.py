@@ -64,10 +64,8 @@ class Road:
 
     def _receiver_answers(self) -> bool:
         try:
-            return (
-                httpx.get(f"http://{self.settings.listen}/healthz", trust_env=False, timeout=60).status_code
-                == 200
-            )
+            url = f"http://{self.settings.listen}/healthz"
+            return httpx.get(url, trust_env=False, timeout=60).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import httpx
 import pytest
 from sqlalchemy import Engine
 
@@ -17,7 +16,6 @@ from duebell.planning import plan_kind
 from duebell.states import NotificationState
 from duebell.telling import FRESH, tell
 from tests.support_facts import (
-    ACCOUNT,
     MINUTE,
     MOBILE,
     NOW,
@@ -29,25 +27,13 @@ from tests.support_facts import (
     numbered,
     open_tenant,
     resources_over,
-    sid,
 )
+from tests.support_overdue import Phones
 from tests.test_payments_told import Watch, body, invoices_paid_together, payment, rows
 
 S = NotificationState
 LATER = NOW + 2 * MINUTE + FRESH
 ALL = [numbered(n) for n in (1, 2, 3)]
-
-
-class Phone:
-    """Takes messages at Twilio."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.heard.append(str(httpx.QueryParams(request.content.decode())["Body"]))
-        posted = {"sid": sid(len(self.heard)), "account_sid": ACCOUNT, "status": "queued", "to": MOBILE}
-        return httpx.Response(201, json=posted)
 
 
 @pytest.fixture
@@ -60,7 +46,7 @@ def books(ledger: Engine) -> Engine:
 
 
 def tells(
-    engine: Engine, phone: Phone, unread: Sequence[str], at: datetime, ids: Sequence[str] = ALL
+    engine: Engine, phones: Phones, unread: Sequence[str], at: datetime, ids: Sequence[str] = ALL
 ) -> Said:
     """A run of these invoices takes up what is to be told, while some of them cannot be read."""
 
@@ -72,7 +58,7 @@ def tells(
     with writing(engine, at) as book:
         planned = plan_kind(book, TENANT, PAYMENT_RECEIVED, ids, RULES, actor="test", flow_run_id=None)
         [claim] = notifications.claim_all(book, planned, "run")
-    return tell(resources_over(engine, Hand(at), twilio=phone), claim, read_again, flow_run_id="run")
+    return tell(resources_over(engine, Hand(at), twilio=phones), claim, read_again, flow_run_id="run")
 
 
 def states(engine: Engine) -> list[tuple[str, str]]:
@@ -91,33 +77,33 @@ GONE = (S.ACCEPTED.value, "")
 def test_one_that_is_told_with_others_waits_by_itself_and_the_others_go_out(
     books: Engine, unread: str
 ) -> None:
-    phone = Phone()
-    assert tells(books, phone, [unread], LATER).state == S.ACCEPTED
+    phones = Phones()
+    assert tells(books, phones, [unread], LATER).state == S.ACCEPTED
     assert states(books) == [WAITS if one == unread else GONE for one in ALL]
     left = row_of(books, unread)
     assert (left.lead_id, left.dispatch_at) == (None, left.not_before)
     assert left.dispatch_at is not None
     assert left.dispatch_at > LATER
-    assert "40" in phone.heard[0]
-    assert tells(books, phone, [], left.dispatch_at).state == S.ACCEPTED
+    assert "40" in phones.to(MOBILE)[0]
+    assert tells(books, phones, [], left.dispatch_at).state == S.ACCEPTED
     assert states(books) == [GONE] * 3
-    assert len(phone.heard) == 2
+    assert len(phones.to(MOBILE)) == 2
     assert broken(books) == []
 
 
 def test_where_it_is_the_one_that_leads_the_others_are_told_without_it(books: Engine) -> None:
-    phone = Phone()
-    said = tells(books, phone, ALL[:1], LATER)
+    phones = Phones()
+    said = tells(books, phones, ALL[:1], LATER)
     assert (said.state, said.reason) == WAITS
     assert states(books) == [WAITS, (S.PLANNED.value, ""), (S.PLANNED.value, "")]
-    assert tells(books, phone, ALL[:1], LATER + timedelta(seconds=1), ALL[1:]).state == S.ACCEPTED
+    assert tells(books, phones, ALL[:1], LATER + timedelta(seconds=1), ALL[1:]).state == S.ACCEPTED
     assert states(books) == [WAITS, GONE, GONE]
-    assert len(phone.heard) == 1
+    assert len(phones.to(MOBILE)) == 1
     assert broken(books) == []
 
 
 def test_where_none_can_be_read_all_of_them_wait_together(books: Engine) -> None:
-    said = tells(books, Phone(), ALL, LATER)
+    said = tells(books, Phones(), ALL, LATER)
     assert (said.state, said.reason) == (S.PLANNED, "read_too_old")
     lead, *others = rows(books)
     assert [row.lead_id for row in others] == [lead.notification_id] * 2
