@@ -15,22 +15,18 @@ from deployments import explain as explain_command
 from deployments import policy_command, preference_command, reminders_held
 from deployments import preview as preview_command
 from deployments import up as up_command
-from deployments.live import show_before_live
-from deployments.naming import is_named
+from deployments.live import chosen, in_review, show_before_live
+from deployments.naming import meant
 from deployments.opening import opened
 from deployments.terminal import make_console
 from duebell.deciding import RULES
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import channel_stops, hold_switch, reviewed, tenants, trail
-from duebell.ledger.engine import reading
-from duebell.ledger.tables import Tenant
+from duebell.ledger import channel_stops, hold_switch, tenants, trail
 from duebell.reporting import in_words
 from duebell.resending import at_once, read_first
 from duebell.resending import resend as plan_resend
-from duebell.resources import Resources
 from duebell.setting_needs import Use
-from duebell.states import Sending
 from duebell.testing_message import send_test as send_test_message
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -94,7 +90,7 @@ def connect(
 @app.command("go-live")
 def go_live(
     yes: Annotated[
-        str, typer.Option("--yes", metavar="NAME", help="the organisation's name, for scripts")
+        str, typer.Option("--yes", metavar="NAME", help="the organisation's name or id, for scripts")
     ] = "",
     send_held: Annotated[
         bool,
@@ -104,10 +100,11 @@ def go_live(
     """Let an organisation send messages: shows what that means, and asks for its name."""
     with opened() as resources:
         resources.settings.require(Use.SMS)
-        for tenant in _in_review(resources, yes.strip()):
+        waiting = in_review(resources)
+        for tenant in chosen(waiting, yes.strip()):
             show_before_live(make_console(), resources, tenant)
             name = yes or typer.prompt("Type the organisation's name to let it send")
-            if not is_named(name, tenant.name):
+            if tenant not in meant(name, waiting):
                 raise ConfigurationError(f"{name.strip()!r} is not {tenant.name!r}: it stays in review")
             ended = tenants.go_live(
                 resources.engine, tenant.tenant_id, by_whom(), release_held=send_held, now=resources.clock()
@@ -116,24 +113,6 @@ def go_live(
                 f"{tenant.name} is live. {ended.released} planned messages will go out, "
                 f"{ended.dropped} from the review will not."
             )
-
-
-def _in_review(resources: Resources, named: str) -> list[Tenant]:
-    """The organisations in review: all, or those with the name that was given.
-
-    One that is live is among them while messages wait that DUEBELL_SENDING kept in, and keeps in no more.
-    """
-    with reading(resources.engine) as session:
-        kept_in = reviewed.counts(session) if resources.settings.sending is Sending.LIVE else {}
-    connected = tenants.connected(resources.engine)
-    waiting = [one for one in connected if one.sending == "review" or one.tenant_id in kept_in]
-    if not waiting:
-        raise ConfigurationError("no connected organisation is in review: `duebell doctor` lists them")
-    chosen = [one for one in waiting if not named or is_named(named, one.name)]
-    if not chosen:
-        names = ", ".join(repr(one.name) for one in waiting)
-        raise ConfigurationError(f"{named!r} is not in review, but {names}: nothing was changed")
-    return chosen
 
 
 @app.command()
@@ -148,15 +127,16 @@ def preview(
 @app.command()
 def release(
     yes: Annotated[
-        str, typer.Option("--yes", metavar="NAME", help="the organisation's name, for scripts")
+        str, typer.Option("--yes", metavar="NAME", help="the organisation's name or id, for scripts")
     ] = "",
 ) -> None:
     """Let reminders go that wait because they are unusually many: shows them, and asks for the name."""
     with opened() as resources:
-        for held in reminders_held.find(resources, yes.strip()):
+        waiting = reminders_held.held(resources)
+        for held in reminders_held.chosen(waiting, yes.strip()):
             reminders_held.show(make_console(), held)
             name = yes or typer.prompt("Type the organisation's name to let them go")
-            if not is_named(name, held.tenant.name):
+            if held not in reminders_held.named(waiting, name):
                 raise ConfigurationError(f"{name.strip()!r} is not {held.tenant.name!r}: they go on waiting")
             reminders_held.release(resources, held, by_whom())
             say(f"{held.reminders} reminders of {held.tenant.name} go out with the next sweep.")

@@ -1,6 +1,26 @@
-"""An organisation's name as a person types it, to say which one is meant."""
+"""An organisation as a person says which one is meant: by its name as they read it, or by its id in Xero."""
 
 import unicodedata
+from collections.abc import Sequence
+
+from duebell.errors import ConfigurationError
+from duebell.ledger.tables import Tenant
+
+
+def meant(given: str, those: Sequence[Tenant]) -> list[Tenant]:
+    """The one of those with this name or id; nothing where none has it.
+
+    Raises ``ConfigurationError`` where several have the name: what is meant for one must not happen to both.
+    """
+    found = [one for one in those if given.strip().lower() == one.tenant_id.lower()]
+    found = found or [one for one in those if is_named(given, one.name)]
+    if len(found) > 1:
+        ids = ", ".join(one.tenant_id for one in found)
+        raise ConfigurationError(
+            f"{len(found)} organisations are named {given.strip()!r}: give the id of one ({ids}); "
+            "nothing was changed"
+        )
+    return found
 
 
 def is_named(given: str, name: str) -> bool:

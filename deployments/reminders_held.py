@@ -1,5 +1,6 @@
 """Reminders that wait because they are unusually many: what doctor says of them, and who lets them go."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -7,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deployments.findings import Finding
-from deployments.naming import is_named
+from deployments.naming import meant
 from duebell.errors import ConfigurationError
 from duebell.ledger import tenants, volumes
 from duebell.ledger.engine import reading
@@ -49,20 +50,29 @@ def look(resources: Resources) -> list[Finding]:
     return findings
 
 
-def find(resources: Resources, named: str) -> list[Held]:
-    """Those of the organisation with this name, or of all. Raises ``ConfigurationError`` where none wait."""
-    waiting = held(resources)
-    chosen = [one for one in waiting if not named or is_named(named, one.tenant.name)]
-    if not chosen:
+def chosen(waiting: Sequence[Held], name: str) -> Sequence[Held]:
+    """All that wait, or those of the organisation that was named.
+
+    Raises ``ConfigurationError`` where none of it wait.
+    """
+    found = named(waiting, name) if name else waiting
+    if not found:
         names = ", ".join(repr(one.tenant.name) for one in waiting) or "no organisation"
         raise ConfigurationError(f"reminders wait to be released of {names}: nothing was changed")
-    return chosen
+    return found
+
+
+def named(waiting: Sequence[Held], name: str) -> list[Held]:
+    """Those of the organisation with this name or id. Raises ``ConfigurationError`` where several have it."""
+    tenants_meant = meant(name, [one.tenant for one in waiting])
+    return [one for one in waiting if one.tenant in tenants_meant]
 
 
 def show(console: Console, one: Held) -> None:
     """Print how many of what would go out."""
     table = Table(show_header=False, box=None)
     table.add_row("organisation", Text(one.tenant.name))
+    table.add_row("id in Xero", one.tenant.tenant_id)
     table.add_row("reminders that wait", f"{one.reminders}; of one customer's invoices one message is made")
     table.add_row("usual", f"at most {one.busiest} messages on one of the last {one.days} days")
     table.add_row("what happens", "the next sweep sends them in their hours, as far as they are still true")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import select, update
+from sqlmodel import Session, select, update
 
 from deployments import opening
 from deployments.sandbox import credentials
@@ -14,6 +14,7 @@ from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
 from duebell.access import XeroAccess, unpaced
 from duebell.calls import Purpose
+from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Brake, Notification, Tenant
 from duebell.reading import XeroReader
@@ -87,6 +88,21 @@ def test_a_name_that_ends_in_a_blank_in_xero_can_be_said(office: Office, given: 
         connection.execute(text("UPDATE tenant SET name = ' Moa \u00a0Bay '"))
     done = office.run("go-live", *given, typed="Moa Bay\n")
     assert (done.exit_code, office.tenant().sending) == (0, "live")
+
+
+@pytest.mark.parametrize("given", [["--yes", COMPANY_NAME], []])
+def test_of_two_organisations_with_one_name_none_goes_live_until_its_id_is_given(
+    office: Office, given: list[str]
+) -> None:
+    other = "5a4db0c5-0000-4000-8000-000000000002"
+    with Session(office.engine) as session, session.begin():
+        session.add(Tenant.model_validate({**office.tenant().model_dump(), "tenant_id": other}))
+    done = office.run("go-live", *given, typed=f"{COMPANY_NAME}\n")
+    assert (done.exit_code, office.tenant().sending) == (1, "review")
+    assert "2 organisations are named" in done.output
+    assert office.run("go-live", "--yes", credentials.TENANT_ID.upper()).exit_code == 0
+    live = {one.tenant_id: one.sending for one in tenants.connected(office.engine)}
+    assert live == {credentials.TENANT_ID: "live", other: "review"}
 
 
 def test_an_organisation_does_not_go_live_without_a_sender(office: Office) -> None:
