@@ -4,6 +4,7 @@ import sys
 from contextlib import closing
 
 from deployments.connect_pace import paced
+from deployments.opening import ledger_in_words
 from duebell.access import unpaced
 from duebell.connecting import Connected, PaceOf, connect_custom, finish
 from duebell.errors import ConfigurationError, DuebellError, Transient
@@ -73,7 +74,7 @@ def _go_on_without(resources: Resources, error: Transient) -> str:
 def main() -> int:
     """Connect, and say what was connected; returns the exit status."""
     try:
-        with closing(open_resources(load(uses=[Use.XERO]))) as resources:
+        with ledger_in_words(), closing(open_resources(load(uses=[Use.XERO]))) as resources:
             lines = at_start(resources)
         sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
     except (ConfigurationError, DuebellError) as error:

@@ -7,6 +7,7 @@ from rich.console import Console
 from deployments.connect import connect, told
 from deployments.connect_consent import Choice, connect_by_consent
 from deployments.connect_pace import pacing
+from deployments.opening import ledger_in_words
 from deployments.terminal import complain, note
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.resources import Resources, open_resources
@@ -20,7 +21,7 @@ def main(console: Console, choice: Choice) -> int:
     """Connect, and say what was connected; returns the exit status."""
     try:
         settings = load(uses=[Use.XERO, Use.XERO_CONSENT])
-        with closing(open_resources(settings)) as resources:
+        with ledger_in_words(), closing(open_resources(settings)) as resources:
             if settings.xero_grant is Grant.CLIENT_CREDENTIALS:
                 return _connect_custom(console, resources)
             return 0 if connect_by_consent(console, resources, choice) else 1

@@ -1,7 +1,7 @@
 """What a command opens: the ledger and the clients of this installation."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import typer
 from sqlalchemy.exc import DatabaseError
@@ -17,24 +17,23 @@ from duebell.settings import load
 def opened() -> Generator[Resources]:
     """The ledger and the clients of this installation; a mistake is told in a sentence, with exit 1."""
     try:
-        resources = open_resources(load())
-        try:
+        with ledger_in_words(), closing(open_resources(load())) as resources:
             yield resources
-        finally:
-            resources.close()
     except (ConfigurationError, DuebellError) as error:
         complain(make_console(), error)
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def ledger_in_words() -> Generator[None]:
+    """Raises ``ConfigurationError`` where the ledger fails inside: its disk is full, its server is gone."""
+    try:
+        yield
     except DatabaseError as error:
         if not is_of_the_database(error):
             raise
-        complain(make_console(), _failed(error))
-        raise typer.Exit(1) from error
-
-
-def _failed(error: DatabaseError) -> str:
-    why = " ".join(str(error.orig).split())
-    return (
-        f"the ledger failed: {why}. See that its disk is not full, or that its server answers "
-        "(DUEBELL_DATABASE_URL, DUEBELL_HOME), and give the command again"
-    )
+        why = " ".join(str(error.orig).split())
+        raise ConfigurationError(
+            f"the ledger failed: {why}. See that its disk is not full, or that its server answers "
+            "(DUEBELL_DATABASE_URL, DUEBELL_HOME), and give the command again"
+        ) from error

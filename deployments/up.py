@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from deployments.children import stop_signals
 from deployments.installation import Installation, Say, running
+from deployments.opening import ledger_in_words
 from deployments.terminal import complain, make_console, note
 from duebell.errors import ConfigurationError
 from duebell.ledger import tenants
@@ -40,7 +41,7 @@ def run_up(console: Console) -> int:
     settings = load(uses=NEEDS)
     say = partial(note, console)
     with closing(open_resources(settings)) as resources, stop_signals() as stop_asked:
-        with running(Installation(settings, {}, say, stop_asked)) as installation:
+        with running(Installation(settings, {}, say, stop_asked)) as installation, ledger_in_words():
             newcomers = Newcomers(resources.engine, say)
             console.print(where(installation, settings, resources))
             installation.stay(newcomers.look)

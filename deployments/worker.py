@@ -17,6 +17,7 @@ from prefect.logging.handlers import APILogHandler
 from prefect.settings import get_current_settings
 
 from deployments import worker_net
+from deployments.opening import ledger_in_words
 from deployments.worker_warm import WarmWorker
 from duebell.errors import ConfigurationError
 from duebell.quarantine import compare
@@ -81,7 +82,8 @@ def only_one(name: str) -> Generator[None]:
 def opened() -> Generator[Resources]:
     """What runs work with, compared with the side journal, and the safety net under it."""
     with closing(open_resources(load())) as resources:
-        compare(resources)
+        with ledger_in_words():
+            compare(resources)
         with worker_net.under(resources):
             yield resources
 

@@ -1,13 +1,15 @@
 """The commands as a person gives them, on a ledger with one organisation and the sandbox for providers."""
 
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlmodel import Session, select, update
 
-from deployments import opening
+from deployments import connect_command, opening, up
+from deployments.installation import Installation
 from deployments.sandbox import credentials
 from deployments.sandbox.company import COMPANY_NAME
 from deployments.sandbox.control import SandboxControl
@@ -307,23 +309,34 @@ def test_every_command_tells_a_wrong_setting_in_a_sentence(office: Office) -> No
         assert "Traceback" not in done.output, words
 
 
+def spoilt(settings: Settings) -> Resources:
+    """What a command works with, on a ledger that is none any more once it is open."""
+    resources = open_resources(settings)
+    resources.engine.dispose()
+    file = Path(str(resources.engine.url.database))
+    for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        one.unlink(missing_ok=True)
+    file.write_text("no ledger any more\n" * 99)
+    return resources
+
+
+@contextmanager
+def unstarted(installation: Installation) -> Generator[Installation]:
+    yield installation
+
+
+@pytest.mark.parametrize(
+    ("command", "done_said"), [("stop", "is stopped"), ("connect", ": connected"), ("up", "is up")]
+)
 def test_a_ledger_that_fails_in_the_middle_of_a_command_is_told_in_a_sentence(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: Office, monkeypatch: pytest.MonkeyPatch, command: str, done_said: str
 ) -> None:
     """A full disk, a server that is gone, or a writer that never ends."""
-
-    def spoilt(settings: Settings) -> Resources:
-        resources = open_resources(settings)
-        resources.engine.dispose()
-        file = Path(str(office.engine.url.database))
-        for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
-            one.unlink(missing_ok=True)
-        file.write_text("no ledger any more\n" * 99)
-        return resources
-
-    monkeypatch.setattr(opening, "open_resources", spoilt)
-    done = office.run("stop")
+    for module in (opening, connect_command, up):
+        monkeypatch.setattr(module, "open_resources", spoilt)
+    monkeypatch.setattr(up, "running", unstarted)
+    done = office.run(command)
     assert done.exit_code == 1
     assert "the ledger failed: file is not a database" in done.output
     assert "DUEBELL_DATABASE_URL" in done.output
-    assert "Sending is stopped" not in done.output
+    assert done_said not in done.output
