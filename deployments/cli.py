@@ -12,7 +12,7 @@ from deployments import backtest as backtest_command
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
 from deployments import explain as explain_command
-from deployments import policy_command, preference_command, reminders_held
+from deployments import policy_command, preference_command, reminders_held, settle_command
 from deployments import preview as preview_command
 from deployments import up as up_command
 from deployments.live import chosen, in_review, show_before_live
@@ -34,6 +34,7 @@ app.add_typer(policy_command.app, name="policy")
 app.add_typer(preference_command.app, name="preference")
 app.command()(explain_command.explain)
 app.command()(backtest_command.backtest)
+app.command()(settle_command.settle)
 
 
 def say(text: str | Text) -> None:

@@ -60,7 +60,8 @@ def _outstanding(found: list[Outstanding]) -> list[Finding]:
     looked_for = [one for one in found if one.state != NotificationState.PARKED]
     findings = [Finding("messages whose outcome is still looked for", _counted(looked_for))]
     if parked:
-        mend = "look at Twilio's log, then `duebell resend` those that did not arrive"
+        mend = "look for them in Twilio's log: `duebell settle` those that are there, by their SID, and "
+        mend += "`duebell resend` the others"
         said = f"{_counted(parked)}, {', '.join(one.invoice for one in parked[:5])}: {mend}"
         findings.append(Finding("messages that a person has to decide on", said, sound=False))
     return findings

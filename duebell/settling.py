@@ -60,14 +60,15 @@ def candidates(attempt: Unsettled, listed: Sequence[MessageState], bound: set[st
         for message in listed
         if message.sid not in bound
         and message.direction.startswith("outbound")
-        and _same_text(message.body, attempt.text)
+        and same_text(message.body, attempt.text)
         and message.created_at is not None
         and attempt.started_at - BEFORE <= message.created_at <= until
     ]
     return sorted(found, key=lambda message: message.raw_status == "scheduled")
 
 
-def _same_text(listed: str, sent: str) -> bool:
+def same_text(listed: str, sent: str) -> bool:
+    """Whether Twilio lists this text for what was sent."""
     # A trial account's messages are listed with a sentence of Twilio's before ours.
     return " ".join(listed.split()).endswith(" ".join(sent.split()))
 

@@ -23,6 +23,16 @@ from duebell.reading import XeroReader
 from duebell.resources import Resources, open_resources
 from duebell.settings import Settings, load
 from duebell.states import NotificationState as S
+from tests.support_facts import (
+    PARKED,
+    UNKNOWN,
+    conclude,
+    invoice_body,
+    keep_invoice,
+    numbered,
+    sent_off,
+    the_attempt,
+)
 from tests.support_office import Office
 
 NUMBER = "+64211234567"
@@ -307,6 +317,25 @@ def test_every_command_tells_a_wrong_setting_in_a_sentence(office: Office) -> No
         assert done.exit_code == 1, words
         assert "XERO_API_URL" in done.output, words
         assert "Traceback" not in done.output, words
+
+
+def test_the_sid_of_a_message_that_was_left_to_a_person_settles_it(office: Office) -> None:
+    sent_off(office.engine)
+    conclude(office.engine, UNKNOWN)
+    conclude(office.engine, PARKED)
+    keep_invoice(office.engine, invoice_body(numbered(1)))
+    office.run("send-test", "--to", NUMBER)
+    (message,) = office.sandbox.accepted_messages()
+    left = "a person has to decide on"
+    before = " ".join(office.run("doctor").output.split())
+    assert (left in before, "`duebell settle` those that are there" in before) == (True, True)
+    refused = office.run("settle", message.sid, "--why", "it is in the log")
+    assert (refused.exit_code, "name the --invoice" in refused.output) == (1, True)
+    done = office.run("settle", message.sid, "--why", "it is in the log", "--invoice", numbered(1))
+    assert done.exit_code == 0, done.output
+    assert f"the message about INV-0001 is {notifications(office)[0].state} now" in done.output
+    assert the_attempt(office.engine).sid == message.sid
+    assert left not in " ".join(office.run("doctor").output.split())
 
 
 def spoilt(settings: Settings) -> Resources:

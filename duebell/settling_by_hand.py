@@ -1,0 +1,120 @@
+"""A person found in Twilio's log what the search could not tell: which message an attempt came to.
+
+Its SID is evidence like any other; what became of the message is asked of Twilio, not of the person.
+"""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from duebell.audit import Entry
+from duebell.errors import Permanent
+from duebell.ledger import groups, present, receipts
+from duebell.ledger.named import sale_named
+from duebell.ledger.tables import Attempt, InvoiceSnapshot, Leg, Notification
+from duebell.ledger.writing import writing
+from duebell.reaching import SMS
+from duebell.resources import Resources
+from duebell.settling import BEFORE, same_text
+from duebell.states import AttemptState
+from duebell.twilio.messages import MessageState
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An attempt of which nobody knows whether Twilio has a message, and the invoices that it speaks of."""
+
+    attempt: Attempt
+    notification: Notification
+    invoices: tuple[InvoiceSnapshot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of the message whose SID a person gave, in Twilio's word and in ours, and whose it is."""
+
+    numbers: str
+    status: str
+    state: str
+
+
+def settle_by_hand(resources: Resources, sid: str, *, by: str, why: str, invoice: str = "") -> Settled:
+    """Bind a message of Twilio's to the one attempt that it can be, and conclude what Twilio says of it.
+
+    Without ``invoice`` (a number or an id) it has to have our text; with it a person vouches for that, as
+    where Twilio keeps no texts, or the ledger lost its own. Raises ``Permanent`` where it belongs to an
+    attempt already, and where it can be none or several, and what reading Twilio raises.
+    """
+    if not why.strip():
+        raise Permanent("say why: it stands in the audit trail")
+    message = resources.twilio().fetch(sid.strip())
+    with writing(resources.engine, resources.clock()) as book:
+        one = _the_one(book.session, message, invoice)
+        row, attempt_id = one.notification, one.attempt.attempt_id
+        details = {"why": why, "sid": message.sid, "attempt": attempt_id}
+        book.audit(Entry(by, "settled by hand", "notification", row.key, row.tenant_id, details=details))
+        receipts.apply(book, attempt_id, message.sid, message.raw_status, message.error_code, by)
+        receipts.bind_earlier(book, attempt_id, message.sid)
+        state = present.notification(book.session, one.attempt.notification_id).state
+        return Settled(_numbers(one), message.raw_status, state)
+
+
+def _the_one(session: Session, message: MessageState, invoice: str) -> Open:
+    """The attempt that this message is of. Raises ``Permanent`` where that is none, or not certain."""
+    bound = session.exec(select(Attempt).where(Attempt.sid == message.sid)).first()
+    if bound is not None:
+        row = session.get_one(Notification, bound.notification_id)
+        raise Permanent(f"{message.sid} is known already: it is the message {row.key}, which is {row.state}")
+    found = [one for one in _open(session) if _may_be(message, one.attempt)]
+    if invoice:
+        wanted = sale_named(session, invoice)
+        found = [one for one in found if wanted in one.invoices]
+    else:
+        found = [one for one in found if one.attempt.text and same_text(message.body, one.attempt.text)]
+    if not found:
+        hint = "" if invoice else "; where Twilio keeps no texts, name the --invoice"
+        raise Permanent(
+            f"{message.sid} is no message that is looked for or left to a person: its number, its time or "
+            f"its text is another{hint}"
+        )
+    if len(found) > 1:
+        named = ", ".join(_numbers(one) for one in found)
+        hint = "nothing tells them apart" if invoice else "say which with --invoice"
+        raise Permanent(f"{message.sid} may be the message about any of these: {named}; {hint}")
+    return found[0]
+
+
+def _open(session: Session) -> list[Open]:
+    wanted = (
+        select(Attempt, Notification)
+        .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
+        .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
+        .where(
+            col(Attempt.state).in_([AttemptState.UNKNOWN.value, AttemptState.PARKED.value]),
+            col(Attempt.sid).is_(None),
+            Leg.channel == SMS,
+        )
+        .order_by(col(Attempt.started_at), col(Attempt.attempt_id))
+    )
+    return [Open(attempt, row, _invoices(session, row)) for attempt, row in session.exec(wanted).all()]
+
+
+def _invoices(session: Session, row: Notification) -> tuple[InvoiceSnapshot, ...]:
+    told = [row, *groups.of_lead(session, row.notification_id or 0)]
+    ids = list(dict.fromkeys(one.invoice_id for one in told))
+    same = (InvoiceSnapshot.tenant_id == row.tenant_id, col(InvoiceSnapshot.invoice_id).in_(ids))
+    return tuple(session.exec(select(InvoiceSnapshot).where(*same).order_by(InvoiceSnapshot.number)).all())
+
+
+def _may_be(message: MessageState, attempt: Attempt) -> bool:
+    """Whether it went to that number (the side journal knows none), and not before we asked for it."""
+    return (
+        message.direction.startswith("outbound")
+        and attempt.address in {"", message.to}
+        and message.created_at is not None
+        and message.created_at >= attempt.started_at - BEFORE
+    )
+
+
+def _numbers(one: Open) -> str:
+    return ", ".join(row.number or row.invoice_id for row in one.invoices) or one.notification.invoice_id
