@@ -206,6 +206,25 @@ def test_a_customer_who_asked_for_no_more_messages_is_told_to_the_team(
     assert news(office, NEEDS_ATTENTION) == [("not_told", "accepted", "")]
 
 
+def test_a_customer_who_was_told_is_not_called_untold_for_a_further_person_who_wants_no_email(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    by_both = policy('digest = "each"', 'channels = ["sms", "email"]')
+    ana = {"FirstName": "Ana", "EmailAddress": "ana@rimu.example", "IncludeInEmails": True}
+    open_tenant(sqlite_ledger, short_code="!mBdtL")
+    keep_contact(sqlite_ledger, ContactPersons=[ana])
+    office = office_over(
+        sqlite_ledger, tmp_path, at(DUE + DAY, 11), by_both, email_from="bills@kauri.example"
+    )
+    with writing(office.engine, office.clock.now) as book:
+        preferences.refuse_address(book, "ana@rimu.example", "email", preferences.OPTED_OUT, "unsubscribe")
+    issued(office, 1)
+    office.day()
+    assert len(office.phones.to(MOBILE)) == 1
+    assert news(office, NEEDS_ATTENTION) == []
+    assert office.phones.to(TEAM_PHONE) == []
+
+
 def test_what_is_seen_to_before_the_morning_is_not_told(office: Office) -> None:
     office.keeps(1, **due(DUE, ExpectedPaymentDate=day_of(DUE - 3 * DAY)))
     office.clock.now = at(DUE + DAY, 17, 3)

@@ -33,7 +33,7 @@ class Unreached:
         self._wait_for_credit.discard(subject)
         if cause == IN_CREDIT:
             self._wait_for_credit.add(subject)
-        if not cause:
+        if not cause or (subject.person and cause != IN_CREDIT):
             return False
         if before is not None and before.cause == cause:
             theirs[subject] = before

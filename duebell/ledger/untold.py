@@ -1,4 +1,7 @@
-"""Customers who were not told, or not yet, for a reason that somebody of the business should know."""
+"""Customers who were not told, or not yet, for a reason that somebody of the business should know.
+
+A further person whose email did not arrive leaves no customer untold: the customer has a message of its own.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
-from duebell.keys import contact_recipient
+from duebell.keys import contact_recipient, person_recipient
 from duebell.ledger.tables import Notification
 from duebell.reasons import Reason
 from duebell.states import NotificationState
@@ -73,12 +76,13 @@ def since(session: Session, tenant_id: str, moment: datetime) -> Sequence[str]:
 
 def _untold(tenant_id: str) -> tuple[ColumnElement[bool], ...]:
     unreached = or_(*(col(Notification.reason).startswith(one.value) for one in sorted(NOBODY_REACHED)))
+    own = col(Notification.recipient).not_like(person_recipient("%", "%"))
     return (
         col(Notification.tenant_id) == tenant_id,
         col(Notification.recipient).startswith(contact_recipient("")),
         or_(
-            (col(Notification.state) == S.SKIPPED.value) & unreached,
-            col(Notification.state).in_([state.value for state in FAILED]),
+            own & (col(Notification.state) == S.SKIPPED.value) & unreached,
+            own & col(Notification.state).in_([state.value for state in FAILED]),
             (col(Notification.state) == S.HELD.value) & (col(Notification.reason) == IN_CREDIT),
         ),
     )
