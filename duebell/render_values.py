@@ -6,7 +6,7 @@ lines, turn its reading direction, hide characters, run on for pages, or become 
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -27,6 +27,15 @@ LINK = re.compile(r"https?://[\x21-\x7e]+")
 
 class Link(str):
     """An address that we made or were given by Xero for this purpose; the only text that stays tappable."""
+
+    __slots__ = ()
+
+
+class Composed(str):
+    """A text that we put together ourselves, of amounts or of texts that are clean: it is said as it is.
+
+    To clean it again would cut it short, and take a sum of a thousand million for an address of a host.
+    """
 
     __slots__ = ()
 
@@ -70,6 +79,11 @@ def clean_text(text: str) -> str:
     return text
 
 
+def enumerated(texts: Iterable[str]) -> Composed:
+    """Several short texts as one, each of them clean and whole; one that is empty is left out."""
+    return Composed(", ".join(filter(None, map(clean_text, texts))))
+
+
 def one_line(text: str) -> str:
     """The same for where it is looked for and not sent: a run's name, a tag. An address in it stays alive."""
     return _in_one_line(text)[:LONGEST_TEXT]
@@ -110,7 +124,7 @@ def _value(value: object, place: str, depth: int) -> object:
     if isinstance(value, Link):
         return _link(value, place)
     if isinstance(value, str):
-        return clean_text(str(value)) or Blank(place)
+        return (value if isinstance(value, Composed) else clean_text(str(value))) or Blank(place)
     if type(value) is Decimal and value.is_finite():
         return value
     if type(value) is date or (type(value) is int and abs(value) < 10**6):

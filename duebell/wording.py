@@ -6,6 +6,7 @@ from decimal import Decimal
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.known import Known
+from duebell.render_values import enumerated
 from duebell.wording_overdue import overdue, overdue_for_team, overdue_listed
 from duebell.wording_shapes import (
     DIGEST,
@@ -70,7 +71,7 @@ def _paid(telling: Telling) -> dict[str, object]:
         "invoice": listed[0],
         "link": listed[0]["link"],
         "invoices": listed,
-        "invoice_numbers": ", ".join(one.number for one in invoices[:NUMBERS_NAMED]),
+        "invoice_numbers": enumerated(one.number for one in invoices[:NUMBERS_NAMED]),
         "invoice_count": len(invoices),
         "other_invoices": len(invoices) - 1,
         "unnamed_invoices": max(len(invoices) - NUMBERS_NAMED, 0),

@@ -7,12 +7,11 @@ from decimal import Decimal
 from duebell.deciding_overdue import stage_of
 from duebell.known import Known
 from duebell.ladder import read_step
-from duebell.money import format_amount
 from duebell.policy_overdue import StagePolicy
-from duebell.render_values import Link
+from duebell.render_values import Link, enumerated
 from duebell.teams import team_of
 from duebell.wording_causes import customer_of
-from duebell.wording_shapes import FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice
+from duebell.wording_shapes import FIRM, FRIENDLY, NUMBERS_NAMED, Telling, Told, of_invoice, written_out
 from duebell.xero.links import invoice_link
 
 FIRM_FROM = 14
@@ -29,7 +28,7 @@ def overdue(telling: Telling) -> dict[str, object]:
     invoices = [one.known.read.invoice for one in told]
     return {
         **_counted(told, telling),
-        "invoice_numbers": ", ".join(one.number for one in invoices[:NUMBERS_NAMED]),
+        "invoice_numbers": enumerated(one.number for one in invoices[:NUMBERS_NAMED]),
         "unnamed_invoices": max(len(invoices) - NUMBERS_NAMED, 0),
         "owing": {
             "amount": sum((one.amount_due or Decimal(0) for one in invoices), Decimal(0)),
@@ -59,7 +58,7 @@ def overdue_for_team(telling: Telling) -> dict[str, object]:
         "team": team_of(telling.subject.team),
         "invoice": listed[0],
         "invoices": listed,
-        "owing": ", ".join(format_amount(one, currency, telling.locale) for currency, one in owing.items()),
+        "owing": written_out(owing, telling.locale),
     }
 
 

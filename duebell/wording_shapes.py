@@ -1,6 +1,6 @@
 """What one message is about, and how its templates know an invoice."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -8,9 +8,10 @@ from decimal import Decimal
 from duebell.known import Known
 from duebell.languages import ENGLISH, locale_for
 from duebell.model import Contact, Invoice, InvoicePayment
+from duebell.money import format_amount
 from duebell.persons import addressee
 from duebell.policy_file import Policy
-from duebell.render_values import Link
+from duebell.render_values import Composed, Link
 from duebell.routing import country_of
 from duebell.rules import Route
 from duebell.subjects import Subject
@@ -108,3 +109,8 @@ def still_due(invoice: Invoice, day: date) -> Decimal:
 def day_of(payments: Iterable[InvoicePayment], today: date) -> date:
     """The day on which these payments are told of: not before their own."""
     return max([today, *(one.paid_on for one in payments if one.paid_on is not None)])
+
+
+def written_out(sums: Mapping[str, Decimal], locale: str) -> Composed:
+    """Sums by their currency, for a template that is given no amounts but a text."""
+    return Composed(", ".join(format_amount(one, currency, locale) for currency, one in sums.items()))

@@ -8,12 +8,11 @@ from duebell.attention import step_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ladder import read_step
 from duebell.model import InvoicePayment
-from duebell.money import format_amount
 from duebell.policy_sections import Attention
-from duebell.render_values import Link
+from duebell.render_values import Composed, Link
 from duebell.teams import team_of
 from duebell.wording_causes import cause_in_words, customer_of
-from duebell.wording_shapes import Telling, Told, day_of, of_invoice, of_paid_invoice
+from duebell.wording_shapes import Telling, Told, day_of, of_invoice, of_paid_invoice, written_out
 from duebell.xero.links import invoice_link
 
 LISTED = 20
@@ -118,10 +117,10 @@ SUMS: dict[str, Callable[[Told], Decimal]] = {
 }
 
 
-def _summed(told: Iterable[Told], amount: Callable[[Told], Decimal], locale: str) -> str:
+def _summed(told: Iterable[Told], amount: Callable[[Told], Decimal], locale: str) -> Composed:
     """The sum of each currency; an invoice of which two things are told counts once."""
     sums: dict[str, Decimal] = {}
     for one in {one.subject.subject_id: one for one in told}.values():
         currency = one.known.read.invoice.currency
         sums[currency] = sums.get(currency, Decimal(0)) + amount(one)
-    return ", ".join(format_amount(one, currency, locale) for currency, one in sums.items())
+    return written_out(sums, locale)

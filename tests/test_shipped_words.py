@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -15,6 +16,7 @@ from duebell.reaching import EMAIL, SMS
 from duebell.render import Templates
 from duebell.segments import segments
 from duebell.template_folders import TemplateFolder
+from duebell.wording import Telling, Told
 from duebell.wording_causes import cause_in_words
 from tests.support_words import BUSINESSES, DUE, RIGHT_TO_LEFT, SHIPPED, TYPICAL, Business, tellings
 
@@ -225,3 +227,46 @@ def test_a_name_from_right_to_left_turns_no_english_sentence_around() -> None:
     assert text == f"{name}: invoice 2026-0042 for AED 1,234.50 is due on 20 Nov 2026. Thank you."
     assert segments(text).encoding == "UCS-2"
     assert segments(said("invoice_issued", "en")).encoding == "GSM-7"
+
+
+def in_books(*currencies: str, country: str, amount: str) -> list[Telling]:
+    """One message a kind to a team, about an invoice in each of these currencies."""
+    found: list[Telling] = []
+    for kind in ("invoice_issued_team", "invoice_overdue_team"):
+        first = next(tellings(kind, replace(TYPICAL, country=country), "en"))
+        told = tuple(
+            Told(
+                replace(first.subject, subject_id=f"i{number}"),
+                TYPICAL.known(number, currency=currency, total=Decimal(amount), amount_due=Decimal(amount)),
+            )
+            for number, currency in enumerate(currencies, start=1)
+        )
+        known = tuple(replace(one, known=replace(one.known, tenant=first.first.tenant)) for one in told)
+        found.append(replace(first, told=known))
+    return found
+
+
+def test_a_sum_of_thousands_of_millions_is_no_address_of_a_host() -> None:
+    for telling in in_books("IDR", "IDR", country="ID", amount="1234567890"):
+        assert "Rp 2.469.135.780,00 in all" in words_of(TEMPLATES, telling, SMS).text
+        assert "Rp 2.469.135.780,00 in all" in words_of(TEMPLATES, telling, EMAIL).text
+
+
+def test_a_team_reads_the_whole_of_its_sums_in_however_many_currencies() -> None:
+    currencies = ("NZD", "AUD", "USD", "CAD", "GBP", "EUR", "SGD", "JPY", "CHF", "SEK")
+    for telling in in_books(*currencies, country="NZ", amount="1234567"):
+        sums, in_all, _ = words_of(TEMPLATES, telling, SMS).text.partition(" in all")
+        assert in_all
+        assert sums.count("1,234,567") == len(currencies)
+
+
+@pytest.mark.parametrize("kind", ["payment_received", "invoice_overdue"])
+def test_a_customer_reads_the_whole_of_each_number_that_a_message_names(kind: str) -> None:
+    numbers = [f"2026/11/PROJECT-{number:07}-REVISION-B" for number in range(1, 12)]
+    eleven = next(one for one in tellings(kind, TYPICAL, "en") if len(one.told) == len(numbers))
+    told = tuple(
+        replace(one, known=replace(one.known, read=replace(one.known.read, invoice=invoice)))
+        for one, number in zip(eleven.told, numbers, strict=True)
+        for invoice in [replace(one.known.read.invoice, number=number)]
+    )
+    assert ", ".join(numbers[:4]) + " and 7 more" in words_of(TEMPLATES, replace(eleven, told=told), SMS).text
