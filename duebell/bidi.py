@@ -8,6 +8,7 @@ Bidirectional Algorithm treats as one neutral thing (unicode.org/reports/tr9, FS
 import unicodedata
 
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+ISOLATES = "\u2066\u2067" + FIRST_STRONG_ISOLATE
 MARKS = "\u200e\u200f"
 """Left-to-right and right-to-left mark, as CLDR writes them into the amounts of such languages."""
 
@@ -26,6 +27,20 @@ def isolated(text: str, *, right_to_left: bool) -> str:
     else:
         needed = not kinds.isdisjoint(RIGHT)
     return f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}" if needed else text
+
+
+def direction_of(text: str) -> str:
+    """From which side a paragraph is read, ``ltr`` or ``rtl``; nothing where it does not tell.
+
+    Its first letter decides that stands in no isolate (unicode.org/reports/tr9, P2 and P3).
+    """
+    depth = 0
+    for character in text:
+        depth = max(0, depth + (character in ISOLATES) - (character == POP_ISOLATE))
+        kind = unicodedata.bidirectional(character)
+        if not depth and (kind == "L" or kind in RIGHT):
+            return "rtl" if kind in RIGHT else "ltr"
+    return ""
 
 
 def without_marks(text: str) -> str:

@@ -8,6 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.email.page import framed, page_of
+from duebell.message_text import words_of
+from duebell.reaching import EMAIL
+from duebell.render import Templates
+from tests.support_words import SHIPPED, TYPICAL, tellings
 
 
 class Read(HTMLParser):
@@ -40,8 +44,29 @@ def test_nothing_in_the_words_is_markup_and_none_of_them_is_lost(text: str, titl
 
 def test_paragraphs_and_lines_are_those_of_the_text() -> None:
     page = page_of("Hello <b>& co</b>,\r\n\r\nfirst\nsecond\n\n\nlast {{ x }}\n")
-    assert '<p dir="auto">Hello &lt;b&gt;&amp; co&lt;/b&gt;,</p>\n' in page
-    assert '<p dir="auto">first<br>\nsecond</p>\n<p dir="auto">last {{ x }}</p>\n' in page
+    assert '<p dir="ltr">Hello &lt;b&gt;&amp; co&lt;/b&gt;,</p>\n' in page
+    assert '<p dir="ltr">first<br>\nsecond</p>\n<p dir="ltr">last {{ x }}</p>\n' in page
+
+
+ARABIC, LATIN = "سدد المبلغ", "Rimu Limited"
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "direction"),
+    [
+        (f"\u2068{LATIN}\u2069: {ARABIC}", "ar_AE", "rtl"),
+        (f"\u2068{ARABIC}\u2069: paid in full", "en_NZ", "ltr"),
+        (f"\u2068{LATIN}\u2069", "ar_AE", "rtl"),
+        (f"{ARABIC} {LATIN}", "en_NZ", "rtl"),
+        (LATIN, "ar_AE", "ltr"),
+        ("2026", "ar_AE", "rtl"),
+        ("2026", "", "auto"),
+    ],
+)
+def test_a_name_at_the_start_of_a_paragraph_does_not_turn_it_around(
+    text: str, locale: str, direction: str
+) -> None:
+    assert f'<p dir="{direction}">{text}</p>' in page_of(text, locale=locale)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +112,10 @@ def test_an_operator_s_own_page_is_put_into_the_frame_unless_it_is_whole() -> No
     assert framed(whole, "y") == whole
     assert "<title>a &amp; b</title>" in framed("<p>x</p>", "a & b")
     assert "<p>x</p>" in framed("<p>x</p>")
+
+
+@pytest.mark.parametrize("kind", ["invoice_issued_team", "payment_received_team", "needs_attention_team"])
+def test_each_paragraph_of_an_arabic_email_is_read_from_right_to_left(kind: str) -> None:
+    for telling in tellings(kind, TYPICAL, "ar"):
+        page = words_of(Templates(SHIPPED), telling, EMAIL).html
+        assert page.count("<p ") == page.count('<p dir="rtl">') > 1

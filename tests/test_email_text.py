@@ -68,7 +68,7 @@ def test_the_shipped_emails_can_be_said_and_read_like_letters(kind: str) -> None
 def test_an_empty_line_begins_a_paragraph_and_a_line_break_is_a_blank(tmp_path: Path) -> None:
     email = render_email(written(tmp_path, body_txt="one\n two\n\n \n\nthree"), "kind", VALUES)
     assert email.text == "one two\n\nthree"
-    assert '<p dir="auto">one two</p>\n<p dir="auto">three</p>\n' in email.html
+    assert '<p dir="ltr">one two</p>\n<p dir="ltr">three</p>\n' in email.html
 
 
 def test_a_page_of_its_own_escapes_every_value_and_keeps_its_own_markup(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import re
 
 from babel import Locale
 
+from duebell.bidi import direction_of
+
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+")
 _AFTER_AN_ADDRESS = ".,;:!?'*_~"
@@ -31,11 +33,14 @@ overflow-wrap:break-word">
 def page_of(text: str, title: str = "", locale: str = "") -> str:
     """A page that reads like the text: nothing in it is markup, and its web addresses can be tapped.
 
-    ``locale`` is that of its words, such as ``de_CH``; empty where it is not known.
+    ``locale`` is that of its words, such as ``de_CH``; empty where it is not known. Each paragraph is told
+    its direction: a mail program that finds it by itself (HTML's ``auto``) would go by a name at its start,
+    isolated or not.
     """
     paragraphs = _PARAGRAPHS.split(text.replace("\r\n", "\n").strip())
-    # A paragraph finds its own direction: a Latin name within Arabic words turns nothing around.
-    content = "".join(f'<p dir="auto">{_lines(one)}</p>\n' for one in paragraphs)
+    sides = [direction_of(one) or _direction(locale) or "auto" for one in paragraphs]
+    said = zip(sides, paragraphs, strict=True)
+    content = "".join(f'<p dir="{side}">{_lines(one)}</p>\n' for side, one in said)
     return framed(content, title, locale)
 
 
@@ -50,8 +55,11 @@ def _language(locale: str) -> str:
     """What the page's words are written in, and from which side, for who has them read aloud."""
     if not locale:
         return ""
-    known = Locale.parse(locale)
-    return f' lang="{locale.replace("_", "-")}" dir="{known.text_direction}"'
+    return f' lang="{locale.replace("_", "-")}" dir="{_direction(locale)}"'
+
+
+def _direction(locale: str) -> str:
+    return Locale.parse(locale).text_direction if locale else ""
 
 
 def _lines(paragraph: str) -> str:
