@@ -125,6 +125,15 @@ def _text(raw: Mapping[str, object], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def occurred_at(event_json: str) -> datetime | None:
+    """When an event happened that was kept; ``None`` where what was kept is none, or does not tell."""
+    try:
+        raw: object = orjson.loads(event_json)
+    except orjson.JSONDecodeError:
+        return None
+    return _moment(cast("dict[str, object]", raw).get("timestamp")) if isinstance(raw, dict) else None
+
+
 def _moment(raw: object) -> datetime | None:
     if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= _LATEST_SECOND:
         return None

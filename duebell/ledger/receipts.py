@@ -10,12 +10,13 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.email.rulings import ruling_of
+from duebell.email.sendgrid_events import occurred_at
 from duebell.ledger import consent_lines, copies, inbound, repeats, wishes
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
 from duebell.ledger.inserting import insert_new
-from duebell.ledger.preferences import INVALID, OPTED_OUT, refuse_address
+from duebell.ledger.preferences import INVALID, OPTED_OUT, allowed_at, refuse_address
 from duebell.ledger.tables import Attempt, Leg, Receipt
 from duebell.ledger.writing import Writing, writing
 from duebell.mirroring import OWN, Consent, Source, Wish
@@ -68,7 +69,8 @@ def keep_receipt_in(book: Writing, receipt: NewReceipt) -> Bound:
     attempt = _attempt_of(book.session, receipt)
     new = _insert(book, receipt, attempt.attempt_id if attempt else None)
     if new and attempt is not None:
-        apply(book, attempt.attempt_id, receipt.sid, receipt.status, receipt.error_code, "receipt")
+        said = receipt.sid, receipt.status, receipt.error_code, "receipt"
+        apply(book, attempt.attempt_id, *said, happened_at=occurred_at(receipt.form))
     elif new and receipt.attempt_id:
         copies.notice(book, receipt.attempt_id, receipt.sid, receipt.status, actor="receipt")
     return Bound(new, attempt.attempt_id if attempt else None)
@@ -133,32 +135,43 @@ def _insert(book: Writing, receipt: NewReceipt, attempt_id: str | None) -> bool:
 
 
 def apply(
-    book: Writing, attempt_id: str, sid: str, raw_status: str, error_code: int | None, settled_by: str
+    book: Writing,
+    attempt_id: str,
+    sid: str,
+    raw_status: str,
+    error_code: int | None,
+    settled_by: str,
+    *,
+    happened_at: datetime | None = None,
 ) -> None:
-    """Conclude an attempt from what its provider says, and remember an address that cannot be used."""
+    """Conclude an attempt from what its provider says, and remember an address that cannot be used.
+
+    ``happened_at`` is the provider's time, where it tells one.
+    """
+    known, of_email = _conclusion(sid, raw_status, error_code, settled_by), ruling_of(raw_status)
+    conclude(book, attempt_id, known)
+    if error_code is not None and known.notification in NOT_REACHED:
+        remember_number(book, attempt_id, error_code, from_callback=True)
+    if of_email is not None:
+        _refuse(book, attempt_id, "email", of_email, f"sendgrid:{raw_status}", happened_at)
+
+
+def _conclusion(sid: str, raw_status: str, error_code: int | None, settled_by: str) -> Conclusion:
     state = MEANS.get(message_status(raw_status), S.ACCEPTED)
     of_email = ruling_of(raw_status)
     ruling = of_email or action_for(error_code, from_callback=True)
     undelivered = of_email is not None and state is S.UNDELIVERED
-    conclude(
-        book,
-        attempt_id,
-        Conclusion(
-            AttemptState.ACCEPTED,
-            state,
-            reason=f"email:{raw_status}" if undelivered else reason_of(state, error_code),
-            sid=sid,
-            provider_status=raw_status,
-            error_code=error_code,
-            settled_by=settled_by,
-            falls_back=ruling.fall_back,
-            stops=ruling.stops if state in NOT_REACHED else Stops.NOTHING,
-        ),
+    return Conclusion(
+        AttemptState.ACCEPTED,
+        state,
+        reason=f"email:{raw_status}" if undelivered else reason_of(state, error_code),
+        sid=sid,
+        provider_status=raw_status,
+        error_code=error_code,
+        settled_by=settled_by,
+        falls_back=ruling.fall_back,
+        stops=ruling.stops if state in NOT_REACHED else Stops.NOTHING,
     )
-    if error_code is not None and state in NOT_REACHED:
-        remember_number(book, attempt_id, error_code, from_callback=True)
-    if of_email is not None:
-        _refuse(book, attempt_id, "email", of_email, f"sendgrid:{raw_status}")
 
 
 def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_callback: bool) -> None:
@@ -171,7 +184,14 @@ def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_cal
     _refuse(book, attempt_id, channel, ruling, f"twilio:{error_code}")
 
 
-def _refuse(book: Writing, attempt_id: str, channel: str, ruling: Ruling, said: str) -> None:
+def _refuse(
+    book: Writing,
+    attempt_id: str,
+    channel: str,
+    ruling: Ruling,
+    said: str,
+    happened_at: datetime | None = None,
+) -> None:
     attempt = book.session.get_one(Attempt, attempt_id)
     if not attempt.address:  # taken from the side journal, which holds none: its provider will say so again
         return
@@ -179,8 +199,16 @@ def _refuse(book: Writing, attempt_id: str, channel: str, ruling: Ruling, said: 
     if ruling.marks_opted_out and channel == "sms":
         _stopped(book, attempt, evidence, is_a_word=said == "twilio:21610")
     elif ruling.marks_opted_out or ruling.marks_invalid:
+        if _is_of_the_past(book, attempt, channel, happened_at):
+            return
         refused = OPTED_OUT if ruling.marks_opted_out else INVALID
         refuse_address(book, attempt.address, channel, refused, evidence)
+
+
+def _is_of_the_past(book: Writing, attempt: Attempt, channel: str, happened_at: datetime | None) -> bool:
+    """Whether the address was allowed again since: a provider may tell of what was hours later."""
+    allowed = allowed_at(book.session, attempt.address, channel)
+    return allowed is not None and (happened_at or _refused_by(attempt, book.now)) <= allowed
 
 
 def _stopped(book: Writing, attempt: Attempt, evidence: str, *, is_a_word: bool) -> None:
@@ -210,7 +238,8 @@ def bind_earlier(book: Writing, attempt_id: str, sid: str) -> None:
         _unbound(book.session, sid).all(), key=lambda row: rank(message_status(row.status))
     ):
         receipt.attempt_id = attempt_id
-        apply(book, attempt_id, sid, receipt.status, receipt.error_code or None, "receipt")
+        code, at = receipt.error_code or None, occurred_at(receipt.form)
+        apply(book, attempt_id, sid, receipt.status, code, "receipt", happened_at=at)
 
 
 @built_once
