@@ -10,7 +10,7 @@ from duebell.audit import Entry
 from duebell.contacts_in_step import bring_in_step
 from duebell.email.addresses import mailbox
 from duebell.errors import ConfigurationError
-from duebell.ledger import consent_lines, group_lines, preferences, wishes
+from duebell.ledger import consent_lines, group_lines, inbound, preferences, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.preferences import ASKED, OPTED_OUT
 from duebell.ledger.tables import Leg, Notification
@@ -113,14 +113,15 @@ def allow(resources: Resources, address: str, channel: str, *, by: str, why: str
     """Write to this address again, whatever stood against it; the person's own evidence is in ``why``.
 
     Returns how much that waited is decided anew. Raises ``ConfigurationError``, also where nothing stands
-    against it.
+    against it and nobody seems to have asked for an end.
     """
     found, reason = address_on(address, channel), _reason(why)
     evidence = f"allowed: {by}: {reason}"
     with writing(resources.engine, resources.clock()) as book:
+        asked = channel == SMS and inbound.seems_to_ask_for_an_end(book.session, found)
         was = preferences.allow(book, found, channel, evidence)
         wish = wishes.known(book.session, [found]).get(found) if channel == SMS else None
-        if not was and (wish is None or wish.status is Consent.OPT_IN):
+        if not was and not asked and (wish is None or wish.status is Consent.OPT_IN):
             raise ConfigurationError("nothing stands against this address: `duebell preference show` tells")
         return _settled(resources, book, (found, channel), Consent.OPT_IN, evidence, by, reason)
 

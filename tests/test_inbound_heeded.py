@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import Engine
 
 from deployments.doctor_replies import look
+from duebell import preferring
+from duebell.errors import ConfigurationError
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.writing import writing
 from duebell.states import NotificationState
@@ -52,6 +54,39 @@ def test_doctor_shows_who_asks_for_an_end_in_other_words_and_not_their_number(of
     assert MOBILE not in finding.said
     office.later(days=15)
     assert look(office.resources) == []
+
+
+WHO = {"by": "person:office", "why": "read it"}
+
+
+def test_doctor_shows_it_until_somebody_settles_it_and_again_when_they_ask_anew(office: Office) -> None:
+    writes(office, "please stop texting me", "SM1")
+    office.later(minutes=5)
+    preferring.stop(office.resources, MOBILE, "sms", **WHO)
+    assert look(office.resources) == []
+    office.later(minutes=5)
+    writes(office, "START", "SM2")
+    assert look(office.resources) == []
+    office.later(minutes=5)
+    writes(office, "no more reminders", "SM3")
+    [finding] = look(office.resources)
+    assert "SM3" in finding.said
+
+
+def test_what_asks_for_no_end_after_all_is_settled_by_allowing_the_number(office: Office) -> None:
+    writes(office, "Don't stop, I need these", "SM1")
+    office.later(minutes=5)
+    preferring.allow(office.resources, MOBILE, "sms", **WHO)
+    assert look(office.resources) == []
+    assert len(office.day()) == 1
+    with pytest.raises(ConfigurationError, match="nothing stands against"):
+        preferring.allow(office.resources, MOBILE, "sms", **WHO)
+
+
+def test_a_number_that_never_asked_is_not_allowed_and_nothing_is_noted_of_it(office: Office) -> None:
+    with pytest.raises(ConfigurationError, match="nothing stands against"):
+        preferring.allow(office.resources, MOBILE, "sms", **WHO)
+    assert preferring.show(office.resources, MOBILE, "sms").known == ()
 
 
 def test_a_customer_in_a_group_of_those_who_want_no_messages_is_left_alone(office: Office) -> None:

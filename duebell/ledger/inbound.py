@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import ColumnElement, Engine, exists
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
@@ -12,7 +12,7 @@ from duebell.ledger import wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.inserting import insert_new
 from duebell.ledger.preferences import OPTED_OUT, allowed_at, is_opted_out, lift_opt_out, refuse_address
-from duebell.ledger.tables import InboundText
+from duebell.ledger.tables import InboundText, Preference
 from duebell.ledger.writing import Writing
 from duebell.mirroring import Consent, Source
 from duebell.mirroring import Wish as Word
@@ -82,12 +82,31 @@ def is_taken_back(session: Session, address: str, since: datetime) -> bool:
     return session.exec(started.limit(1)).first() is not None
 
 
+def seems_to_ask_for_an_end(session: Session, address: str) -> bool:
+    """Whether this number asked for an end in other words, as it seems, and nobody has settled it since."""
+    wanted = select(InboundText.sid).where(InboundText.address == address, *_unsettled()).limit(1)
+    return session.exec(wanted).first() is not None
+
+
+def _unsettled() -> tuple[ColumnElement[bool], ...]:
+    """Settled is what came of a number that is stopped, or that was allowed after the message."""
+    allowed_since = (col(Preference.state) == "") & (
+        col(Preference.changed_at) >= col(InboundText.received_at)
+    )
+    settled = select(Preference.address).where(
+        Preference.address == InboundText.address,
+        Preference.channel == SMS,
+        (col(Preference.state) == OPTED_OUT) | allowed_since,
+    )
+    return col(InboundText.wish) == Wish.REVOKES.value, ~exists(settled)
+
+
 def revocations(engine: Engine, since: datetime) -> Sequence[Revocation]:
-    """The messages since then that seem to ask for an end in other words, newest first."""
+    """The messages since then that seem to ask for an end in other words, unsettled, newest first."""
     with reading(engine) as session:
         rows = session.exec(
             select(InboundText)
-            .where(InboundText.wish == Wish.REVOKES.value, col(InboundText.received_at) >= since)
+            .where(*_unsettled(), col(InboundText.received_at) >= since)
             .order_by(col(InboundText.received_at).desc(), col(InboundText.sid))
         ).all()
     return [Revocation(row.sid, row.received_at, row.address) for row in rows]

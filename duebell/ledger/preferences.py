@@ -73,9 +73,9 @@ def allow(book: Writing, address: str, channel: str, evidence: str) -> str:
 
     Returns what stood against it, empty where nothing did.
     """
-    row = book.session.get(Preference, (as_kept(address, channel), channel), with_for_update=True)
-    if row is None or not row.state:
-        return ""
+    kept = as_kept(address, channel)
+    insert_missing(book.session, [Preference(address=kept, channel=channel, state="", changed_at=book.now)])
+    row = book.session.get_one(Preference, (kept, channel), with_for_update=True)
     was = row.state
     row.state, row.evidence, row.changed_at = "", evidence, book.now
     return was
