@@ -83,8 +83,8 @@ MUTATIONS = (
         (
             (
                 "duebell/twilio/outcome.py",
-                "    if status == 429 or (",
-                "    if status == 429 or status >= 500 or (",
+                "    if is_too_fast or (",
+                "    if is_too_fast or status >= 500 or (",
             ),
         ),
         "tests/test_faults_sending.py::test_f075_f078_an_outcome_that_nobody_saw_is_unknown_until_a_receipt_tells_it",

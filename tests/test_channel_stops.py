@@ -144,7 +144,7 @@ def refused(shop: Shop, status: int, code: int, to: str = "+") -> None:
     shop.twilio.refuses[to] = (status, code)
 
 
-@pytest.mark.parametrize(("status", "code"), [(401, 20003), (403, 0), (400, 21660)])
+@pytest.mark.parametrize(("status", "code"), [(401, 20003), (403, 0), (400, 21660), (429, 63038)])
 def test_f082_one_message_shows_the_fault_and_the_others_wait_without_being_spent(
     shop: Shop, status: int, code: int
 ) -> None:

@@ -39,7 +39,9 @@ def test_f081_exactly_these_codes_lead_to_this_action(action: Action) -> None:
     assert {code for code, ruling in TABLE.items() if ruling.action is action} == EXPECTED[action]
 
 
-@pytest.mark.parametrize("code", [20003, 20005, 21408, 21606, 21608, 21609, 21617, 30034, 35118, 90010])
+@pytest.mark.parametrize(
+    "code", [20003, 20005, 21408, 21606, 21608, 21609, 21617, 30034, 30454, 35118, 63038, 90010]
+)
 def test_a_fault_of_the_setup_alerts_a_person_and_marks_nobody(code: int) -> None:
     ruling = action_for(code, from_callback=False)
     assert (ruling.action, ruling.alert) == (Action.CONFIGURATION, True)

@@ -105,6 +105,7 @@ def test_f079_too_many_requests_is_not_processed(body: object) -> None:
         (401, None, Action.CONFIGURATION),
         (403, 29999, Action.CONFIGURATION),
         (404, None, Action.CONFIGURATION),
+        (429, 63038, Action.CONFIGURATION),
     ],
 )
 def test_a_refusal_is_ruled_on_by_its_code(status: int, code: int | None, action: Action) -> None:

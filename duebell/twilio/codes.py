@@ -116,6 +116,9 @@ UNKNOWN_ANSWER = Ruling(Action.GIVE_UP, "refused for a reason we do not know", a
 UNKNOWN_CALLER = _stop("refused before the message was looked at: check the account, its key and the URL")
 UNKNOWN_CALLBACK = _next("not delivered for a reason we do not know", alert=True)
 
+DAILY_LIMIT = 63038
+"""Comes by a 429 too (twilio/twilio-php#661), and lasts up to a day (twilio.com/docs/api/errors/63038)."""
+
 TABLE: dict[int, Ruling] = {
     11200: _config("Twilio could not read our webhook's answer"),
     11205: _config("Twilio could not connect to our webhook"),
@@ -196,6 +199,7 @@ TABLE: dict[int, Ruling] = {
     30410: _next("the provider timed out; it may have arrived, so it is not texted again", alert=True),
     30450: _retry("held back by the protection against SMS pumping", 60),
     30453: Ruling(Action.GIVE_UP, "blocked as fraud", alert=True),
+    30454: _stop("over the messages that a trial account may send: upgrade the account"),
     30610: _retry("the recipient's quiet hours, as the Compliance Toolkit sees them", 720),
     30640: Ruling(
         Action.OPTED_OUT, "a known litigator, never to be texted", alert=True, marks_opted_out=True
@@ -214,6 +218,7 @@ TABLE: dict[int, Ruling] = {
     63018: _retry("over the channel's rate limit", 60),
     63024: _next("the channel does not take this recipient"),
     63036: _next("the recipient cannot be reached by RCS"),
+    DAILY_LIMIT: _stop("over the account's limit of messages in 24 hours: ask Twilio to raise it"),
     90007: _config("the validity period is outside 1 to 36,000 seconds"),
     90010: _stop("the account is not active"),
 }

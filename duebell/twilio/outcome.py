@@ -20,7 +20,7 @@ from typing import Any, cast
 
 import httpx
 
-from duebell.twilio.codes import Action, Ruling, action_for, error_code
+from duebell.twilio.codes import DAILY_LIMIT, Action, Ruling, action_for, error_code
 from duebell.twilio.statuses import MessageStatus, message_status
 
 _SID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
@@ -136,7 +136,8 @@ def classify_answer(answer: Answer, account_sid: str) -> SendOutcome:
 def classify_failure(answer: Answer) -> Refused | NotProcessed | Unknown:
     """Read an answer that is no success, to the POST of a message or of an email. Never raises."""
     status, code = answer.http_status, answer.code
-    if status == 429 or (400 <= status < 500 and code == _TOO_MANY):
+    is_too_fast = status == 429 and code != DAILY_LIMIT
+    if is_too_fast or (400 <= status < 500 and code == _TOO_MANY):
         return NotProcessed(str(answer), answer.retry_after)
     if 400 <= status < 500:
         ruling = action_for(code, from_callback=False, http_status=status)
