@@ -1,10 +1,13 @@
 """Writers of a SQLite ledger take turns: none starves, and what one breaks is not another's loss."""
 
 import asyncio
+import fcntl
 import multiprocessing
 import sqlite3
 import threading
 import time
+from multiprocessing.synchronize import Event
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -28,6 +31,16 @@ def write_many(url: str) -> None:
     for number in range(BESIDE):
         keep(engine, f"beside {number}")
     engine.dispose()
+
+
+def repair(index: str, begun: Event, ended: Event) -> None:
+    """Another process that repairs the ledger after a crash, as SQLite does (sqlite.org/walformat.html)."""
+    with Path(index).open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX, 8, 120)
+        file.write(bytes(136))
+        file.flush()
+        begun.set()
+        ended.wait()
 
 
 def keep(engine: Engine, name: str) -> None:
@@ -177,3 +190,22 @@ def test_a_long_wait_is_noted_once_a_minute_and_counted_for_doctor(sqlite_ledger
     assert stalls(sqlite_ledger, NOW - MINUTE) == Stalls(2, STALL + 2)
     assert stalls(sqlite_ledger, NOW + MINUTE) == Stalls(0, 0.0)
     assert broken(sqlite_ledger) == []
+
+
+def test_a_ledger_that_another_process_repairs_after_a_crash_is_a_busy_one(sqlite_ledger: Engine) -> None:
+    engine = open_ledger(sqlite_ledger.url.render_as_string(), busy_seconds=0.2)
+    keep(engine, "before")
+    context = multiprocessing.get_context("spawn")
+    begun, ended = context.Event(), context.Event()
+    index = f"{engine.url.database}-shm"
+    other = context.Process(target=repair, args=(index, begun, ended), daemon=True)
+    other.start()
+    begun.wait()
+    with pytest.raises(OperationalError, match="locked"):
+        keep(engine, "meanwhile")
+    ended.set()
+    other.join()
+    keep(engine, "afterwards")
+
+    assert counted(engine, RejectedDelivery) == 2
+    engine.dispose()

@@ -22,6 +22,9 @@ TURNS = "turns"
 OFTEN = 30
 """Milliseconds that SQLite itself may wait before it is asked anew: it sleeps 1, 2, 5 and 10 ms in them."""
 
+OF_EVERY_SORT = 0xFF
+"""What all the sorts of one error have in common: a database that another process repairs after a crash is as
+busy as one that is written to (sqlite.org/rescode.html)."""
 
 STALL = 5.0
 """Seconds of waiting, in line or for another process, that are told: a person who waits would have left."""
@@ -145,11 +148,11 @@ def begin_immediate(connection: Connection) -> None:
             try:
                 sqlite.execute("BEGIN IMMEDIATE").close()
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    raise
+                if error.sqlite_errorcode & OF_EVERY_SORT != sqlite3.SQLITE_BUSY:
+                    break
             else:
                 return
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # what fails here is told as any statement's failure
     finally:
         turns.waited(monotonic() - began)
         sqlite.execute(f"PRAGMA busy_timeout = {int(turns.seconds * 1000)}").close()
