@@ -33,7 +33,12 @@ def read_sources(known: Collection[str], environ: Mapping[str, str] | None, env_
     values: dict[str, str] = {}
     origins: dict[str, str] = {}
     environ = os.environ if environ is None else environ
-    from_file, problems = _read_env_file(_chosen(env_file, environ), known)
+    chosen = _chosen(env_file, environ)
+    from_file, problems = _read_env_file(chosen, known)
+    if chosen is not env_file and chosen is not None and not chosen.is_file():
+        # Without its settings a command would be about another installation, and would say that it is done.
+        wrong = f"names {chosen}, where no file is"
+        problems.append(Problem(CHOICE_OF_FILE, wrong, "Write its whole path, or none for no file at all"))
     for origin, found in ((".env file", from_file), ("environment", environ)):
         for name in known:
             if text := found.get(name, "").strip():

@@ -121,3 +121,8 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "other.env").write_text("TWILIO_FROM=+64211234567\n")
 
     assert load({"DUEBELL_ENV_FILE": str(tmp_path / "other.env")}).twilio_from == "+64211234567"
+
+
+def test_a_file_that_is_named_and_is_not_there_is_no_installation_without_settings(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="where no file is"):
+        load({"DUEBELL_ENV_FILE": str(tmp_path / "other.env")})
