@@ -30,6 +30,7 @@ from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger import tenants, trail
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
+from duebell.policy_file import Policy
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
 from duebell.setting_shapes import is_loopback
@@ -154,16 +155,21 @@ def _stalls(resources: Resources) -> list[Finding]:
 
 
 def _policy(resources: Resources) -> list[Finding]:
+    """Which kinds are on, and for which organisations the policy has it otherwise."""
     policy = resources.policy
-    kinds = {
-        INVOICE_ISSUED: policy.invoice_issued,
-        PAYMENT_RECEIVED: policy.payment_received,
-        INVOICE_OVERDUE: policy.invoice_overdue,
-    }
-    said = [
-        f"{kind.replace('_', ' ')} is {'on' if rules.enabled else 'off'}" for kind, rules in kinds.items()
-    ]
-    return [Finding("policy", ", ".join(said))]
+    findings = [Finding("policy", _kinds(policy))]
+    for tenant in tenants.connected(resources.engine):
+        own = _kinds(policy.for_tenant(tenant.tenant_id))
+        if own != _kinds(policy):
+            findings.append(Finding(f"policy of {tenant.name}", own))
+    return findings
+
+
+def _kinds(policy: Policy) -> str:
+    return ", ".join(
+        f"{kind.replace('_', ' ')} is {'on' if policy.of_kind(kind).enabled else 'off'}"
+        for kind in (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE)
+    )
 
 
 def _twilio(resources: Resources) -> list[Finding]:

@@ -43,7 +43,7 @@ def look(resources: Resources) -> list[Finding]:
     for tenant in tenants.connected(engine):
         spent = counting.spent_today(engine, tenant.tenant_id, now=now)
         findings.append(Finding(f"calls to Xero of {tenant.name}", spent.sentence()))
-        if resources.policy.invoice_overdue.enabled:
+        if resources.policy.for_tenant(tenant.tenant_id).invoice_overdue.enabled:
             findings += _reminders(tenant)
     return findings
 

@@ -40,14 +40,13 @@ def held(resources: Resources) -> list[Held]:
 
 
 def look(resources: Resources) -> list[Finding]:
-    """What doctor finds: whether anybody is reminded, and reminders that wait for a person."""
-    is_on = "on" if resources.policy.invoice_overdue.enabled else "off"
-    findings = [Finding("reminders", f"invoice overdue is {is_on}")]
+    """What doctor finds: reminders that wait for a person."""
+    findings: list[Finding] = []
     for one in held(resources):
         said = f"{one.reminders} of {one.tenant.name} wait, because they are unusually many (the busiest of "
         said += f"the last {one.days} days had {one.busiest} messages): `duebell release` lets them go"
         findings.append(Finding("reminders", said, sound=False))
-    return findings
+    return findings or [Finding("reminders", "none wait because they are unusually many")]
 
 
 def chosen(waiting: Sequence[Held], name: str) -> Sequence[Held]:

@@ -229,3 +229,17 @@ def test_a_ledger_that_was_set_back_is_told_with_its_reason_until_a_person_resum
     told = unwrapped(office.run("doctor").output)
     assert "brake: off" in told
     assert "messages whose outcome is still looked for: 1, the oldest for" in told
+
+
+def test_an_organisation_with_lines_of_its_own_is_judged_by_them(office: Office, tmp_path: Path) -> None:
+    """Else customers are chased by Xero and by us, and nobody hears of it."""
+    own = f'[tenant."{credentials.TENANT_ID}".invoice_overdue]\nenabled = true\n'
+    (tmp_path / "policy.toml").write_text(f"[invoice_overdue]\nenabled = false\n{own}")
+    with office.engine.begin() as connection:
+        connection.execute(update(Tenant).values(xero_reminders=True))
+    done = office.run("doctor", DUEBELL_POLICY=str(tmp_path / "policy.toml"))
+    told = unwrapped(done.output)
+    assert done.exit_code == 1
+    assert "ok policy: invoice issued is on, payment received is on, invoice overdue is off" in told
+    assert "ok policy of Moa Bay Bakery Supplies: invoice issued is on" in told
+    assert "mend Xero's own reminders of Moa Bay Bakery Supplies: are on" in told

@@ -104,7 +104,7 @@ def test_what_was_told_is_shown_as_told(office: Office) -> None:
 def test_doctor_tells_of_what_waits_and_the_command_lets_it_go(office: Office, tmp_path: Path) -> None:
     assert [one.sound for one in look(office.resources)] == [True]
     office.sweeps()
-    [_, held] = look(office.resources)
+    [held] = look(office.resources)
     assert not held.sound
     assert "12 of Kauri Test Limited wait" in held.said
     done = run(office, tmp_path, "release", typed="Kauri Test Limited\n")
