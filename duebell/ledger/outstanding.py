@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func
-from sqlalchemy.orm import aliased
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from duebell.ledger import present
 from duebell.ledger.tables import Attempt, InvoiceSnapshot, Notification, Receipt
 from duebell.states import NotificationState
 
@@ -50,23 +50,11 @@ def outstanding(session: Session, *, now: datetime) -> list[Outstanding]:
         .join(InvoiceSnapshot, same, isouter=True)
         .where(
             (col(Notification.state) == S.UNKNOWN.value)
-            | ((col(Notification.state) == S.PARKED.value) & ~_said_again())
+            | ((col(Notification.state) == S.PARKED.value) & ~present.is_said_again())
         )
         .order_by(begun.c.begun, col(Notification.notification_id))
     ).all()
     return [_outstanding(row, number, since, now) for row, number, since in rows]
-
-
-def _said_again() -> ColumnElement[bool]:
-    """Whether there is a later message of the same news to the same person."""
-    later = aliased(Notification)
-    same = (
-        col(getattr(later, name)) == col(getattr(Notification, name))
-        for name in ("tenant_id", "kind", "subject_id", "step", "recipient")
-    )
-    return exists(
-        select(later.notification_id).where(*same, col(later.generation) > col(Notification.generation))
-    )
 
 
 def _outstanding(row: Notification, number: str | None, since: datetime, now: datetime) -> Outstanding:

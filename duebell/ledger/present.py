@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -87,6 +88,18 @@ def other_attempts(session: Session, notification_id: int, attempt_id: str) -> S
 @built_once
 def _beside(notification_id: int, attempt_id: str) -> SelectOfScalar[Attempt]:
     return select(Attempt).where(Attempt.notification_id == notification_id, Attempt.attempt_id != attempt_id)
+
+
+def is_said_again() -> ColumnElement[bool]:
+    """Whether there is a later message of the same news to the same person, which a person asked for."""
+    later = aliased(Notification)
+    same = (
+        col(getattr(later, name)) == col(getattr(Notification, name))
+        for name in ("tenant_id", "kind", "subject_id", "step", "recipient")
+    )
+    return exists(
+        select(later.notification_id).where(*same, col(later.generation) > col(Notification.generation))
+    )
 
 
 def is_of_tenant(tenant_id: str) -> ColumnElement[bool]:

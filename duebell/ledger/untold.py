@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
 from duebell.keys import contact_recipient, person_recipient
+from duebell.ledger import present
 from duebell.ledger.tables import Notification
 from duebell.reasons import Reason
 from duebell.states import NotificationState
@@ -75,11 +76,13 @@ def since(session: Session, tenant_id: str, moment: datetime) -> Sequence[str]:
 
 
 def _untold(tenant_id: str) -> tuple[ColumnElement[bool], ...]:
+    """What a person had said again is seen to: the later message stands for itself."""
     unreached = or_(*(col(Notification.reason).startswith(one.value) for one in sorted(NOBODY_REACHED)))
     own = col(Notification.recipient).not_like(person_recipient("%", "%"))
     return (
         col(Notification.tenant_id) == tenant_id,
         col(Notification.recipient).startswith(contact_recipient("")),
+        ~present.is_said_again(),
         or_(
             own & (col(Notification.state) == S.SKIPPED.value) & unreached,
             own & col(Notification.state).in_([state.value for state in FAILED]),

@@ -1,0 +1,79 @@
+"""That a customer could not be told is told to a team while somebody has to see to it, and no longer."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
+from duebell.ledger.engine import reading
+from duebell.ledger.invariants import broken
+from duebell.ledger.receipts import keep_receipt
+from duebell.ledger.tables import Notification
+from duebell.resending import resend
+from tests.support_facts import keep_contact, numbered, open_tenant, receipt
+from tests.support_overdue import TEAM_PHONE, Office, at, due, office_over, policy_text
+
+DUE = date(2026, 11, 2)  # a Monday
+DAY = timedelta(days=1)
+ANY_TIME = 'opens = "00:00"\ncloses = "00:00"'
+HOURS = 'opens = "09:00"\ncloses = "17:00"\nclock = "organisation"'
+
+
+def started(engine: Engine, folder: Path, **contact: Any) -> Office:
+    """The day of a stage, with a team that hears of each day on the next morning."""
+    open_tenant(engine)
+    keep_contact(engine, **contact)
+    head, team = policy_text().split("[team.accounts]")
+    text = head + "[team.accounts]" + team.replace(ANY_TIME, HOURS)
+    return office_over(engine, folder, at(DUE + DAY, 11), text)
+
+
+def comes_back(office: Office, number: int = 1) -> None:
+    """The reminder of this message did not arrive, and the sweep sees it."""
+    keep_receipt(office.engine, receipt("undelivered", number, code=30003), now=office.clock.now)
+    office.later(hours=1)
+    office.day()
+
+
+def told(office: Office) -> list[tuple[str, str]]:
+    """What stands for the team of who could not be told: state and reason."""
+    with reading(office.engine) as session:
+        wanted = select(Notification).where(Notification.kind == NEEDS_ATTENTION)
+        rows = session.exec(wanted.order_by(col(Notification.notification_id))).all()
+    return [(row.state, row.reason) for row in rows]
+
+
+def morning(office: Office) -> list[str]:
+    """What the team has heard on the next morning."""
+    office.clock.now = at(DUE + 2 * DAY, 9, 3)
+    office.day()
+    return office.phones.to(TEAM_PHONE)
+
+
+def test_what_a_person_had_said_again_is_seen_to(sqlite_ledger: Engine, tmp_path: Path) -> None:
+    office = started(sqlite_ledger, tmp_path)
+    office.keeps(1, **due(DUE))
+    office.day()
+    comes_back(office)
+    assert told(office) == [("held", "digest")]
+    resend(office.resources, "INV-0001", by="person:test", why="it was off", kind=INVOICE_OVERDUE)
+    office.tells([numbered(1)])
+    keep_receipt(office.engine, receipt("delivered", 2), now=office.clock.now)
+    assert morning(office) == []
+    assert told(office) == [("skipped", "seen_to")]
+    assert broken(office.engine) == []
+
+
+def test_what_did_not_arrive_when_it_was_said_again_is_told(sqlite_ledger: Engine, tmp_path: Path) -> None:
+    office = started(sqlite_ledger, tmp_path)
+    office.keeps(1, **due(DUE))
+    office.day()
+    comes_back(office)
+    resend(office.resources, "INV-0001", by="person:test", why="it was off", kind=INVOICE_OVERDUE)
+    office.tells([numbered(1)])
+    comes_back(office, 2)
+    [said] = morning(office)
+    assert "not told, the message could not be delivered" in said
