@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from duebell.keys import NEEDS_ATTENTION
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.known import Known
 from duebell.ladder import later, promise_over_on
-from duebell.ledger.untold import IN_CREDIT
+from duebell.ledger.untold import IN_CREDIT, Untold
 from duebell.model import Invoice, InvoiceStatus, InvoiceType
 from duebell.policy import Reason, Skip, Verdict
 from duebell.policy_file import Policy
@@ -19,6 +19,8 @@ from duebell.teams import ways_of_team
 
 BROKEN_FOR = timedelta(days=14)
 """How long after its end a broken promise is still told of: what lies further back was there before us."""
+
+ABOUT_WHAT_IS_OWED = frozenset({INVOICE_ISSUED, INVOICE_OVERDUE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,18 @@ def happened(known: Known, policy: Policy, now: datetime) -> Iterator[Happened]:
     for one in known.untold:
         if one.cause == IN_CREDIT and _is_owed(invoice) and invoice.due_on is not None:
             found = Happened(Attention.CREDIT_WAITS, invoice.due_on.isoformat())
-        elif one.cause != IN_CREDIT:
+        elif one.cause != IN_CREDIT and _is_still_to_tell(one, invoice):
             found = Happened(Attention.NOT_TOLD, one.cause, one.at)
         else:
             continue
         if found.step not in seen:
             seen.add(found.step)
             yield found
+
+
+def _is_still_to_tell(one: Untold, invoice: Invoice) -> bool:
+    """Whether somebody has to see to it: nobody else tells a customer of what was paid or voided since."""
+    return one.kind not in ABOUT_WHAT_IS_OWED or _is_owed(invoice)
 
 
 def _broken(invoice: Invoice, rules: InvoiceOverduePolicy, known: Known, now: datetime) -> Happened | None:

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
@@ -14,7 +15,7 @@ from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Notification
 from duebell.resending import resend
 from tests.support_facts import keep_contact, numbered, open_tenant, receipt
-from tests.support_overdue import TEAM_PHONE, Office, at, due, office_over, policy_text
+from tests.support_overdue import TEAM_PHONE, Office, a_payment, at, due, office_over, policy_text
 
 DUE = date(2026, 11, 2)  # a Monday
 DAY = timedelta(days=1)
@@ -77,3 +78,40 @@ def test_what_did_not_arrive_when_it_was_said_again_is_told(sqlite_ledger: Engin
     comes_back(office, 2)
     [said] = morning(office)
     assert "not told, the message could not be delivered" in said
+
+
+@pytest.mark.parametrize(
+    "since",
+    [{"Status": "PAID", "AmountDue": 0, "AmountPaid": 115}, {"Status": "VOIDED", "AmountDue": 0}],
+    ids=["paid", "voided"],
+)
+@pytest.mark.parametrize("phones", [None, []], ids=["it came back", "no number"])
+def test_what_nothing_is_owed_on_by_the_morning_needs_nobody(
+    sqlite_ledger: Engine, tmp_path: Path, since: dict[str, Any], phones: list[Any] | None
+) -> None:
+    office = started(sqlite_ledger, tmp_path, **({} if phones is None else {"Phones": phones}))
+    office.keeps(1, **due(DUE))
+    office.day()
+    if phones is None:
+        comes_back(office)
+    assert told(office) == [("held", "digest")]
+    office.keeps(1, **due(DUE, **since))
+    office.runs(office.hears(1))
+    assert morning(office) == []
+    assert told(office) == [("skipped", "seen_to")]
+    assert broken(office.engine) == []
+
+
+def test_a_payment_that_nobody_could_be_thanked_for_is_told_though_all_is_paid(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = started(sqlite_ledger, tmp_path, Phones=[])
+    office.keeps(1, **due(DUE))
+    office.hears(1)
+    office.later(hours=1)
+    paid = [a_payment(1, 115, DUE + DAY)]
+    office.keeps(1, **due(DUE, Status="PAID", AmountDue=0, AmountPaid=115, Payments=paid))
+    office.hears(1)
+    office.day()
+    [said] = morning(office)
+    assert "not told, the contact has no usable mobile number" in said

@@ -38,7 +38,7 @@ class Unreached:
         if before is not None and before.cause == cause:
             theirs[subject] = before
             return False
-        theirs[subject] = Untold(cause, now)
+        theirs[subject] = Untold(cause, now, subject.kind)
         return True
 
     def of_invoice(self, invoice_id: str) -> tuple[Untold, ...]:

@@ -45,10 +45,14 @@ FAILED: dict[S, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """A message that did not reach a customer. ``cause`` is a code: a reason's, or one of ``FAILED``."""
+    """A message that did not reach a customer. ``cause`` is a code: a reason's, or one of ``FAILED``.
+
+    ``kind`` is empty in verdicts that were kept before it was.
+    """
 
     cause: str
     at: datetime
+    kind: str = ""
 
 
 def of_invoices(
@@ -63,7 +67,8 @@ def of_invoices(
     ).all()
     found: dict[str, tuple[Untold, ...]] = {}
     for row in rows:
-        found[row.invoice_id] = (*found.get(row.invoice_id, ()), Untold(_cause(row), row.updated_at))
+        one = Untold(_cause(row), row.updated_at, row.kind)
+        found[row.invoice_id] = (*found.get(row.invoice_id, ()), one)
     return found
 
 
