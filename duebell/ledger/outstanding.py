@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
+from duebell.keys import contact_recipient
 from duebell.ledger import present
 from duebell.ledger.tables import Attempt, InvoiceSnapshot, Notification, Receipt
 from duebell.states import NotificationState
@@ -32,10 +33,8 @@ class Outstanding:
 
 
 def outstanding(session: Session, *, now: datetime) -> list[Outstanding]:
-    """The messages that are looked for or left to a person, the oldest first.
-
-    What a person had said again is decided, whatever became of it: the later message stands for itself.
-    """
+    """The messages that are looked for or left to a person, the oldest first."""
+    told_by = func.coalesce(col(Notification.lead_id), col(Notification.notification_id))
     begun = (
         select(Attempt.notification_id, func.max(Attempt.started_at).label("begun"))
         .group_by(col(Attempt.notification_id))
@@ -46,15 +45,26 @@ def outstanding(session: Session, *, now: datetime) -> list[Outstanding]:
     )
     rows = session.exec(
         select(Notification, InvoiceSnapshot.number, begun.c.begun)
-        .join(begun, begun.c.notification_id == col(Notification.notification_id))
+        .join(begun, begun.c.notification_id == told_by)
         .join(InvoiceSnapshot, same, isouter=True)
-        .where(
-            (col(Notification.state) == S.UNKNOWN.value)
-            | ((col(Notification.state) == S.PARKED.value) & ~present.is_said_again())
-        )
+        .where(_is_looked_for() | _is_left_to_a_person())
         .order_by(begun.c.begun, col(Notification.notification_id))
     ).all()
     return [_outstanding(row, number, since, now) for row, number, since in rows]
+
+
+def _is_looked_for() -> ColumnElement[bool]:
+    return (col(Notification.state) == S.UNKNOWN.value) & col(Notification.lead_id).is_(None)
+
+
+def _is_left_to_a_person() -> ColumnElement[bool]:
+    """What a person had said again is decided, whatever became of it: the later message stands for itself.
+
+    They have it said by its invoices, so of a message to a customer each of those is left to them.
+    """
+    to_a_customer = col(Notification.recipient).startswith(contact_recipient(""))
+    may_be_said_again = col(Notification.lead_id).is_(None) | to_a_customer
+    return (col(Notification.state) == S.PARKED.value) & may_be_said_again & ~present.is_said_again()
 
 
 def _outstanding(row: Notification, number: str | None, since: datetime, now: datetime) -> Outstanding:
