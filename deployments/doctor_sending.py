@@ -58,13 +58,30 @@ def _channels(resources: Resources) -> list[Finding]:
 def _outstanding(found: list[Outstanding]) -> list[Finding]:
     parked = [one for one in found if one.state == NotificationState.PARKED]
     looked_for = [one for one in found if one.state != NotificationState.PARKED]
-    findings = [Finding("messages whose outcome is still looked for", _counted(looked_for))]
-    if parked:
-        mend = "look for them in Twilio's log: `duebell settle` those that are there, by their SID, and "
-        mend += "`duebell resend` the others"
-        said = f"{_counted(parked)}, {', '.join(one.invoice for one in parked[:5])}: {mend}"
-        findings.append(Finding("messages that a person has to decide on", said, sound=False))
-    return findings
+    return [
+        Finding("messages whose outcome is still looked for", _counted(looked_for)),
+        *_to_customers([one for one in parked if one.again]),
+        *_to_teams([one for one in parked if not one.again]),
+    ]
+
+
+def _to_customers(parked: list[Outstanding]) -> list[Finding]:
+    if not parked:
+        return []
+    named = ", ".join(f"`duebell resend {one.again}`" for one in parked[:5])
+    said = f"{_counted(parked)}: look in Twilio's log for each, then `duebell settle` with the SID of one "
+    said += f"that is there, and have said again what is not: {named}"
+    return [Finding("messages that a person has to decide on", said, sound=False)]
+
+
+def _to_teams(parked: list[Outstanding]) -> list[Finding]:
+    """Nobody has to do anything: what they told of stands in Xero, and each day brings its own."""
+    if not parked:
+        return []
+    said = (
+        f"{_counted(parked)}, {', '.join(one.invoice for one in parked[-5:])}: `duebell explain` says of what"
+    )
+    return [Finding("messages to a team that may not have gone out", said)]
 
 
 def _counted(found: list[Outstanding]) -> str:

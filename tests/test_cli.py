@@ -328,7 +328,7 @@ def test_the_sid_of_a_message_that_was_left_to_a_person_settles_it(office: Offic
     (message,) = office.sandbox.accepted_messages()
     left = "a person has to decide on"
     before = " ".join(office.run("doctor").output.split())
-    assert (left in before, "`duebell settle` those that are there" in before) == (True, True)
+    assert (left in before, "then `duebell settle` with the SID" in before) == (True, True)
     refused = office.run("settle", message.sid, "--why", "it is in the log")
     assert (refused.exit_code, "name the --invoice" in refused.output) == (1, True)
     done = office.run("settle", message.sid, "--why", "it is in the log", "--invoice", numbered(1))

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from deployments import doctor_sending
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
@@ -66,3 +67,40 @@ def test_a_message_about_several_invoices_is_left_to_a_person_until_each_was_sai
 
 def test_while_it_is_looked_for_it_is_one_message(office: Office) -> None:
     assert named(office) == [("INV-0001", "unknown")]
+
+
+def said_by_doctor(office: Office) -> list[tuple[str, bool]]:
+    """What doctor says of messages that nobody knows of, and whether that is sound."""
+    findings = doctor_sending.look(office.resources)
+    return [
+        (one.said.partition(": ")[2], one.sound)
+        for one in findings
+        if "may not" in one.what or "person" in one.what
+    ]
+
+
+def test_doctor_names_the_message_itself_and_not_another_one_about_its_invoice(office: Office) -> None:
+    """`duebell resend INV-0001` alone would announce the invoice once more."""
+    is_parked(office)
+    again(office, "INV-0003")
+    [(said, sound)] = said_by_doctor(office)
+    assert not sound
+    assert said == (
+        "look in Twilio's log for each, then `duebell settle` with the SID of one that is there, "
+        "and have said again what is not: "
+        "`duebell resend INV-0001 --kind invoice_overdue --stage overdue@2026-11-02`, "
+        "`duebell resend INV-0002 --kind invoice_overdue --stage overdue@2026-11-02`"
+    )
+
+
+def test_a_message_to_a_team_is_nothing_that_a_person_can_have_said_again(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    open_tenant(sqlite_ledger)
+    keep_contact(sqlite_ledger, Phones=[])
+    office = office_over(sqlite_ledger, tmp_path, at(DUE + 14 * DAY))
+    office.keeps(1, **due(DUE))
+    office.phones.answer = 500
+    office.day()
+    is_parked(office)
+    assert said_by_doctor(office) == [("`duebell explain` says of what", True)]

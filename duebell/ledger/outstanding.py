@@ -1,12 +1,13 @@
 """What is not known for sure: messages that may have gone out, and receipts of those nobody sent."""
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
-from duebell.keys import contact_recipient
+from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED, contact_recipient, is_contact, person_of
 from duebell.ledger import present
 from duebell.ledger.tables import Attempt, InvoiceSnapshot, Notification, Receipt
 from duebell.states import NotificationState
@@ -30,6 +31,8 @@ class Outstanding:
     reason: str
     since: datetime
     age: timedelta
+    again: str
+    """How a person names it to have it said again; empty for one to a team, of which nobody has that."""
 
 
 def outstanding(session: Session, *, now: datetime) -> list[Outstanding]:
@@ -67,6 +70,18 @@ def _is_left_to_a_person() -> ColumnElement[bool]:
     return (col(Notification.state) == S.PARKED.value) & may_be_said_again & ~present.is_said_again()
 
 
+def _again(row: Notification, invoice: str) -> str:
+    """What follows `duebell resend`: without it, that would say something else to the customer."""
+    if not is_contact(row.recipient):
+        return ""
+    words = [shlex.quote(invoice)]
+    words += [f"--kind {row.kind}"] if row.kind != INVOICE_ISSUED else []
+    words += [f"--payment {row.subject_id}"] if row.kind == PAYMENT_RECEIVED else []
+    words += [f"--stage {row.step}"] if row.step else []
+    words += ["--to ADDRESS"] if person_of(row.recipient) else []
+    return " ".join(words)
+
+
 def _outstanding(row: Notification, number: str | None, since: datetime, now: datetime) -> Outstanding:
     return Outstanding(
         row.notification_id or 0,
@@ -78,6 +93,7 @@ def _outstanding(row: Notification, number: str | None, since: datetime, now: da
         row.reason,
         since,
         now - since,
+        _again(row, number or row.invoice_id),
     )
 
 
