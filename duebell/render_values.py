@@ -85,7 +85,7 @@ def enumerated(texts: Iterable[str]) -> Composed:
 
 
 def one_line(text: str) -> str:
-    """The same for where it is looked for and not sent: a run's name, a tag. An address in it stays alive."""
+    """The same for what no stranger wrote, or nobody is sent: a run's name, a tag. An address stays alive."""
     return _in_one_line(text)[:LONGEST_TEXT]
 
 

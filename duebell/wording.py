@@ -6,7 +6,7 @@ from decimal import Decimal
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.known import Known
-from duebell.render_values import enumerated
+from duebell.render_values import Composed, enumerated, one_line
 from duebell.wording_overdue import overdue, overdue_for_team, overdue_listed
 from duebell.wording_shapes import (
     DIGEST,
@@ -38,7 +38,8 @@ def values_for(telling: Telling) -> dict[str, object]:
         raise Permanent(f"there is nobody to tell of {kind}, or no such kind")
     values: dict[str, object] = {
         "locale": telling.locale,
-        "organisation": first.tenant.name,
+        # no stranger's text: who is called by their own address is called so
+        "organisation": Composed(one_line(first.tenant.name)),
         "contact_name": contact.name if contact else "",
         "contact_first_name": contact.first_name if contact else "",
         "contact_person": f"{contact.first_name} {contact.last_name}" if contact else "",

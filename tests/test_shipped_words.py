@@ -270,3 +270,14 @@ def test_a_customer_reads_the_whole_of_each_number_that_a_message_names(kind: st
         for invoice in [replace(one.known.read.invoice, number=number)]
     )
     assert ", ".join(numbers[:4]) + " and 7 more" in words_of(TEMPLATES, replace(eleven, told=told), SMS).text
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=called)
+def test_an_organisation_that_is_called_by_its_address_is_called_so_in_its_messages(
+    folder: TemplateFolder,
+) -> None:
+    business = replace(TYPICAL, organisation="Cars.co.nz Limited")
+    for telling in list(tellings(folder.kind, business, folder.language))[:2]:
+        for text in (words_of(TEMPLATES, telling, SMS).text, words_of(TEMPLATES, telling, EMAIL).text):
+            assert "Cars. co" not in text
+        assert "Cars.co.nz Limited" in words_of(TEMPLATES, telling, EMAIL).text
