@@ -40,12 +40,29 @@ WORDS: dict[str, Wish] = {
 }
 
 REVOKING = re.compile(
-    r"\b(stop|unsubscribe|opt[ -]?out|quit|remove (me|my|this)|leave me"
+    r"\b(stop|unsub|opt[ -]?(me )?out|quit|remove (me|my|this)|leave me|take me off|delete my"
     r"|no more (texts?|messages?|sms|reminders?)"
     r"|(do ?n.?t|do not|never) (\w+ ){0,2}(text|message|contact|write|call|send|remind)\w*"
-    r"|wrong (number|person))"
+    r"|wrong (number|person)"
+    r"|abmeld|abbestell|austrag|loe?sch(t|en)\b|widerruf|widersp|falsche (nummer|person)|aufhoe?r"
+    r"|hoe?r(t|en sie)? (\w+ ){0,3}auf\b|lass\w* (\w+ ){0,3}in ruhe"
+    r"|keine (weiteren )?(\w+ )?(sms|nachricht|mitteilung|erinnerung)"
+    r"|(nicht|nichts|nie) (mehr|wieder) (\w+ ){0,2}(\w*schreib|schick|send|kontaktier|erinner)"
+    r"|(schreib|schick|send|ruf|kontaktier|erinner)\w* (\w+ ){0,4}(nicht|nichts|nie) mehr"
+    r"|arret|desabonn|desinscri|plus de (messages?|sms|textos?)|mauvais numero|supprime"
+    r"|(envoye|ecri|contacte)\w* plus"
+    r"|baja\b|alto$|no mas\b|numero equivocado|dej\w+ de (mand|envi|escrib|contact)"
+    r"|no (me|nos) (\w+ )?(escrib|mand|envi|contact))"
+    # Arabic writes "and" and the article on to the word: توقف, and the others, are found within one as well.
+    r"|توقف|اوقف|ايقاف|الغاء|الغوا|كفى|كفاي|لا (ترسل|تراسل|تتصل|اريد|نريد)|رقم (خاط|خطا|غلط)"
+    r"|احذف|ازيل|عدم ال?ارسال"
 )
-"""How somebody asks for an end who does not know the word. It may take in too much: a person reads it."""
+"""How somebody asks for an end who does not know the word, in English, German, French, Spanish and Arabic, by
+the bare letters. It may take in too much: a person reads it.
+"""
+
+NOT_SEEN = frozenset({"Mn", "Cf"})
+TATWEEL = "\u0640"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +114,22 @@ def wish_of(body: str, opt_out_type: str = "") -> Wish:
     """What a message asks for.
 
     ``opt_out_type`` is Twilio's own reading, which it tells where the Messaging Service has Advanced Opt-Out
-    with words of its own. Capitals, the width of the letters and the marks at the end make no difference.
+    with words of its own. Capitals, accents, the width of the letters, what is not seen and the marks at the
+    end make no difference.
     """
     told = WORDS.get(opt_out_type.strip().lower())
     if told is not None:
         return told
-    said = " ".join(unicodedata.normalize("NFKC", body).casefold().split())
+    said = _letters_of(body)
     word = said.strip("\"'`.,;:!?()[]*-_ ").replace("opt out", "optout").replace("stop all", "stopall")
     found = WORDS.get(word.replace("opt-out", "optout"))
     if found is not None:
         return found
-    return Wish.REVOKES if REVOKING.search(said.replace("\u2019", "'")) else Wish.NOTHING
+    return Wish.REVOKES if REVOKING.search(said) else Wish.NOTHING
+
+
+def _letters_of(body: str) -> str:
+    """The bare letters: no capitals, widths, accents, vowel signs or marks of direction, and plain quotes."""
+    parts = unicodedata.normalize("NFKD", body.replace("\u2019", "'").replace(TATWEEL, "")).casefold()
+    seen = (one for one in parts if unicodedata.category(one) not in NOT_SEEN)
+    return " ".join("".join(seen).split())
