@@ -168,15 +168,20 @@ class Outcome(StrEnum):
 
 
 def answered(line: Line, version: int, outcome: Outcome, answer: str, now: datetime) -> Line:
-    """The line after the answer to a post of this ``version``: an older answer settles no newer wish."""
+    """The line after the answer to a post of this ``version``: an older answer settles no newer wish.
+
+    Two may be of one version: an opt-in that is still owed to this sender when an organisation with another
+    sender notes an opt-out, and the person's own STOP after that.
+    """
+    is_old = line.version != version or (line.posted is not None and line.posted.status is not line.status)
     if outcome in {Outcome.UNANSWERED, Outcome.NOT_OFFERED}:
         wait = ASK_ANEW if outcome is Outcome.NOT_OFFERED else retry_after(line.tries)
         if line.stands is not Stands.OWED:
             return replace(line, answer=answer)
-        later = now if line.version != version else now + wait
+        later = now if is_old else now + wait
         return replace(line, tries=line.tries + 1, next_at=later, answer=answer)
     posted = replace(line.posted, answered_at=now) if line.posted else None
-    if line.version != version or line.stands is not Stands.OWED:
+    if is_old or line.stands is not Stands.OWED:
         return replace(line, posted=posted)
     stands = Stands.TOLD if outcome is Outcome.TAKEN else Stands.REFUSED
     return replace(line, stands=stands, posted=posted, tries=line.tries + 1, next_at=None, answer=answer)

@@ -18,6 +18,7 @@ from duebell.mirroring import (
     begun,
     heeded,
     laid_out,
+    left_alone,
     retry_after,
 )
 
@@ -73,6 +74,22 @@ def test_an_older_answer_does_not_settle_a_newer_wish() -> None:
     newer = laid_out(replace(word(IN, NOW + MINUTE, A), version=2), posting, B, NOW + MINUTE)
     after = answered(newer, 1, Outcome.TAKEN, "", NOW + MINUTE)
     assert (after.status, after.stands) == (IN, Stands.OWED)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.TAKEN, Outcome.REFUSED])
+def test_the_answer_to_an_opt_in_settles_no_stop_that_came_while_it_was_posted(outcome: Outcome) -> None:
+    started = replace(word(IN, NOW, A), version=2)
+    noted = heeded(started, xero(NOW + MINUTE))
+    assert noted is not None
+    posting = begun(left_alone(noted, laid_out(started, None, B, NOW)))
+    stopped = heeded(noted, word(OUT, NOW + 2 * MINUTE, A))
+    assert stopped is not None
+    assert (stopped.version, stopped.tenants) == (posting.version, frozenset())
+    newer = laid_out(stopped, posting, B, NOW + 2 * MINUTE)
+    after = answered(newer, posting.version, outcome, "", NOW + 2 * MINUTE)
+    assert (after.status, after.stands) == (OUT, Stands.OWED)
+    told = answered(begun(after), stopped.version, Outcome.TAKEN, "", NOW + 3 * MINUTE)
+    assert (told.status, told.stands) == (OUT, Stands.TOLD)
 
 
 def test_a_word_is_said_again_to_its_sender_where_our_own_post_may_have_come_after_it() -> None:
