@@ -15,6 +15,7 @@ from duebell.ledger.engine import reading
 from duebell.preferring import InXero
 from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
+from duebell.settings import EmailProvider
 
 app = typer.Typer(no_args_is_help=True, help="Settle what people asked for in their own words.")
 
@@ -53,16 +54,19 @@ def show(address: Address, channel: Channel = "") -> None:
 def stop(address: Address, why: Why, channel: Channel = "") -> None:
     """Write nothing to an address any more, because its owner asked for it in other words than STOP."""
     with opened() as resources:
-        decided = preferring.stop(resources, address, _channel(address, channel), by=_by(), why=why)
-        _say("Nothing goes there any more.", _waited(decided), _mirrored(resources))
+        by = _channel(address, channel)
+        decided = preferring.stop(resources, address, by, by=_by(), why=why)
+        _say("Nothing goes there any more.", _waited(decided), _mirrored(resources) if by == SMS else "")
 
 
 @app.command()
 def allow(address: Address, why: Why, channel: Channel = "") -> None:
     """Write to an address again, because its owner asked for it: --why holds the evidence."""
     with opened() as resources:
-        decided = preferring.allow(resources, address, _channel(address, channel), by=_by(), why=why)
-        _say("It may be written to again.", _waited(decided), _mirrored(resources))
+        by = _channel(address, channel)
+        decided = preferring.allow(resources, address, by, by=_by(), why=why)
+        elsewhere = _mirrored(resources) if by == SMS else _suppressed(resources)
+        _say("It may be written to again.", _waited(decided), elsewhere)
 
 
 def _in_xero(one: InXero) -> str:
@@ -79,6 +83,15 @@ def _say(*sentences: str) -> None:
 
 def _waited(decided: int) -> str:
     return f"{decided} that waited {'was' if decided == 1 else 'were'} decided anew." if decided else ""
+
+
+def _suppressed(resources: Resources) -> str:
+    """SendGrid has lists of its own of whom it sends nothing, and is told of by nobody but a person."""
+    if resources.settings.email_provider is not EmailProvider.SENDGRID:
+        return ""
+    return (
+        "Where it stands in SendGrid's suppressions, take it out there too: SendGrid drops what goes there."
+    )
 
 
 def _mirrored(resources: Resources) -> str:

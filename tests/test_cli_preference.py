@@ -57,3 +57,19 @@ def test_without_a_reason_and_for_what_is_no_number_nothing_is_settled(office: O
     assert office.run("preference", "stop", NUMBER, "--why", " ").exit_code != 0
     assert office.run("preference", "stop", "12", "--why", "asked").exit_code != 0
     assert told(office, "show", NUMBER) == "Nothing stands against writing to it."
+
+
+@pytest.mark.parametrize("provider", ["twilio", "sendgrid"])
+def test_of_an_email_address_it_is_not_said_that_twilio_or_xero_hears_of_it(
+    office: Office, tmp_path: Path, provider: str
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f"{GROUP}mirror_to_twilio = true\n")
+    settings = {"DUEBELL_POLICY": str(policy), "EMAIL_PROVIDER": provider, "SENDGRID_API_KEY": "SG.a.b"}
+    said = told(office, "stop", "ana@rimu.example", "--why", "asked by telephone", **settings)
+    assert said == "Nothing goes there any more."
+    said = told(office, "allow", "ana@rimu.example", "--why", "asked for it", **settings)
+    assert said.startswith("It may be written to again.")
+    assert ("SendGrid's suppressions" in said) is (provider == "sendgrid")
+    assert "Xero" not in said
+    assert "Twilio" not in said
