@@ -15,7 +15,7 @@ from deployments import explain as explain_command
 from deployments import policy_command, preference_command, reminders_held, settle_command
 from deployments import preview as preview_command
 from deployments import up as up_command
-from deployments.live import chosen, in_review, show_before_live
+from deployments.live import chosen, in_review, show_before_live, stopped
 from deployments.naming import meant
 from deployments.opening import opened
 from deployments.terminal import make_console
@@ -155,7 +155,7 @@ def stop(why: Annotated[str, typer.Option("--why", help="for the audit trail")] 
             scope=tenants.EVERYTHING,
             now=resources.clock(),
         )
-        say("Sending is stopped. `duebell resume` lets it go on; messages are then decided anew.")
+        say(stopped(resources))
 
 
 @app.command()

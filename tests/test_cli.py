@@ -170,6 +170,15 @@ def test_stop_and_resume_turn_the_brake_and_are_written_down(office: Office) -> 
     assert [action for _, action in trail(office)][-2:] == ["sending stopped", "sending resumed"]
 
 
+def test_a_stop_that_met_no_organisation_says_that_another_installation_goes_on(
+    office: Office, tmp_path: Path
+) -> None:
+    done = office.run("stop", DUEBELL_DATABASE_URL=f"sqlite:///{tmp_path / 'other.db'}")
+    assert done.exit_code == 1
+    assert "knows no organisation" in " ".join(done.output.split())
+    assert brake(office) is None
+
+
 def test_a_test_message_is_sent_once_and_written_down_without_the_number(office: Office) -> None:
     done = office.run("send-test", "--to", "+64 21 123 4567")
     (message,) = office.sandbox.accepted_messages()
