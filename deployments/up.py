@@ -1,5 +1,7 @@
 """``duebell up``: all of it on one machine, with real credentials, until Ctrl-C."""
 
+import os
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 
@@ -17,6 +19,7 @@ from duebell.errors import ConfigurationError
 from duebell.ledger import tenants
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
+from duebell.setting_sources import CHOICE_OF_FILE, chosen_everywhere
 from duebell.settings import Settings, load
 
 NEEDS = (Use.XERO, Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, Use.SMS)
@@ -41,13 +44,23 @@ def run_up(console: Console) -> int:
     settings = load(uses=NEEDS)
     say = partial(note, console)
     with closing(open_resources(settings)) as resources, stop_signals() as stop_asked:
-        with running(Installation(settings, {}, say, stop_asked)) as installation, ledger_in_words():
+        wanted = Installation(settings, for_children(settings), say, stop_asked)
+        with running(wanted) as installation, ledger_in_words():
             newcomers = Newcomers(resources.engine, say)
             console.print(where(installation, settings, resources))
             installation.stay(newcomers.look)
             note(console, "stopping")
         note(console, "stopped")
     return 0
+
+
+def for_children(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What lets the children, who run in the checkout, find the files that we found in our folder."""
+    return {
+        CHOICE_OF_FILE: chosen_everywhere(environ),
+        "DUEBELL_POLICY": str(settings.policy),
+        "DUEBELL_TEMPLATES": str(settings.templates),
+    }
 
 
 class Newcomers:

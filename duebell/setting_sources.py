@@ -53,6 +53,12 @@ def _chosen(env_file: Path | None, environ: Mapping[str, str]) -> Path | None:
     return None if choice == "none" else Path(choice)
 
 
+def chosen_everywhere(environ: Mapping[str, str]) -> str:
+    """The choice of the same file for a process in another folder, as this one finds it."""
+    chosen = _chosen(ENV_FILE, environ)
+    return "none" if chosen is None or not chosen.is_file() else str(chosen.absolute())
+
+
 def _read_env_file(env_file: Path | None, known: Collection[str]) -> tuple[dict[str, str], list[Problem]]:
     """Read without ``${...}`` interpolation: a dollar sign in a secret is a dollar sign."""
     if env_file is None or not env_file.is_file():

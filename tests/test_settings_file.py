@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.up import for_children
 from duebell.errors import ConfigurationError
 from duebell.settings import VARIABLES, Sending, Use, describe, load
 
@@ -126,3 +127,22 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
 def test_a_file_that_is_named_and_is_not_there_is_no_installation_without_settings(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="where no file is"):
         load({"DUEBELL_ENV_FILE": str(tmp_path / "other.env")})
+
+
+@pytest.mark.parametrize("chosen", ["", "other.env", "none"])
+def test_the_processes_of_up_have_the_settings_of_the_folder_that_it_was_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    """They run in the checkout, where the settings of another installation may lie."""
+    own, checkout = tmp_path / "own", tmp_path / "checkout"
+    for folder, number in ((own, 1), (checkout, 2)):
+        folder.mkdir()
+        for name in (".env", "other.env"):
+            (folder / name).write_text(f"TWILIO_FROM=+6421123456{number}\nDUEBELL_POLICY=own.toml\n")
+    given = {"DUEBELL_ENV_FILE": chosen}
+    monkeypatch.chdir(own)
+    settings = load(given)
+    children = for_children(settings, given)
+    monkeypatch.chdir(checkout)
+
+    assert load(given | children) == settings
