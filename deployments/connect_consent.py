@@ -15,6 +15,7 @@ from rich.text import Text
 from deployments.connect import told
 from deployments.connect_listener import callback_taken
 from deployments.connect_pace import pacing
+from deployments.prefect_own import require_ours
 from deployments.terminal import complain, note
 from duebell import consent
 from duebell.access import unpaced
@@ -40,6 +41,7 @@ def connect_by_consent(console: Console, resources: Resources, choice: Choice) -
 
     Raises ``ConfigurationError`` where nothing can be connected, and what Xero's answers raise.
     """
+    require_ours(resources.settings)  # before anybody is asked: a consent is used up once
     consented = consent_of_a_person(console, resources)
     offered = offers(resources, consented, unpaced)
     chosen = choose(console, offered, choice)

@@ -13,6 +13,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from deployments.prefect_own import require_ours
 from deployments.prefect_server import PrefectServer
 from deployments.provision import ensure_tenant_limits
 from duebell.access import unpaced
@@ -53,11 +54,16 @@ def pacing(settings: Settings) -> Generator[PaceOf]:
 
 
 def answers(settings: Settings) -> bool:
-    """Whether Prefect's server is up, the one that the settings name or the one that `duebell up` starts."""
+    """Whether Prefect's server is up, the one that the settings name or the one that `duebell up` starts.
+
+    Raises ``ConfigurationError`` where another installation's is at its port.
+    """
     try:
-        return httpx.get(f"{_api_url(settings)}/health", timeout=2.0, trust_env=False).is_success
+        answers_well = httpx.get(f"{_api_url(settings)}/health", timeout=2.0, trust_env=False).is_success
     except httpx.HTTPError:
         return False
+    require_ours(settings)
+    return answers_well
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import httpx
 
 from deployments.findings import Finding
+from deployments.prefect_own import require_ours
 from deployments.receiver.prefect_rest import PrefectPlace, prefect_place
 from duebell.resources import Resources
 from duebell.settings import Settings
@@ -16,7 +17,10 @@ def look(resources: Resources) -> list[Finding]:
 
 
 def asked(settings: Settings) -> Finding:
-    """What Prefect's server answers, the one that the settings name or the one that `duebell up` starts."""
+    """What Prefect's server answers, the one that the settings name or the one that `duebell up` starts.
+
+    Raises ``ConfigurationError`` where that is another installation's.
+    """
     place = prefect_place(settings)
     try:
         answer = httpx.get(f"{place.api_url}/health", timeout=SECONDS, trust_env=False)
@@ -30,6 +34,7 @@ def asked(settings: Settings) -> Finding:
         said = f"{place.api_url} answers {answer.status_code}: something else listens there"
         lacks = "" if place.api_url.endswith("/api") else ", or PREFECT_API_URL is to end in /api"
         return Finding("Prefect", f"{said}{lacks}", sound=False)
+    require_ours(settings)
     if not is_let_in:
         said = f"{place.api_url} does not let us in: check PREFECT_API_AUTH_STRING"
         return Finding("Prefect", said, sound=False)
@@ -37,7 +42,7 @@ def asked(settings: Settings) -> Finding:
 
 
 def _lets_in(place: PrefectPlace) -> bool:
-    """Its health alone is told to everybody. The password of our own server only `duebell up` knows."""
+    """Its health alone is told to everybody."""
     user, _, password = place.auth_string.get_secret_value().partition(":")
     auth = (user, password) if user else None
     answer = httpx.get(f"{place.api_url}/admin/version", auth=auth, timeout=SECONDS, trust_env=False)

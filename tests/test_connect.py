@@ -11,6 +11,7 @@ from sqlalchemy import update
 from deployments.children import StopAsked
 from deployments.connect import go_on, main
 from deployments.connect_pace import pacing
+from deployments.doctor_prefect import asked
 from deployments.installation import Installation
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
@@ -18,6 +19,7 @@ from deployments.sandbox.server import running_sandbox
 from deployments.up import Newcomers, where
 from duebell.access import unpaced
 from duebell.connecting import connect_custom
+from duebell.errors import ConfigurationError
 from duebell.ledger import freshness, tenants
 from duebell.ledger.tables import Tenant
 from duebell.resources import Resources, open_resources
@@ -207,3 +209,16 @@ def test_a_server_that_comes_up_while_somebody_connects_gets_the_limits_too(
     with pacing(settings) as pace_of, pace_of("came-up-late")():
         assert limits_at(prefect_server, "came-up-late") == set()
     assert len(limits_at(prefect_server, "came-up-late")) == 2
+
+
+def test_the_prefect_server_of_another_installation_is_not_taken_for_ones_own(
+    prefect_server: RunningPrefect, tmp_path: Path
+) -> None:
+    """Two on one machine have the same port until one is given another."""
+    port = str(prefect_server.server.port)
+    settings = load({"DUEBELL_HOME": str(tmp_path), "PREFECT_SERVER_API_PORT": port}, env_file=None)
+
+    with pytest.raises(ConfigurationError, match="PREFECT_SERVER_API_PORT"), pacing(settings):
+        pass
+    with pytest.raises(ConfigurationError, match="PREFECT_SERVER_API_PORT"):
+        asked(settings)
