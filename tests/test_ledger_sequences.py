@@ -165,6 +165,17 @@ def test_a_webhook_that_was_made_anew_is_counted_from_its_own_beginning(ledger: 
     assert highest == 7
 
 
+def test_numbers_that_are_missing_again_after_the_webhook_was_made_anew_keep_no_event_out(
+    ledger: Engine,
+) -> None:
+    connect_tenant(ledger)
+    app = make_app(parts(ledger))
+    for second, number in enumerate((1, 5, 2, 3, 4, 60, 1, 5, 6, 2)):
+        event = xero_event(eventDateUtc=f"2026-11-20T01:15:{second:02}.902")
+        assert deliver(app, a_delivery(number, number, event)) == 200
+    assert (open_gaps(ledger), highest(ledger)) == ([(3, 4)], 6)
+
+
 @pytest.mark.parametrize(
     ("first", "is_news"),
     [(3, False), (480, True), (12, True)],

@@ -101,18 +101,20 @@ def _note_jump(book: Writing, first: int, last: int, *, is_news: bool) -> None:
     for number in noted.closed:
         open_rows[number].closed_at = book.now
     for gap in noted.opened:
-        _open(book, open_rows.get(gap.first), gap)
+        _open(book, gap)
 
 
 def _open_gaps(book: Writing) -> Sequence[SequenceGap]:
     return book.session.exec(select(SequenceGap).where(col(SequenceGap.closed_at).is_(None))).all()
 
 
-def _open(book: Writing, shrunk: SequenceGap | None, gap: Gap) -> None:
-    """Keep a gap; one that lost only its end goes on in its own row."""
-    if shrunk is None:
-        book.session.add(
-            SequenceGap(first_missing=gap.first, last_missing=gap.last, noticed_at=gap.noticed_at)
-        )
-    else:
-        shrunk.last_missing, shrunk.closed_at = gap.last, None
+def _open(book: Writing, gap: Gap) -> None:
+    """Keep a gap, in its own row where it lost only its end.
+
+    A closed row of its number may also be from before the webhook was made anew, and counted from 1 again.
+    """
+    row = book.session.get(SequenceGap, gap.first)
+    if row is None:
+        row = SequenceGap(first_missing=gap.first, last_missing=gap.last, noticed_at=gap.noticed_at)
+        book.session.add(row)
+    row.last_missing, row.noticed_at, row.closed_at = gap.last, gap.noticed_at, None
