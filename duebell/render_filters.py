@@ -11,7 +11,7 @@ from duebell import languages, money
 from duebell.bidi import isolated
 from duebell.errors import TemplateProblem
 from duebell.render_places import marked
-from duebell.render_values import Blank, Fields, Link
+from duebell.render_values import Blank, Defanged, Fields, Link
 
 COUNT = "#"
 """Stands for the count itself in the forms of a plural, as in ICU's messages."""
@@ -94,7 +94,8 @@ def as_said(context: Context, value: object) -> object:
         raise TemplateProblem("a field became empty through its filters")
     if not isinstance(value, str) or isinstance(value, Link):
         return value
-    return marked(isolated(value, right_to_left=languages.is_right_to_left(_locale(context))))
+    typed = value.typed if isinstance(value, Defanged) else ""
+    return marked(isolated(value, right_to_left=languages.is_right_to_left(_locale(context))), typed)
 
 
 FILTERS: dict[str, Callable[..., object]] = {

@@ -40,6 +40,19 @@ class Composed(str):
     __slots__ = ()
 
 
+class Defanged(str):
+    """A text in which nothing can be tapped any more; ``typed`` is the same before that was seen to."""
+
+    __slots__ = ("typed",)
+    typed: str
+
+    def __new__(cls, clean: str, typed: str) -> "Defanged":
+        """The clean text, with what was typed."""
+        defanged = super().__new__(cls, clean)
+        defanged.typed = typed
+        return defanged
+
+
 class Blank(str):
     """A value that is there but empty. It remembers its place, so that printing it can be refused by name."""
 
@@ -124,7 +137,7 @@ def _value(value: object, place: str, depth: int) -> object:
     if isinstance(value, Link):
         return _link(value, place)
     if isinstance(value, str):
-        return (value if isinstance(value, Composed) else clean_text(str(value))) or Blank(place)
+        return (value if isinstance(value, Composed) else _text(str(value))) or Blank(place)
     if type(value) is Decimal and value.is_finite():
         return value
     if type(value) is date or (type(value) is int and abs(value) < 10**6):
@@ -137,6 +150,11 @@ def _value(value: object, place: str, depth: int) -> object:
     raise TemplateProblem(
         f"the value {place} is a {kind}; a template gets text, amounts, days and groups of them"
     )
+
+
+def _text(said: str) -> str:
+    clean, typed = clean_text(said), one_line(said)
+    return clean if clean == typed else Defanged(clean, typed)
 
 
 def _link(link: Link, place: str) -> Link | Blank:

@@ -21,6 +21,12 @@ NUMBERS = {
     "a&b=c": "a%26b%3Dc",
     "חש-7": "%D7%97%D7%A9-7",
 }
+DOTTED = {
+    "SI.ACME-0042": "SI.ACME-0042",
+    "2026.NZ.17 & B": "2026.NZ.17%20%26%20B",
+    "10.0.0.42": "10.0.0.42",
+    "https://evil.example/x": "https%3A%2F%2Fevil.example%2Fx",
+}
 
 
 def said(folder: Path, language: str, number: str, part: str, template: str) -> EmailText:
@@ -63,6 +69,28 @@ def test_a_field_in_an_attribute_is_part_of_it(
     assert f'<p title="{escaped}"><a class="x" href="{HERE}?inv={written}&x=1">x</a>' in html
     assert f"<a href='/{written}'>y</a>" in html
     assert '<a href="https://in.xero.com/a?b=1&amp;c=2">z</a>' in html
+
+
+@pytest.mark.parametrize(("number", "written"), DOTTED.items())
+def test_a_number_with_dots_is_in_an_address_as_it_was_typed_and_in_a_sentence_not_to_be_tapped(
+    tmp_path: Path, number: str, written: str
+) -> None:
+    template = "{{ invoice.number }}: " + HERE + "?inv={{ invoice.number }} x"
+    for part in ("sms.txt", "body.txt"):
+        text = said(tmp_path, "en", number, part, template).text
+        assert text == f"{clean_text(number)}: {HERE}?inv={written} x"
+    html = said(
+        tmp_path, "en", number, "body.html", '<a href="/{{ invoice.number }}">{{ invoice.number }}'
+    ).html
+    assert f'<a href="/{written}">{escape(clean_text(number))}' in html
+
+
+@pytest.mark.parametrize("before", ["https://", "https://a.", "//", "www.", "https://a@", "mailto:"])
+def test_where_an_address_has_no_host_yet_no_field_becomes_one(tmp_path: Path, before: str) -> None:
+    template = f'<a href="{before}{{{{ invoice.number }}}}">x</a> {before}{{{{ invoice.number }}}} x'
+    for part in ("sms.txt", "body.html"):
+        email = said(tmp_path, "en", "evil.example", part, template)
+        assert "evil.example" not in (email.text if part == "sms.txt" else email.html)
 
 
 @pytest.mark.parametrize(
