@@ -12,7 +12,7 @@ from duebell.errors import Postponed, ScopeMissing
 from duebell.ledger import closings, polls, tenants
 from duebell.ledger.polls import Cursor, FoundBy
 from duebell.ledger.tables import Tenant
-from duebell.model import Contact, Invoice
+from duebell.model import Contact, Invoice, Payment
 from duebell.parking import NOT_CONNECTED, closed_in_words
 from duebell.polling_due import open_reading_is_due, why_not
 from duebell.polling_news import PolledNews
@@ -145,7 +145,7 @@ class _Poll:
         self._lacks_payments = polls.lacks_payments_scope(self._engine, tenant_id)
         if not self._lacks_payments:
             try:
-                self._walk(Cursor.PAYMENTS, self._client.payment_page, self._news.take_payments)
+                self._walk(Cursor.PAYMENTS, self._client.payment_page, self._take_payments)
             except ScopeMissing:
                 self._lacks_payments = True
         if self._lacks_payments:
@@ -173,6 +173,9 @@ class _Poll:
 
     def _take_invoices(self, records: Records[Invoice]) -> None:
         self._news.take_invoices(records, self._asked_at, FoundBy.LIST)
+
+    def _take_payments(self, records: Records[Payment]) -> None:
+        self._news.take_payments(records, self._asked_at)
 
     def _take_contacts(self, records: Records[Contact]) -> None:
         self._news.take_contacts(records, self._asked_at)

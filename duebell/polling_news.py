@@ -87,10 +87,11 @@ class PolledNews:
         for found_by, several in found.items():
             self._tell(several, found_by)
 
-    def take_payments(self, records: Records[Payment]) -> None:
+    def take_payments(self, records: Records[Payment], read_at: datetime) -> None:
         """Make events of the invoices of those payments that they do not reflect.
 
-        An invoice of which this poll told already is looked at anyway, its payments with it.
+        An invoice of which this poll told already is looked at anyway, its payments with it. Any other has to
+        be read again: what this poll read of it may be from before the payment.
         """
         self._note_bad(records)
         payments = [record.value for record in records.good]
@@ -104,9 +105,9 @@ class PolledNews:
             and one.invoice_id not in self.invoices
             and payment_is_news(one, compared.get(one.invoice_id))
         )
-        self._tell(news, FoundBy.PAYMENTS)
+        self._tell(news, FoundBy.PAYMENTS, read_at)
 
-    def _tell(self, news: Iterable[News], found_by: FoundBy) -> None:
+    def _tell(self, news: Iterable[News], found_by: FoundBy, came_at: datetime | None = None) -> None:
         told = list(news)
         for start in range(0, len(told), AT_ONCE):
             kept = polls.keep_news(
@@ -114,7 +115,7 @@ class PolledNews:
                 self._tenant_id,
                 told[start : start + AT_ONCE],
                 found_by,
-                received_at=self._begun_at,
+                received_at=came_at or self._begun_at,
                 now=self._clock(),
             )
             self.found += kept.new

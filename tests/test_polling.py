@@ -229,6 +229,23 @@ def test_an_invoice_found_with_its_payment_is_told_of_once(books: Polling) -> No
     assert books.poll().found == 1
 
 
+def test_a_payment_entered_while_the_lists_are_read_has_its_invoice_read_again(books: Polling) -> None:
+    books.xero.invoice()
+    books.poll()
+    handle_all(books)
+
+    def paid_meanwhile(request: httpx.Request) -> None:
+        books.clock.now += MINUTE
+        if request.url.path.endswith("/Payments"):
+            books.xero.payment(PAYMENT)  # the invoice's own time does not move
+
+    books.xero.instead = paid_meanwhile
+    books.poll(minutes=9)
+    (event,) = inbox.claim(books.engine, TENANT, now=books.clock.now, most=9)
+    reader = XeroReader(books.access(TENANT, Purpose.EVENTS))
+    assert reader.stale([INVOICE], event.received_at) == [INVOICE]
+
+
 def test_a_refund_s_overpayment_is_taken_for_no_invoice(books: Polling) -> None:
     books.xero.payment(PAYMENT, OTHER_CONTACT, PaymentType="AROVERPAYMENTPAYMENT")
     books.xero.payment(numbered(3), OTHER_CONTACT, PaymentType="ACCPAYPAYMENT")
