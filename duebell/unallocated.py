@@ -156,7 +156,9 @@ class _Lists:
             self._keep(records, began)
             seen.update(one.value.credit_id for one in records.good)
             seen.update(bad.record_id or f"nameless {next(nameless)}" for bad in records.bad)
-            pages, expected = records.page_count or 1, records.item_count or len(records.good)
+            pages = records.page_count or 1
+            # As many as they ever were: where one leaves the list, another slips between two pages.
+            expected = max(expected, records.item_count or len(records.good))
             read_to = read_to or records.read_at
             page += 1
         return read_to, expected

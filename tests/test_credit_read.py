@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
@@ -117,6 +118,26 @@ def test_polling_reads_it_once_an_hour_and_all_of_it_once_a_day(books: Polling) 
     books.clock.now = NOW + DAY
     books.poll()
     assert waits(books) == {}
+
+
+def test_a_credit_that_slips_between_two_pages_of_the_whole_list_still_waits(books: Polling) -> None:
+    another = {"ContactID": OTHER_CONTACT}
+    credit(books, "CreditNotes", numbered(1), Contact=another)
+    for number in range(2, 6):
+        credit(books, "CreditNotes", numbered(number), RemainingCredit=number)
+    reads(books)
+    books.poll(minutes=60)
+    books.xero.largest = 2
+
+    def one_is_used_up(request: httpx.Request) -> None:
+        is_whole = request.url.path.endswith("/CreditNotes") and "where" in request.url.params
+        if is_whole and request.url.params["page"] == "2":
+            credit(books, "CreditNotes", numbered(1), Contact=another, RemainingCredit=0, Status="PAID")
+
+    books.xero.instead = one_is_used_up
+    books.clock.now = NOW + DAY
+    books.poll()
+    assert waits(books) == {"NZD": 2 + 3 + 4 + 5}
 
 
 def test_a_policy_that_ignores_credit_costs_no_call(books: Polling, tmp_path: Path) -> None:
