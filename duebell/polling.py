@@ -124,8 +124,8 @@ class _Poll:
         """Once a day, what Xero tells no change of: see ``read_open_invoices``."""
         if open_reading_is_due(self._tenant, self._begun_at):
             access = self._access_for(Purpose.OPEN_REREAD)
-            read_open_invoices(access, self._news)
             unallocated.read_open(access)
+            read_open_invoices(access, self._news)  # last: with it the day's reading is written down as done
             self._read_open = True
 
     def outcome(self, put_off: str) -> Polled:

@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from duebell import unallocated
 from duebell.calls import Purpose
+from duebell.errors import Transient
 from duebell.ledger import credits
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import ClaimedEvent
@@ -138,6 +139,25 @@ def test_a_credit_that_slips_between_two_pages_of_the_whole_list_still_waits(boo
     books.clock.now = NOW + DAY
     books.poll()
     assert waits(books) == {"NZD": 2 + 3 + 4 + 5}
+
+
+def test_what_could_not_be_read_in_the_morning_is_read_whole_by_the_next_poll(books: Polling) -> None:
+    credit(books)
+    reads(books)
+    books.poll(minutes=60)
+    credit(books, RemainingCredit=0, Status="PAID", updated=None)  # its time stands still
+    books.clock.now = NOW + DAY
+
+    def away(request: httpx.Request) -> httpx.Response | None:
+        is_whole = request.url.path.endswith("/Overpayments") and "where" in request.url.params
+        return httpx.Response(503) if is_whole else None
+
+    books.xero.instead = away
+    with pytest.raises(Transient):
+        books.poll()
+    books.xero.instead = lambda _request: None
+    books.poll()
+    assert waits(books) == {}
 
 
 def test_a_policy_that_ignores_credit_costs_no_call(books: Polling, tmp_path: Path) -> None:
