@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from duebell.email.rulings import ruling_of
 from duebell.ledger import present
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Leg, Notification, Tenant
@@ -85,6 +86,7 @@ def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_cod
 
 
 OTHERWISE: dict[str, str] = {
+    "another_way": "the way to them has changed meanwhile: it goes out by the one that they have now",
     "cancelled": "Twilio held it and took it back in time, because of a change; it is decided anew",
     "channel_stopped": "a fault of the setup has stopped this channel: `duebell doctor` says which",
     "claim_lapsed": "its sender stopped before it sent anything; another takes over",
@@ -107,12 +109,21 @@ OTHERWISE: dict[str, str] = {
 """The reasons that come from sending itself, not from a decision."""
 
 
+WITHOUT_CODE = "twilio:None"
+"""The reason that is kept of a refusal whose code nobody was told, as SendGrid tells none."""
+
+
 def in_words(reason: str) -> str:
     """A kept reason as a sentence, with its detail behind it; one that is not ours stays as it is."""
     code, _, detail = reason.partition(":")
     if code == "twilio" and detail.isdigit():
         return f"Twilio's code {detail}: {action_for(int(detail), from_callback=False).meaning}"
+    if code == "email" and (ruling := ruling_of(detail)) is not None:
+        return ruling.meaning
+    if reason == WITHOUT_CODE:
+        return "the provider refused it and gave no code: `duebell audit` has its answer's status"
     words = IN_WORDS[Reason(code)] if code in set(Reason) else OTHERWISE.get(code, reason)
+    detail = in_words(detail) if code == "next_channel" else detail
     return f"{words} ({detail})" if detail and words != reason else words
 
 

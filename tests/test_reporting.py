@@ -1,9 +1,17 @@
 """How a run's end is told in the UI: the most pressing line names it, and every silence has its reason."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from duebell.email.rulings import TABLE
+from duebell.outcomes import conclusion_of
 from duebell.policy import IN_WORDS, Reason
 from duebell.reporting import OTHERWISE, Line, ending, in_words
+from duebell.twilio.codes import Action
+from duebell.twilio.outcome import Refused
+
+NOW = datetime(2026, 11, 20, 1, tzinfo=UTC)
 
 
 def line(state: str, reason: str = "") -> Line:
@@ -52,7 +60,27 @@ def test_a_code_of_twilio_is_told_with_its_meaning() -> None:
     assert in_words("twilio:21211") == "Twilio's code 21211: not a phone number that can be texted"
 
 
+@pytest.mark.parametrize("word", TABLE)
+def test_what_sendgrid_said_of_an_email_is_told_in_words(word: str) -> None:
+    assert in_words(f"email:{word}") == TABLE[word].meaning
+
+
+@pytest.mark.parametrize("before", ["twilio:21614", "email:bounce", "channel_stopped:sms:US"])
+def test_why_another_way_took_over_is_told_in_words(before: str) -> None:
+    assert in_words(f"next_channel:{before}") == f"{OTHERWISE['next_channel']} ({in_words(before)})"
+    assert in_words(before) != before
+
+
+def test_a_refusal_without_a_code_is_told_in_words() -> None:
+    known = conclusion_of(
+        Refused(400, None, Action.GIVE_UP, ""), tries=1, first_look=timedelta(), jitter=0, now=NOW
+    )
+    assert in_words(known.reason) != known.reason
+    assert "None" not in in_words(known.reason)
+
+
 def test_the_reasons_of_sending_have_their_sentences_and_others_stay_as_they_are() -> None:
+    assert in_words("another_way") == OTHERWISE["another_way"]
     assert in_words("run_cancelled") == OTHERWISE["run_cancelled"]
     assert in_words("template:x line 1") == "template:x line 1"
     assert in_words("") == ""
