@@ -10,8 +10,7 @@ from duebell.ledger.attempts import Intent
 from duebell.ledger.tables import Leg
 from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
-from duebell.sender_shapes import SenderKind, kind_of
-from duebell.senders import sender_of
+from duebell.senders import sender_of, service_or_number
 from duebell.settings import Settings
 from duebell.twilio.callbacks import callback_url
 from duebell.twilio.messages import SmsRequest
@@ -67,14 +66,13 @@ class Poster:
 
 
 def _sms(settings: Settings, attempt_id: str, what: Leg | Intent) -> SmsRequest:
-    sender = sender_of(settings, SMS, what.sender)
-    is_service = kind_of(sender) is SenderKind.SERVICE
+    service, number = service_or_number(sender_of(settings, SMS, what.sender))
     on_this_machine = settings.twilio_api_url.startswith(("http://127.0.0.1", "http://localhost"))
     return SmsRequest(
         to=what.address,
         body=what.text,
-        messaging_service_sid=sender if is_service else None,
-        from_=None if is_service else sender or None,
+        messaging_service_sid=service,
+        from_=number,
         # Twilio would list another text than was sent, and a lost answer could not be found again by it; what
         # it would replace, segments.plain has replaced.
         smart_encoded=False,

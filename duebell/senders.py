@@ -27,6 +27,11 @@ def sender_of(settings: Settings, channel: str, sender: str = OWN_SENDER) -> str
     return sender or settings.twilio_messaging_service_sid or settings.twilio_from
 
 
+def service_or_number(sender: str) -> tuple[str | None, str | None]:
+    """A sender of SMS as Twilio is told it: a Messaging Service, or else a number or name."""
+    return (sender, None) if kind_of(sender) is SenderKind.SERVICE else (None, sender or None)
+
+
 def mirrored_senders(policy: Policy, settings: Settings) -> frozenset[str]:
     """Every sender of SMS that this policy may take and that Twilio keeps consents for: no names.
 

@@ -5,7 +5,10 @@ from duebell.errors import Permanent, Transient
 from duebell.ledger import tenants
 from duebell.ledger.writing import writing
 from duebell.phone import parse_e164, redact
+from duebell.reaching import SMS
 from duebell.resources import Resources
+from duebell.rules import NO_RULE
+from duebell.senders import sender_for, sender_of, service_or_number
 from duebell.twilio.messages import SmsRequest
 from duebell.twilio.outcome import Accepted, NotProcessed, Refused, SendOutcome, Unknown
 
@@ -16,7 +19,7 @@ VALIDITY_SECONDS = 600
 
 
 def send_test(resources: Resources, to: str, *, by: str) -> str:
-    """Send it once, and say that Twilio took it.
+    """Send it once, from the sender of what no rule gives another, and say that Twilio took it.
 
     Raises ``Permanent`` while the brake is on, where Twilio refuses it, and where nobody knows whether it was
     sent; ``Transient`` where nothing was sent; ``ConfigurationError`` where ``to`` is no number.
@@ -24,13 +27,14 @@ def send_test(resources: Resources, to: str, *, by: str) -> str:
     number = parse_e164(to)
     if tenants.brakes(resources.engine):
         raise Permanent("sending is stopped: run `duebell resume` first")
-    settings = resources.settings
+    named = sender_for(resources.policy, NO_RULE, SMS, number)
+    service, from_ = service_or_number(sender_of(resources.settings, SMS, named))
     outcome = resources.twilio().send(
         SmsRequest(
             to=number,
             body=TEXT,
-            messaging_service_sid=settings.twilio_messaging_service_sid or None,
-            from_=settings.twilio_from or None,
+            messaging_service_sid=service,
+            from_=from_,
             validity_seconds=VALIDITY_SECONDS,
         )
     )

@@ -16,10 +16,12 @@ from duebell.rules import NO_RULE, Route
 from duebell.sender_shapes import SenderKind, kind_of
 from duebell.senders import sender_for, sender_of
 from duebell.settings import load
-from tests.support_facts import ENVIRONMENT, MOBILE, TENANT, numbered
+from duebell.testing_message import send_test
+from tests.support_facts import ENVIRONMENT, MOBILE, TENANT, Hand, numbered, resources_over
 from tests.support_overdue import due, policy_text
 from tests.test_policy_file_nested import refused
 from tests.test_reminders_words import DUE, opened, rule
+from tests.test_validity import Twilio
 
 SERVICE = "MG" + "0a" * 16
 AUCKLAND, NEW_YORK, TORONTO, JAMAICA = "+64211234567", "+12125550123", "+14165550123", "+18765550123"
@@ -166,3 +168,25 @@ def test_what_turns_out_to_be_another_brands_leaves_the_message_at_the_last_look
     own, rimus = office.phones.to(MOBILE)
     assert "INV-0001, INV-0003" in own
     assert "INV-0002" in rimus
+
+
+@pytest.mark.parametrize(
+    ("sender", "field", "value"),
+    [
+        ("AcmeBooks", "From", "AcmeBooks"),
+        (SERVICE, "MessagingServiceSid", SERVICE),
+        ("", "From", ENVIRONMENT["TWILIO_FROM"]),
+    ],
+)
+def test_a_test_message_comes_from_the_sender_that_the_policy_names(
+    sqlite_ledger: Engine, tmp_path: Path, sender: str, field: str, value: str
+) -> None:
+    (tmp_path / "policy.toml").write_text(f'[sending]\nsender = "{sender}"\n')
+    twilio = Twilio()
+    resources = resources_over(
+        sqlite_ledger, Hand(), twilio=twilio, DUEBELL_POLICY=str(tmp_path / "policy.toml")
+    )
+    send_test(resources, MOBILE, by="test")
+    assert [(form.get("From"), form.get("MessagingServiceSid")) for form in twilio.forms] == [
+        ([value], None) if field == "From" else (None, [value])
+    ]
