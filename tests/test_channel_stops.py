@@ -216,7 +216,7 @@ def test_news_of_an_invoice_does_not_try_a_stopped_channel(shop: Shop) -> None:
     assert shop.stands(1) == (S.HELD, "channel_stopped:sms")
 
 
-@pytest.mark.parametrize("code", [21408, 21606, 21703, 30034])
+@pytest.mark.parametrize("code", [21408, 21606, 21657, 21703, 30034])
 def test_a_country_that_is_closed_to_us_stops_nobody_else(shop: Shop, code: int) -> None:
     refused(shop, 400, code, "+1")
     shop.issues(1, 2, contact=OTHER_CONTACT)

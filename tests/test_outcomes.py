@@ -82,7 +82,7 @@ def test_a_refusal_for_good_is_given_up_with_its_code(code: int) -> None:
     assert (known.http_status, known.error_code) == (400, code)
 
 
-@pytest.mark.parametrize("code", [20003, 21606, 21408, 21701])
+@pytest.mark.parametrize("code", [20003, 20010, 21606, 21408, 21657, 21701])
 def test_f082_a_fault_of_the_setup_keeps_the_message_for_after_the_mend(code: int) -> None:
     known = concluded(refused(code, 401 if code == 20003 else 400))
     assert (known.notification, known.not_before) == (S.HELD, NOW + LONGEST_WAIT)

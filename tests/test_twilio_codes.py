@@ -40,7 +40,7 @@ def test_f081_exactly_these_codes_lead_to_this_action(action: Action) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [20003, 20005, 21408, 21606, 21608, 21609, 21617, 30034, 30454, 35118, 63038, 90010]
+    "code", [20003, 20005, 20010, 21408, 21606, 21608, 21609, 21617, 21657, 30034, 30454, 35118, 63038, 90010]
 )
 def test_a_fault_of_the_setup_alerts_a_person_and_marks_nobody(code: int) -> None:
     ruling = action_for(code, from_callback=False)
