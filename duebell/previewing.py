@@ -36,7 +36,8 @@ KINDS = (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE, NEEDS_ATTENTION)
 class Preview:
     """One message as it would be, or why there is none.
 
-    ``at`` is when it would go out: empty for now, and where a person must come first, or nothing is said.
+    ``at`` is when it would go out: empty for now, and where a person must come first, or nothing is said;
+    ``timezone`` is the organisation's.
     ``language`` is the one that it is said in, with the one that was wanted where its words are not there.
     ``parts`` is how many SMS it takes, 0 for an email.
     """
@@ -54,6 +55,7 @@ class Preview:
     sender: str = ""
     parts: int = 0
     text: str = field(default="", repr=False)
+    timezone: str = "UTC"
 
 
 def of_invoice(resources: Resources, wanted: str) -> list[Preview]:
@@ -112,6 +114,7 @@ def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy, 
         _sender(resources, telling, way) if way else "",
         segments(text).parts if way and way.channel != EMAIL else 0,
         text,
+        first.known.tenant.timezone,
     )
 
 

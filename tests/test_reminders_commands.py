@@ -1,13 +1,16 @@
 """What a person is shown before anything goes out, and how reminders that wait for them are let go."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from sqlalchemy import Engine
 from sqlmodel import select
 from typer.testing import CliRunner, Result
 
+from deployments import preview
 from deployments.cli import app
 from deployments.reminders_held import look
 from duebell import previewing
@@ -18,7 +21,7 @@ from duebell.ledger.tables import Attempt, Audit, Notification, Tenant
 from duebell.ledger.writing import writing
 from tests.support_facts import TENANT, counted, keep_contact, numbered, open_tenant
 from tests.support_office import environment_of
-from tests.support_overdue import ZONE, Office, due, office_over, policy_text
+from tests.support_overdue import ZONE, Office, at, due, office_over, policy_text
 
 DAY = timedelta(days=1)
 RULE = '[[rule]]\nname = "mine"\nwhen = { stage = "overdue" }\nthen = { tone = "firm" }\n'
@@ -68,6 +71,21 @@ def test_a_preview_of_the_sweep_shows_what_waits_and_what_is_not_said_and_writes
     assert "0 go out now, 12 wait, 1 are not said." in shown.output
     assert "+6421555" not in shown.output
     assert (counted(office.engine, Notification), counted(office.engine, Attempt)) == (0, 0)
+
+
+@pytest.mark.parametrize("words", ["INV-0001", ""])
+def test_a_preview_tells_the_time_on_the_clock_of_the_organisation(
+    sqlite_ledger: Engine, tmp_path: Path, words: str
+) -> None:
+    day = date(2026, 11, 20)
+    open_tenant(sqlite_ledger)
+    text = '[invoice_issued]\nenabled = false\n[invoice_overdue]\nclock = "organisation"\n'
+    office = office_over(sqlite_ledger, tmp_path, at(day, 2), text)
+    keep_contact(sqlite_ledger)
+    office.keeps(1, **due(day - DAY))
+    console = Console(width=200, file=StringIO(), record=True)
+    preview.main(console, office.resources, words)
+    assert "waits until Fri 20 Nov 09:00 (Pacific/Auckland)" in console.export_text()
 
 
 def test_a_preview_names_what_is_wrong_with_a_template(office: Office, tmp_path: Path) -> None:
