@@ -218,8 +218,17 @@ def _unreachable(error: httpx.HTTPError) -> ConfigurationError:
     url = get_current_settings().api.url
     if isinstance(error, PrefectHTTPStatusError):
         status = error.response.status_code
-        return ConfigurationError(f"Prefect at {url} answered {status}: check PREFECT_API_AUTH_STRING")
+        return ConfigurationError(f"Prefect at {url} answered {status}: {_mend(status, url or '')}")
     return ConfigurationError(f"Prefect at {url} cannot be reached ({type(error).__name__}): is it running?")
+
+
+def _mend(status: int, url: str) -> str:
+    if status in {401, 403}:
+        return "check PREFECT_API_AUTH_STRING"
+    if status >= 500:
+        return "look at its own log, and try again"
+    lacks = "" if url.rstrip("/").endswith("/api") else "PREFECT_API_URL is to end in /api, or "
+    return f"{lacks}another program, or a Prefect of another version, listens there"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,14 +5,22 @@ import threading
 from collections.abc import Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
-from prefect.settings import PREFECT_API_AUTH_STRING
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
 
 from deployments.connect_pace import prefect_of
 from deployments.doctor_prefect import asked
 from deployments.installation import client_environment, worker_is_online
+from deployments.provision import ensure_tenant_limits
 from deployments.receiver.prefect_rest import PrefectRest, prefect_place
+from duebell.errors import ConfigurationError
 from duebell.settings import Settings, describe, load
 
 PASSWORD = "admin:CANARY wörd, with a comma"
@@ -25,7 +33,10 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         is_let_in = self.path == "/api/health" or self.headers.get("Authorization") == ASKS_FOR
         body = b'{"status": "READY", "id": "one"}' if is_let_in else b"{}"
-        self.send_response(200 if is_let_in else 401)
+        answered = 200 if is_let_in else 401
+        if not self.path.startswith("/api/"):
+            answered = 503 if self.path.startswith("/busy/api/") else 404
+        self.send_response(answered)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -100,3 +111,22 @@ def test_doctor_tells_that_an_address_lacks_what_prefect_s_interface_ends_in(
     found = asked(in_environment(url.removesuffix("/api"), tmp_path))
     assert not found.sound
     assert "PREFECT_API_URL is to end in /api" in found.said
+
+
+@pytest.mark.parametrize(
+    ("path", "mend"),
+    [
+        ("/api", "answered 401: check PREFECT_API_AUTH_STRING"),
+        ("", "answered 404: PREFECT_API_URL is to end in /api"),
+        ("/other/api", "answered 404: another program, or a Prefect of another version, listens there"),
+        ("/busy/api", "answered 503: look at its own log, and try again"),
+    ],
+)
+def test_what_prefect_answers_amiss_is_told_with_its_own_mend(url: str, path: str, mend: str) -> None:
+    wrong: dict[Any, object] = {
+        PREFECT_API_URL: url.removesuffix("/api") + path,
+        PREFECT_CLIENT_MAX_RETRIES: 0,
+    }
+    with temporary_settings(wrong), pytest.raises(ConfigurationError) as told:
+        ensure_tenant_limits("any")
+    assert mend in str(told.value)
