@@ -24,6 +24,7 @@ from deployments import (
     reminders_held,
 )
 from deployments.findings import Finding
+from deployments.opening import ledger_in_words
 from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
@@ -117,13 +118,16 @@ def look(resources: Resources) -> list[Finding]:
         ("preferences", doctor_mirror.look),
         ("contact groups", doctor_groups.look),
     ]
-    findings: list[Finding] = []
-    for what, look_at in looks:
-        try:
-            findings += look_at(resources)
-        except (ConfigurationError, DuebellError) as error:
-            findings.append(Finding(what, str(error), sound=False))
-    return findings
+    return [finding for what, look_at in looks for finding in _looked(resources, what, look_at)]
+
+
+def _looked(resources: Resources, what: str, look_at: Callable[[Resources], list[Finding]]) -> list[Finding]:
+    """One look; what keeps it from being taken hides nothing else."""
+    try:
+        with ledger_in_words():
+            return look_at(resources)
+    except (ConfigurationError, DuebellError) as error:
+        return [Finding(what, str(error), sound=False)]
 
 
 def _ledger(resources: Resources) -> list[Finding]:

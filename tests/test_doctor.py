@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlmodel import update
 
+from deployments import doctor
 from deployments.children import ROOT
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
@@ -17,6 +18,8 @@ from duebell.journal import Journal, Posted
 from duebell.ledger import trail
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
+from duebell.resources import Resources, open_resources
+from duebell.settings import Settings
 from tests.support_facts import CONTACT, INVOICE
 from tests.support_office import Office
 
@@ -243,3 +246,26 @@ def test_an_organisation_with_lines_of_its_own_is_judged_by_them(office: Office,
     assert "ok policy: invoice issued is on, payment received is on, invoice overdue is off" in told
     assert "ok policy of Moa Bay Bakery Supplies: invoice issued is on" in told
     assert "mend Xero's own reminders of Moa Bay Bakery Supplies: are on" in told
+
+
+def test_a_ledger_that_fails_while_doctor_looks_is_told_and_hides_nothing_else(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, or a server that goes away: that is when doctor is asked."""
+
+    def spoilt(settings: Settings) -> Resources:
+        resources = open_resources(settings)
+        resources.engine.dispose()
+        file = Path(str(office.engine.url.database))
+        for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+            one.unlink(missing_ok=True)
+        file.write_text("no ledger any more\n" * 99)
+        return resources
+
+    monkeypatch.setattr(doctor, "open_resources", spoilt)
+    done = office.run("doctor")
+    told = unwrapped(done.output)
+    assert done.exit_code == 1
+    assert "mend ledger: the ledger failed: file is not a database" in told
+    assert "DUEBELL_DATABASE_URL" in told
+    assert f"account {credentials.TWILIO_ACCOUNT_SID} is active" in told
