@@ -67,7 +67,7 @@ def plan_resend(
     planned = resending.resend(
         resources(),
         invoice,
-        by=f"person:{by.strip()}",
+        by=f"person:{by.strip()}" if by.strip() else "",
         why=why,
         kind=kind,
         payment_id=payment_id,

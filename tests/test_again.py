@@ -22,7 +22,9 @@ from duebell.policy import Send
 from duebell.previewing import of_invoice
 from duebell.replaying import Replayed, find, replay
 from duebell.resending import resend
+from duebell.resources import using
 from duebell.states import NotificationState
+from tasks.again import plan_resend
 from tests.support_facts import (
     CONTACT,
     INVOICE,
@@ -237,3 +239,9 @@ def test_a_retry_of_the_run_that_asked_for_a_re_send_asks_for_no_second_one(book
 def test_a_re_send_without_a_reason_or_an_author_is_refused(books: Engine, by: str, why: str) -> None:
     with pytest.raises(Permanent, match="say why"):
         resend(resources_over(books), NUMBER, by=by, why=why)
+
+
+def test_who_wants_it_said_again_has_to_be_named_in_the_ui_too(books: Engine) -> None:
+    with using(resources_over(books)), pytest.raises(Permanent, match="who wants it"):
+        plan_resend.fn(NUMBER, INVOICE_ISSUED, None, None, "lost", "  ")
+    assert standing(books) == []
