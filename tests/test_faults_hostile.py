@@ -71,7 +71,7 @@ def test_f119_what_was_typed_into_xero_is_kept_and_found_as_it_stands(ledger: En
     for number, text in enumerate(STATEMENTS, start=1):
         keep_contact(ledger, numbered(100 + number), Name=text)
         keep_invoice(ledger, invoice_body(numbered(number), InvoiceNumber=text, Reference=text))
-        keep_receipt(ledger, NewReceipt(text, text, None, text, "{}"), now=NOW)
+        keep_receipt(ledger, NewReceipt(f"SM {text}", text, None, text, "{}"), now=NOW)
         with writing(ledger, NOW) as book:
             preferences.refuse_address(book, text, "sms", preferences.OPTED_OUT, text)
     before = rows(ledger)
@@ -83,7 +83,7 @@ def test_f119_what_was_typed_into_xero_is_kept_and_found_as_it_stands(ledger: En
             kept = session.get_one(ContactSnapshot, (TENANT, numbered(100 + number)))
             assert json.loads(kept.body)["Name"] == text
         assert text in explaining.explain(resources_over(ledger), text).heading
-        entries = trail.entries(ledger, text, 100)
+        entries = trail.entries(ledger, f"SM {text}", 100)
         assert entries
         assert all(text in one.subject for one in entries)
     assert rows(ledger) == before

@@ -1,14 +1,20 @@
 """An invoice as a person names it to a command: by its number, however it is typed, or by its id."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine
 
 from duebell.audit import Entry
+from duebell.draining import compare
+from duebell.keys import PAYMENT_RECEIVED
+from duebell.known import known_of
 from duebell.ledger import trail
 from duebell.ledger.engine import reading
 from duebell.ledger.named import invoices_named
 from duebell.ledger.writing import writing
-from tests.support_facts import INVOICE, NOW, TENANT, invoice_body, keep_invoice, numbered, open_tenant
+from duebell.planning import plan_kind
+from tests.support_facts import INVOICE, NOW, RULES, TENANT, invoice_body, keep_invoice, numbered, open_tenant
 
 NUMBER = "INV-21845"
 
@@ -47,3 +53,20 @@ def test_the_trail_of_an_invoice_is_found_as_the_invoice_is(books: Engine) -> No
     with writing(books, NOW) as book:
         book.audit(Entry("test", "looked at", "notification", f"{TENANT}:invoice_issued:{INVOICE}", TENANT))
     assert [one.action for one in trail.entries(books, NUMBER.lower(), 9)] == ["looked at"]
+
+
+def test_the_trail_of_an_invoice_has_its_payments_and_none_of_another_that_bears_its_number(
+    books: Engine,
+) -> None:
+    payment = "99999999-2222-4333-8444-555555555555"
+    listed = [{"PaymentID": payment, "Date": "2026-11-20", "Amount": 100}]
+    paid: dict[str, Any] = {"AmountDue": 15, "Payments": listed}
+    keep_invoice(books, invoice_body(INVOICE, InvoiceNumber="42", **paid))
+    with writing(books, NOW) as book:
+        compare(book, TENANT, known_of(book.session, TENANT, [INVOICE])[INVOICE])
+        plan_kind(book, TENANT, PAYMENT_RECEIVED, [INVOICE], RULES, actor="test", flow_run_id=None)
+        book.audit(Entry("test", "looked at", "invoice", numbered(0x42)[:-2] + "42", TENANT))
+    found = trail.entries(books, "42", 9)
+
+    assert [one.action for one in found] == ["payment received", "notification skipped"]
+    assert all(payment in one.subject for one in found)

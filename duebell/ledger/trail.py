@@ -1,18 +1,18 @@
 """Reading the audit trail, and checking that nobody changed it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Engine
+from sqlalchemy import ColumnElement, Engine
 from sqlmodel import Session, col, or_, select
 
 from duebell.audit import START, Entry, entry_hash, first_break
 from duebell.ledger.engine import reading
 from duebell.ledger.named import invoices_named
-from duebell.ledger.tables import Audit
+from duebell.ledger.tables import Audit, Notification, PaymentSnapshot
 from duebell.ledger.writing import SAID, STALLED
 
 
@@ -43,10 +43,21 @@ def entries(engine: Engine, subject: str, most: int) -> Sequence[Told]:
     with reading(engine) as session:
         wanted = select(Audit).order_by(col(Audit.sequence).desc()).limit(most)
         if subject:
-            ids = [subject, *(row.invoice_id for row in invoices_named(session, subject))]
-            wanted = wanted.where(or_(*(col(Audit.subject_id).contains(one, autoescape=True) for one in ids)))
+            wanted = wanted.where(or_(*_about(session, subject)))
         rows = session.exec(wanted).all()
     return [_entry(row) for row in reversed(rows)]
+
+
+def _about(session: Session, subject: str) -> Iterator[ColumnElement[bool]]:
+    """What an entry has to be about: an invoice, its payments and its messages, or whatever bears the words.
+
+    A number of an invoice is no such words: a short one stands in the ids of many others. And a payment's
+    message is known by the payment alone.
+    """
+    ids, found = [row.invoice_id for row in invoices_named(session, subject)], col(Audit.subject_id)
+    yield from (found.contains(one, autoescape=True) for one in ids or [subject])
+    yield found.in_(select(Notification.key).where(col(Notification.invoice_id).in_(ids)))
+    yield found.in_(select(PaymentSnapshot.payment_id).where(col(PaymentSnapshot.invoice_id).in_(ids)))
 
 
 def of_subject(session: Session, subject_id: str) -> list[Told]:
