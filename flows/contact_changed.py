@@ -4,6 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from duebell.xero_ids import XeroId
 from tasks._prefect import ends_calmly
 from tasks.preferences import bring_in_step
 from tasks.runs import start_runs
@@ -12,7 +13,7 @@ from tasks.xero import fetch_contacts, refresh_token
 
 @flow(name="contact-changed", persist_result=False)
 @ends_calmly
-def contact_changed(tenant_id: str, contact_ids: list[str]) -> State[None]:
+def contact_changed(tenant_id: XeroId, contact_ids: list[XeroId]) -> State[None]:
     """Decide anew what waits for these contacts, or was left out because they could not be reached.
 
     An archived contact silences what waits, a new number is used from now on, a merge is followed.

@@ -4,6 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from duebell.xero_ids import XeroId
 from tasks._prefect import FEW_AT_ONCE, ends_calmly
 from tasks.ledger import check_dedup, record_status
 from tasks.messages import render, send
@@ -14,7 +15,7 @@ KIND = "invoice_overdue"
 
 @flow(name="invoice-overdue", task_runner=FEW_AT_ONCE, persist_result=False)
 @ends_calmly
-def invoice_overdue(tenant_id: str, invoice_ids: list[str]) -> State[None]:
+def invoice_overdue(tenant_id: XeroId, invoice_ids: list[XeroId]) -> State[None]:
     """Say of these invoices what the stage that is due today says, to each person once.
 
     Safe to run by hand, again, or twice at once: what was said is not said again, and what stopped being

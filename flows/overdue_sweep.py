@@ -5,13 +5,14 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from duebell.sweeping import Swept, ending
+from duebell.xero_ids import XeroId
 from tasks._prefect import FEW_AT_ONCE, completed
 from tasks.runs import start_runs
 from tasks.sweeping import choose_tenants, sweep_tenant
 
 
 @flow(name="overdue-sweep", task_runner=FEW_AT_ONCE, persist_result=False)
-def overdue_sweep(tenant_ids: list[str] | None = None) -> State[None]:
+def overdue_sweep(tenant_ids: list[XeroId] | None = None) -> State[None]:
     """Plan the stages that have come, of each organisation that is in its hours.
 
     Nothing is sent here and Xero is not asked: what is planned is read anew, and decided again, by the run

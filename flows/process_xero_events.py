@@ -4,6 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from duebell.xero_ids import XeroId
 from tasks._prefect import ends_calmly
 from tasks.ledger import begin_drain, claim_events, end_drain, record_changes
 from tasks.organisation import show_calls, why_left_alone
@@ -13,7 +14,7 @@ from tasks.xero import fetch_changed, refresh_token
 
 @flow(name="process-xero-events", flow_run_name="drain {tenant_id}", persist_result=False)
 @ends_calmly
-def process_xero_events(tenant_id: str) -> State[None]:
+def process_xero_events(tenant_id: XeroId) -> State[None]:
     """Handle every waiting event of a tenant: one run a burst, one run at a time.
 
     Args:

@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from duebell.xero_ids import XeroId
 from tasks._prefect import ends_calmly
 from tasks.again import decide_again, find_invoices
 from tasks.runs import start_runs
@@ -15,7 +16,7 @@ from tasks.xero import fetch_invoices, refresh_token
 @flow(name="replay", persist_result=False)
 @ends_calmly
 def replay(
-    tenant_id: str,
+    tenant_id: XeroId,
     invoices: list[str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,

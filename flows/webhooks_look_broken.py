@@ -4,11 +4,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from duebell.xero_ids import XeroId
 from tasks.polling import explain_webhooks
 
 
 @flow(name="webhooks-look-broken", flow_run_name="webhooks look broken {tenant_id}", persist_result=False)
-def webhooks_look_broken(tenant_id: str) -> State[None]:
+def webhooks_look_broken(tenant_id: XeroId) -> State[None]:
     """Explain how an organisation's webhooks stand. Nothing is lost meanwhile: polling brings what they miss.
 
     The run fails on purpose while they look broken, so that it stands out in the UI.

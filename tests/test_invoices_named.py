@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from prefect import Flow
 from sqlalchemy import Engine
 
 from duebell.audit import Entry
@@ -14,6 +15,12 @@ from duebell.ledger.engine import reading
 from duebell.ledger.named import invoices_named
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
+from flows.invoice_issued import invoice_issued
+from flows.invoice_overdue import invoice_overdue
+from flows.needs_attention import needs_attention
+from flows.overdue_sweep import overdue_sweep
+from flows.payment_received import payment_received
+from flows.poll_xero import poll_xero
 from tests.support_facts import INVOICE, NOW, RULES, TENANT, invoice_body, keep_invoice, numbered, open_tenant
 
 NUMBER = "INV-21845"
@@ -70,3 +77,18 @@ def test_the_trail_of_an_invoice_has_its_payments_and_none_of_another_that_bears
 
     assert [one.action for one in found] == ["payment received", "notification skipped"]
     assert all(payment in one.subject for one in found)
+
+
+@pytest.mark.parametrize(
+    "flow", [invoice_issued, payment_received, invoice_overdue, needs_attention], ids=lambda one: one.name
+)
+def test_ids_are_known_in_a_run_by_hand_however_they_were_copied(flow: Flow[..., Any]) -> None:
+    """Else nobody is told, and the run says that Xero knows no such invoice."""
+    typed = {"tenant_id": f" {TENANT.upper()}", "invoice_ids": [INVOICE.upper(), f"{INVOICE} "]}
+    assert flow.validate_parameters(typed) == {"tenant_id": TENANT, "invoice_ids": [INVOICE, INVOICE]}
+
+
+@pytest.mark.parametrize("flow", [poll_xero, overdue_sweep], ids=lambda one: one.name)
+def test_organisations_are_too(flow: Flow[..., Any]) -> None:
+    assert flow.validate_parameters({"tenant_ids": [TENANT.upper()]}) == {"tenant_ids": [TENANT]}
+    assert flow.validate_parameters({"tenant_ids": None}) == {"tenant_ids": None}
