@@ -15,7 +15,7 @@ from deployments import explain as explain_command
 from deployments import policy_command, preference_command, reminders_held, settle_command
 from deployments import preview as preview_command
 from deployments import up as up_command
-from deployments.live import chosen, in_review, show_before_live, stopped
+from deployments.live import chosen, in_review, is_live, show_before_live, stopped
 from deployments.naming import meant
 from deployments.opening import opened
 from deployments.terminal import make_console
@@ -110,10 +110,7 @@ def go_live(
             ended = tenants.go_live(
                 resources.engine, tenant.tenant_id, by_whom(), release_held=send_held, now=resources.clock()
             )
-            say(
-                f"{tenant.name} is live. {ended.released} planned messages will go out, "
-                f"{ended.dropped} from the review will not."
-            )
+            say(is_live(resources, tenant, ended))
 
 
 @app.command()

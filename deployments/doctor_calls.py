@@ -26,12 +26,15 @@ def asked(resources: Resources, tenant: Tenant) -> Finding:
 
 
 def _kept_in(resources: Resources, tenant: Tenant) -> str:
-    """What waits for a person to go live, where anything does."""
+    """What keeps its messages in, where anything does."""
     if tenant.sending == Sending.REVIEW:
         return ": `duebell go-live` lets it send"
     with reading(resources.engine) as session:
         count = reviewed.counts(session).get(tenant.tenant_id, 0)
-    if not count or resources.settings.sending is not Sending.LIVE:
+    ceiling = resources.settings.sending
+    if ceiling is not Sending.LIVE:
+        return f", and DUEBELL_SENDING={ceiling.value} keeps it to that"
+    if not count:
         return ""
     return f", and {count} messages wait that DUEBELL_SENDING had kept in: `duebell go-live` ends that"
 

@@ -6,6 +6,7 @@ from deployments.findings import Finding
 from duebell.calls import utc
 from duebell.ledger import credits, polls, tenants
 from duebell.ledger.tables import Tenant
+from duebell.parking import UNREAD
 from duebell.policy_file import PollingPolicy
 from duebell.policy_overdue import CreditHolds
 from duebell.reporting_webhooks import told_of
@@ -28,12 +29,7 @@ def look(resources: Resources) -> list[Finding]:
 
 
 def _unread(tenant: Tenant) -> Finding:
-    """Its first read goes on, or was cut off; nothing but a person goes on with it then."""
-    said = (
-        "was never read whole, and until then its events wait: unless `duebell connect` is just reading it, "
-        "run that again, or start `duebell up` anew"
-    )
-    return Finding(f"first read of {tenant.name}", said, sound=False)
+    return Finding(f"first read of {tenant.name}", UNREAD, sound=False)
 
 
 def _credit(resources: Resources, tenant: Tenant) -> Finding:

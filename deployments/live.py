@@ -13,6 +13,7 @@ from duebell.errors import ConfigurationError
 from duebell.ledger import consents, reviewed, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Tenant
+from duebell.ledger.tenants import WentLive
 from duebell.model import InvoiceStatus, InvoiceType
 from duebell.reaching import SMS
 from duebell.resources import Resources
@@ -71,6 +72,16 @@ def stopped(resources: Resources) -> str:
             ".env, or with its DUEBELL_ENV_FILE"
         )
     return "Sending is stopped. `duebell resume` lets it go on; messages are then decided anew."
+
+
+def is_live(resources: Resources, tenant: Tenant, ended: WentLive) -> str:
+    """What a person reads of an organisation that has just gone live."""
+    ceiling = resources.settings.sending
+    going = f"{ended.released} planned messages will go out, {ended.dropped} from the review will not."
+    if ceiling is Sending.LIVE:
+        return f"{tenant.name} is live. {going}"
+    first = f"Nothing but what DUEBELL_SENDING={ceiling.value} lets out goes out before that is changed."
+    return f"{tenant.name} is live. {first} Then {going}"
 
 
 def _open_invoices(resources: Resources, tenant: Tenant) -> int:

@@ -1,6 +1,6 @@
 """Why somebody was told, or was not: what happened to an invoice, and each verdict with what it rested on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,7 +79,7 @@ def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | No
     with reading(resources.engine) as session:
         row = _find(session, wanted)
         if row is None:
-            return Explanation(_unread(session, wanted), "UTC")
+            return _unread(session, wanted, resources)
         tenant = session.get_one(Tenant, row.tenant_id)
         moment = on_clock(at, tenant.timezone) if at is not None else None
         one = _Explaining(session, tenant, row, rules_of(resources), moment, resources.clock())
@@ -93,7 +93,7 @@ def _find(session: Session, wanted: str) -> InvoiceSnapshot | None:
     return found[0] if found else None
 
 
-def _unread(session: Session, wanted: str) -> str:
+def _unread(session: Session, wanted: str, resources: Resources) -> Explanation:
     """What is known of an invoice that was never read. Raises ``Permanent`` where that is nothing."""
     events = select(XeroEvent).where(XeroEvent.resource_id == wanted.lower())
     last = session.exec(events.order_by(col(XeroEvent.event_id).desc())).first()
@@ -103,10 +103,15 @@ def _unread(session: Session, wanted: str) -> str:
             "known by its number once it was read, and by its id in Xero from its first event on"
         )
     outcome = f", {last.outcome}" if last.outcome else ""
-    return (
+    heading = (
         f"Xero told of {wanted} at {last.received_at:%d %b %Y %H:%M} UTC, and it has not been read yet: "
         f"the event is {last.state}{outcome}"
     )
+    tenant = present.tenant(session, last.tenant_id)
+    if tenant is None:
+        return Explanation(heading, "UTC")
+    still = stands_still(session, tenant, resources.settings.sending, resources.clock())
+    return Explanation(heading, "UTC", still=tuple(still))
 
 
 class _Explaining:
@@ -132,8 +137,11 @@ class _Explaining:
             tuple(one for one in seen if self._by_then(one.at)),
             tuple(self._person(row) for row in rows),
             tuple(self._silent(kinds, rows)),
-            tuple(stands_still(self._session, self._tenant, self._now)) if self._at is None else (),
+            tuple(self._still()) if self._at is None else (),
         )
+
+    def _still(self) -> Iterator[str]:
+        return stands_still(self._session, self._tenant, self._rules.ceiling, self._now)
 
     def _by_then(self, moment: datetime | None) -> bool:
         return self._at is None or moment is None or moment <= self._at

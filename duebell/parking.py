@@ -22,6 +22,12 @@ REASON = "xero_takes_no_calls"
 
 NOT_CONNECTED = "Not connected"
 
+UNREAD = (
+    "was never read whole, and until then its events wait: unless `duebell connect` is just reading it, "
+    "run that again, or start `duebell up` anew"
+)
+"""What a person reads of an organisation whose first read goes on, or was cut off: only a person ends it."""
+
 
 def closed_in_words(tenant_id: str) -> str:
     """What a person reads of an organisation that is closed to us, with the mend."""

@@ -90,7 +90,7 @@ def _why_still(resources: Resources, tenant_id: str) -> str:
     """Why nothing goes out now that would; empty where it does."""
     with reading(resources.engine) as session:
         tenant = session.get_one(Tenant, tenant_id)
-        return "; ".join(stands_still(session, tenant, resources.clock()))
+        return "; ".join(stands_still(session, tenant, resources.settings.sending, resources.clock()))
 
 
 def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy, still: str) -> Preview:

@@ -22,6 +22,7 @@ from duebell.reading import XeroReader
 from duebell.reporting import in_words
 from duebell.resending_which import About
 from duebell.resources import Resources
+from duebell.standing_still import NOTHING_OUT
 from duebell.states import TOLD, WAITING, NotificationState, Sending
 from duebell.telling import FRESH, rules_of
 
@@ -107,7 +108,7 @@ def _waits(book: Writing, row: Notification, ceiling: Sending) -> Iterator[str]:
 
 def _held(row: Notification, ceiling: Sending) -> str:
     if row.reason == Reason.IN_REVIEW and ceiling is Sending.REVIEW:
-        return "DUEBELL_SENDING=review lets nothing out of this installation"
+        return NOTHING_OUT
     if row.reason == Reason.IN_REVIEW:
         return f"{in_words(row.reason)}, with --send-held for this too"
     return in_words(row.reason)

@@ -9,11 +9,19 @@ from duebell.calls import utc
 from duebell.ledger import present
 from duebell.ledger.tables import Tenant
 from duebell.ledger.tenants import EVERYTHING
-from duebell.parking import closed_in_words
+from duebell.parking import UNREAD, closed_in_words
+from duebell.states import Sending
+
+NOTHING_OUT = "DUEBELL_SENDING=review lets nothing out of this installation"
 
 
-def stands_still(session: Session, tenant: Tenant, now: datetime) -> Iterator[str]:
-    """Why nothing goes out of this organisation now, each with its mend; nothing where messages go out."""
+def stands_still(session: Session, tenant: Tenant, ceiling: Sending, now: datetime) -> Iterator[str]:
+    """Why nothing goes out of this organisation now, each with its mend; nothing where messages go out.
+
+    ``ceiling`` is the installation's: while that is review, going live changes nothing.
+    """
+    if ceiling is Sending.REVIEW:
+        yield NOTHING_OUT
     for scope in (EVERYTHING, tenant.tenant_id):
         brake = present.brake(session, scope)
         if brake is not None and brake.stopped:
@@ -21,5 +29,7 @@ def stands_still(session: Session, tenant: Tenant, now: datetime) -> Iterator[st
             yield f"sending was stopped by {brake.by}{why}: `duebell resume` lets it go on"
     if tenant.state != "connected":
         yield closed_in_words(tenant.tenant_id)
+    elif tenant.synced_at is None:
+        yield f"tenant {tenant.tenant_id} {UNREAD}"
     elif tenant.parked_until is not None and tenant.parked_until > now:
         yield f"the day's calls to Xero are used up: its messages wait until {utc(tenant.parked_until)}"

@@ -140,12 +140,29 @@ def test_what_the_installation_kept_in_of_a_live_organisation_is_let_go_or_left_
     number = issue_recently(office)
     assert office.run("resend", number, "--why", "a trial", DUEBELL_SENDING=kept_in).exit_code == 0
     assert [one.state for one in notifications(office)] == [S.HELD]
+    kept = " ".join(office.run("doctor", DUEBELL_SENDING=kept_in).output.split())
+    assert f"its sending is live, and DUEBELL_SENDING={kept_in} keeps it to that" in kept
     still = office.run("go-live", "--yes", COMPANY_NAME, DUEBELL_SENDING=kept_in)
     assert "no connected organisation is in review" in still.output
     assert "had kept in" in office.run("doctor").output.replace("\n", " ")
     assert office.run("go-live", "--yes", COMPANY_NAME, *given).exit_code == 0
     assert [one.state for one in notifications(office)] == [then]
     assert "had kept in" not in office.run("doctor").output
+
+
+def test_who_goes_live_in_an_installation_in_review_is_not_promised_that_anything_goes_out(
+    office: Office,
+) -> None:
+    number = issue_recently(office)
+    office.run("resend", number, "--why", "a trial")
+    done = office.run("go-live", "--yes", COMPANY_NAME, "--send-held", DUEBELL_SENDING="review")
+    told = " ".join(done.output.split())
+    assert (
+        "is live. Nothing but what DUEBELL_SENDING=review lets out goes out before that is changed." in told
+    )
+    explained = office.run("explain", number, DUEBELL_SENDING="review").output
+    assert "Nothing goes out now: DUEBELL_SENDING=review lets nothing out" in explained
+    assert "Nothing goes out now" not in office.run("explain", number).output
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(office: Office) -> None:

@@ -203,6 +203,7 @@ def test_what_was_not_read_yet_and_what_nobody_knows_are_said_so(office: Office,
     [
         ({}, "sending was stopped by person:test, because a slip: `duebell resume` lets it go on"),
         ({"state": "refused"}, "run `duebell connect`"),
+        ({"synced_at": None}, "was never read whole, and until then its events wait"),
         ({"parked_until": at(DUE)}, "its messages wait until 2026-11-01 21:00 UTC"),
     ],
 )
@@ -222,6 +223,9 @@ def test_what_keeps_everything_waiting_is_said_of_each_message(
         office.clock.now = at(DUE) - timedelta(hours=1)
     [said] = explaining.explain(office.resources, "INV-0001").still
     assert why in said
+    event = NewEvent(TENANT, "INVOICE", numbered(7), "CREATE", "now", None)
+    inbox.keep(office.engine, [event], [], now=office.clock.now)
+    assert explaining.explain(office.resources, numbered(7)).still == (said,), "of what was never read too"
     assert explaining.explain(office.resources, "INV-0001", at=then).still == ()
     if "parked_until" not in columns:
         assert f"Nothing goes out now: {said}" in run(office, tmp_path, "explain", "INV-0001").output
