@@ -14,8 +14,8 @@ from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.tables import ContactSnapshot, Notification
 from duebell.ledger.writing import Writing
 from duebell.planning import plan_kind
-from duebell.policy import Reason
 from duebell.reading import Reading
+from duebell.reasons import OF_THE_CONTACT
 from duebell.states import WAITING, NotificationState
 
 CONTACT_CHANGED = "contact_changed"
@@ -23,17 +23,6 @@ ACTOR = CONTACT_CHANGED
 
 FOR_A_RUN = "contact_changed brings in step what waits for the contact"
 """What is said of an event that is left open for its run."""
-
-OF_THE_CONTACT = (
-    Reason.NO_CONTACT,
-    Reason.CONTACT_CLOSED,
-    Reason.NO_PHONE,
-    Reason.WANTS_NO_MESSAGES,
-    Reason.NO_EMAIL,
-    Reason.ADDRESS_TOLD,
-    Reason.NUMBER_INVALID,
-)
-"""The reasons for leaving somebody out that a change of the contact may cure."""
 
 CURED_WITHIN = timedelta(days=30)
 """How long something that could not be said for want of an address is still worth a look."""

@@ -16,6 +16,7 @@ from duebell.policy import Skip, Verdict
 from duebell.policy_file import Policy
 from duebell.states import WAITING, NotificationState
 from duebell.subjects import Subject
+from duebell.taken_over import takes_over
 from duebell.teams import daily_recipients, team_of
 
 S = NotificationState
@@ -137,7 +138,7 @@ class _Outlook:
         for row in self._standing:
             if row.generation == 0 and S(row.state) in WAITING:
                 self._waiting.setdefault(row.invoice_id, []).append(subject_of(row))
-        self._resent = {subject_of(row) for row in standing if row.generation > 0}
+        self._resent = {subject_of(row) for row in standing if takes_over(row)}
         self._firsts = {subject_of(row): row for row in reversed(standing) if row.generation == 0}
 
     def firsts(self) -> Iterator[Prospect]:

@@ -51,6 +51,18 @@ class Reason(StrEnum):
     HOUR_FULL = "hour_full"
 
 
+OF_THE_CONTACT = (
+    Reason.NO_CONTACT,
+    Reason.CONTACT_CLOSED,
+    Reason.NO_PHONE,
+    Reason.WANTS_NO_MESSAGES,
+    Reason.NO_EMAIL,
+    Reason.ADDRESS_TOLD,
+    Reason.NUMBER_INVALID,
+)
+"""The reasons for leaving somebody out that a change of the contact may cure."""
+
+
 IN_WORDS: dict[Reason, str] = {
     Reason.NONE: "",
     Reason.KIND_OFF: "this kind of message is switched off in the policy",

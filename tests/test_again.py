@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from duebell.contacts_in_step import bring_in_step
 from duebell.errors import Permanent
 from duebell.explaining import explain
 from duebell.giving_back import hold_cancelled
@@ -239,6 +240,37 @@ def test_a_retry_of_the_run_that_asked_for_a_re_send_asks_for_no_second_one(book
 def test_a_re_send_without_a_reason_or_an_author_is_refused(books: Engine, by: str, why: str) -> None:
     with pytest.raises(Permanent, match="say why"):
         resend(resources_over(books), NUMBER, by=by, why=why)
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2])
+def test_asking_in_vain_for_a_message_keeps_nobody_from_it_once_they_have_a_number(
+    ledger: Engine, asked: int
+) -> None:
+    open_tenant(ledger)
+    keep_contact(ledger, mobile="")
+    keep_invoice(ledger)
+    planned(ledger)
+    for _ in range(asked):
+        assert resend(resources_over(ledger), NUMBER, by="person:test", why="not told").state == S.SKIPPED
+    keep_contact(ledger, read_at=NOW + MINUTE)
+    with writing(ledger, NOW + MINUTE) as book:
+        step = bring_in_step(book, TENANT, [CONTACT], RULES, flow_run_id=None)
+
+    assert standing(ledger)[0] == (S.PLANNED, "")
+    assert [run.record_ids for run in step.runs] == [(INVOICE,)]
+
+
+def test_what_was_said_again_is_not_said_by_the_first_message_too(books: Engine) -> None:
+    keep_contact(books, mobile="", read_at=NOW)
+    planned(books)
+    keep_contact(books, read_at=NOW + MINUTE)
+    assert resend(resources_over(books), NUMBER, by="person:test", why="not told").state == S.PLANNED
+    with reading(books) as session:
+        again = session.exec(select(Notification).where(Notification.generation == 1)).one()
+    told(books, again)
+    with writing(books, NOW + MINUTE) as book:
+        bring_in_step(book, TENANT, [CONTACT], RULES, flow_run_id=None)
+    assert [state for state, _ in standing(books)] == [S.SKIPPED, S.ACCEPTED]
 
 
 def test_who_wants_it_said_again_has_to_be_named_in_the_ui_too(books: Engine) -> None:
