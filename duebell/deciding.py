@@ -37,7 +37,7 @@ from duebell.routing import route_of, routed
 from duebell.rules import NO_RULE, Route
 from duebell.scheduling import ahead
 from duebell.states import Sending, lower
-from duebell.subjects import Case, Subject, is_told_at
+from duebell.subjects import Case, Subject, address_of, is_told_at
 from duebell.team_cases import tell_team_of_news
 from duebell.teams import ways_of_team
 
@@ -151,7 +151,8 @@ def decide(basis: Basis) -> Verdict:
     if subject.person and (contact is None or not policy.of_kind(subject.kind).contact_persons):
         return Skip(Reason.PERSON_LEFT_OUT)
     channels = _channels(subject, rules).difference(basis.failed)
-    address_told = not basis.forced and is_told_at(contact, subject, known)
+    address = address_of(subject, contact, policy.team)
+    address_told = not basis.forced and is_told_at(address, subject, known)
     about = Circumstances(
         policy=routed(policy, subject.kind, route),
         sending=lower(rules.ceiling, Sending(known.tenant.sending)),
@@ -162,7 +163,7 @@ def decide(basis: Basis) -> Verdict:
         known_before_connecting=_known_before(subject, known) and not basis.forced,
         forced=basis.forced,
         refusals=known.refusals,
-        channels=channels - {EMAIL} if address_told else channels,
+        channels=channels - {EMAIL} if address_told and not subject.team else channels,
         address_told=address_told,
         ahead=rules.held_for(known.tenant.tenant_id, subject.kind, forced=basis.forced),
     )

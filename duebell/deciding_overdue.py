@@ -46,6 +46,8 @@ def decide_overdue(case: Case) -> Verdict:
         return Skip(Reason.NOT_TOLD_OF_STAGE)
     if case.about.channels is not None and way.channel not in case.about.channels:
         return Skip(Reason.NO_WAY)
+    if case.about.address_told:
+        return Skip(Reason.ADDRESS_TOLD)
     return on_overdue_for_team(invoice, team_of(recipient), way, case.about, _teams_chase(case, way))
 
 

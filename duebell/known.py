@@ -45,8 +45,8 @@ class Known:
     ``reminders`` are those to the contact, its addresses and the teams, ``balance`` is how the contact stands
     where it has credit that is not allocated, ``untold`` what did not reach the customer, ``announced`` when
     they were told of its issue; only reminding and the teams' news look at these. ``told`` is what went out
-    to the customer by email. ``theme_name`` is that of the invoice's branding theme, empty where Xero did not
-    tell it yet.
+    to the customer by email, and to the teams. ``theme_name`` is that of the invoice's branding theme, empty
+    where Xero did not tell it yet.
     """
 
     tenant: Tenant
@@ -130,10 +130,11 @@ def _survivor(one: ReadContact, read: Mapping[str, ReadContact]) -> ReadContact:
 
 
 def with_told(
-    session: Session, tenant_id: str, known: Mapping[str, Known], channels: Collection[str]
+    session: Session, tenant_id: str, known: Mapping[str, Known], channels: Collection[str], *, teams: bool
 ) -> dict[str, Known]:
-    """The same, with what was told of the invoices by email; nothing is asked where none can go out."""
-    found = told_by_email.of_invoices(session, tenant_id, list(known)) if EMAIL in channels else {}
+    """The same, with what was told of the invoices by email and, if it is about them, to the ``teams``."""
+    asked = teams or EMAIL in channels
+    found = told_by_email.of_invoices(session, tenant_id, list(known)) if asked else {}
     return {invoice_id: replace(one, told=found.get(invoice_id, ())) for invoice_id, one in known.items()}
 
 

@@ -94,8 +94,9 @@ def with_others_told(
     session: Session, lead: Notification, known: Mapping[str, Known], rules: Rules, heard_at: datetime
 ) -> Mapping[str, Known]:
     """What is known, with all else that was told and that the message has to keep its distance from."""
-    known = with_told(session, lead.tenant_id, known, rules.channels)
-    if lead.kind != INVOICE_OVERDUE and is_contact(lead.recipient):
+    to_team = not is_contact(lead.recipient)
+    known = with_told(session, lead.tenant_id, known, rules.channels, teams=to_team)
+    if lead.kind != INVOICE_OVERDUE and not to_team:
         return known
     return with_reminders(session, lead.tenant_id, known, rules.policy.for_tenant(lead.tenant_id), heard_at)
 

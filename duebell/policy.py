@@ -28,9 +28,9 @@ class Circumstances:
 
     ``seen_at`` is when it was first seen; ``forced`` is for what a person wants said, however old it is;
     ``refusals`` maps an address to why it must not be written to (``opted_out`` or ``invalid``);
-    ``channels`` are those that can be used now, ``None`` for all of them; ``address_told``: the customer's
-    email address is none of them, as somebody was told of it there; ``ahead`` is how long Twilio holds an SMS
-    before it goes out.
+    ``channels`` are those that can be used now, ``None`` for all of them; ``address_told``: somebody else
+    was told of it at the customer's email address, which is none of them then, or at the team's address;
+    ``ahead`` is how long Twilio holds an SMS before it goes out.
     """
 
     policy: Policy

@@ -93,8 +93,9 @@ def outlook(session: Session, asked: Asked, rules: Rules, now: datetime) -> Outl
     if asked.kind in SWEPT and not asked.begins and not standing and not gathered:
         return Outlook((), {})
     known = known_of(session, asked.tenant_id, [*everything, *(row.invoice_id for row in gathered)])
-    known = with_told(session, asked.tenant_id, known, rules.channels)
-    if asked.kind in SWEPT or gathered or policy.hears_of_news:
+    for_teams = asked.kind in SWEPT or bool(gathered) or policy.hears_of_news
+    known = with_told(session, asked.tenant_id, known, rules.channels, teams=for_teams)
+    if for_teams:
         known = with_reminders(session, asked.tenant_id, known, policy, now)
     own = {one: known[one] for one in everything if one in known}
     one = _Outlook(asked, rules, now, own, standing, _failed(session, [*standing, *gathered]))

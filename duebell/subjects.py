@@ -1,5 +1,6 @@
 """What a notification is about, and the case that its rule decides."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,9 @@ from duebell.known import Known
 from duebell.ledger.told_by_email import Told
 from duebell.model import Contact
 from duebell.policy import Circumstances
+from duebell.policy_sections import TeamPolicy
 from duebell.rules import Route
+from duebell.teams import team_of, way_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +33,30 @@ class Subject:
 
 
 def others_told(subject: Subject, known: Known) -> tuple[Told, ...]:
-    """What went out by email of the same news, for others at the customer."""
-    if subject.team:
-        return ()
+    """What went out of the same news, for others at the customer by email, or for others of the team."""
     news = (subject.kind, subject.subject_id, subject.step)
-    same = (one for one in known.told if (one.kind, one.subject_id, one.step) == news)
-    return tuple(one for one in same if one.person != subject.person)
+    same = [one for one in known.told if (one.kind, one.subject_id, one.step) == news]
+    if subject.team:
+        name = team_of(subject.team)
+        return tuple(one for one in same if one.team != subject.team and team_of(one.team) == name)
+    return tuple(one for one in same if not one.team and one.person != subject.person)
 
 
-def is_told_at(contact: Contact | None, subject: Subject, known: Known) -> bool:
-    """Whether somebody else at the customer was told of it at the email address that this one has now.
+def address_of(subject: Subject, contact: Contact | None, teams: Mapping[str, TeamPolicy]) -> str:
+    """Where this one may have been told for somebody else: a team's address, or a customer's for email."""
+    if subject.team:
+        way = way_of(subject.team, teams)
+        return way.address if way else ""
+    return contact.email if contact else ""
 
-    An address may pass from a person to the contact itself, and the other way round.
+
+def is_told_at(address: str, subject: Subject, known: Known) -> bool:
+    """Whether somebody else at the customer, or of the team, was told of it at the address of this one now.
+
+    An address may pass from a person to the contact itself, and the other way round; in a team it becomes the
+    first where the one before it is taken out.
     """
-    told = {one.address for one in others_told(subject, known)}
-    return contact is not None and address_hash(contact.email) in told
+    return address_hash(address) in {one.address for one in others_told(subject, known)}
 
 
 @dataclass(frozen=True, slots=True)

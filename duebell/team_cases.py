@@ -20,6 +20,8 @@ def tell_team(case: Case, hears: Callable[[str, TeamPolicy], bool], happened_at:
         return Skip(Reason.NOT_TOLD_OF_STAGE)
     if case.about.channels is not None and way.channel not in case.about.channels:
         return Skip(Reason.NO_WAY)
+    if case.about.address_told:
+        return Skip(Reason.ADDRESS_TOLD)
     return to_team(way, team, case.about, case.heard_at(way.address), happened_at)
 
 

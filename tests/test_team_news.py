@@ -18,6 +18,7 @@ from duebell.ledger.writing import writing
 from duebell.sweeping import choose
 from tests.support_facts import MOBILE, TENANT, keep_contact, open_tenant
 from tests.support_overdue import (
+    OTHER_TEAM_PHONE,
     TEAM_PHONE,
     Office,
     a_payment,
@@ -204,6 +205,29 @@ def test_a_customer_who_asked_for_no_more_messages_is_told_to_the_team(
     office.keeps(1, **due(DUE))
     office.day()
     assert news(office, NEEDS_ATTENTION) == [("not_told", "accepted", "")]
+
+
+def test_an_address_of_a_team_that_becomes_its_first_hears_of_nothing_twice(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    two = policy('digest = "each"').replace(f'"{TEAM_PHONE}"', f'"{TEAM_PHONE}", "{OTHER_TEAM_PHONE}"')
+    office = started(sqlite_ledger, tmp_path, two)
+    with writing(office.engine, office.clock.now) as book:
+        preferences.refuse_address(book, TEAM_PHONE, "sms", preferences.OPTED_OUT, "STOP")
+    issued(office, 1)
+    office.keeps(2, **due(DUE - 13 * DAY, ExpectedPaymentDate=day_of(DUE - 3 * DAY)))
+    office.day()
+    heard = office.phones.to(OTHER_TEAM_PHONE)
+    assert len(heard) == 3  # issued, a stage, and a promise
+    (tmp_path / "policy.toml").write_text(two.replace(f'"{TEAM_PHONE}", ', ""))
+    office.later(hours=1)
+    office.keeps(1, **due(DUE + 60 * DAY, Reference="edited"))
+    office.runs(office.hears(1))
+    office.day()
+    assert office.phones.to(OTHER_TEAM_PHONE) == heard
+    issued(office, 3)
+    assert len(office.phones.to(OTHER_TEAM_PHONE)) == 4
+    assert broken(office.engine) == []
 
 
 def test_a_customer_who_was_told_is_not_called_untold_for_a_further_person_who_wants_no_email(

@@ -1,4 +1,7 @@
-"""Who at a customer was told by email of what, or may have been: the same address does not hear it twice."""
+"""At which address who was told of what, or may have been: the same address does not hear it twice.
+
+Of a customer it is what went by email, for a number is the contact's alone; of a team it is everything.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +19,8 @@ from duebell.ledger.tables import Attempt, Notification
 class Told:
     """That one piece of news went to an address, known by its ``address_hash``, or may have.
 
-    ``person`` is the hash of the further person for whom it was, empty for the contact.
+    ``person`` is the hash of the further person for whom it was, empty for the contact. ``team`` is the
+    recipient in the key where it was a team's, empty for a customer's.
     """
 
     kind: str
@@ -24,15 +28,17 @@ class Told:
     step: str
     person: str
     address: str
+    team: str = ""
 
 
 def of_invoices(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, tuple[Told, ...]]:
-    """What was told of these invoices by email, by invoice; what was told in another's message, too."""
+    """What was told of these invoices, by invoice; what was told in another's message, too."""
     found: dict[str, tuple[Told, ...]] = {}
     for address, row in _heard(session, tenant_id, invoice_ids).all():
-        if "@" in address and is_contact(row.recipient):
+        team = "" if is_contact(row.recipient) else row.recipient
+        if team or "@" in address:
             person = person_of(row.recipient)
-            told = Told(row.kind, row.subject_id, row.step, person, address_hash(address))
+            told = Told(row.kind, row.subject_id, row.step, person, address_hash(address), team)
             found[row.invoice_id] = (*found.get(row.invoice_id, ()), told)
     return found
 
