@@ -17,6 +17,7 @@ from duebell.keys import (
 )
 from duebell.known import Known
 from duebell.ledger.tables import Notification
+from duebell.model import Contact
 from duebell.persons import addressee, persons_of
 from duebell.policy import (
     Circumstances,
@@ -37,7 +38,7 @@ from duebell.routing import route_of, routed
 from duebell.rules import NO_RULE, Route
 from duebell.scheduling import ahead
 from duebell.states import Sending, lower
-from duebell.subjects import Case, Subject, address_of, is_told_at
+from duebell.subjects import Case, Subject, is_told_at_email, is_told_to_team
 from duebell.team_cases import tell_team_of_news
 from duebell.teams import ways_of_team
 
@@ -151,8 +152,7 @@ def decide(basis: Basis) -> Verdict:
     if subject.person and (contact is None or not policy.of_kind(subject.kind).contact_persons):
         return Skip(Reason.PERSON_LEFT_OUT)
     channels = _channels(subject, rules).difference(basis.failed)
-    address = address_of(subject, contact, policy.team)
-    address_told = not basis.forced and is_told_at(address, subject, known)
+    address_told = not basis.forced and _is_told(subject, contact, known, policy)
     about = Circumstances(
         policy=routed(policy, subject.kind, route),
         sending=lower(rules.ceiling, Sending(known.tenant.sending)),
@@ -169,6 +169,13 @@ def decide(basis: Basis) -> Verdict:
     )
     case = Case(subject, replace(known, contact=contact), about, route, frozenset(basis.own))
     return _unless_silenced(case)
+
+
+def _is_told(subject: Subject, contact: Contact | None, known: Known, policy: Policy) -> bool:
+    """Whether it was told under another key at the address that this one has now."""
+    if subject.team:
+        return is_told_to_team(subject, known, policy.team)
+    return is_told_at_email(contact, subject, known)
 
 
 def _channels(subject: Subject, rules: Rules) -> frozenset[str]:

@@ -84,7 +84,7 @@ IN_WORDS: dict[Reason, str] = {
     Reason.PERSON_LEFT_OUT: "Xero no longer says that the person is to be included in emails, or the "
     "policy's contact_persons is false",
     Reason.ADDRESS_TOLD: "it was told at this address before, or may have been: to somebody else at the "
-    "customer, or of the team",
+    "customer, or under another name of the team",
     Reason.OPTED_OUT: "the person asked for no more messages",
     Reason.WANTS_NO_MESSAGES: "the customer is in a contact group of the policy's no_messages_groups",
     Reason.NUMBER_INVALID: "the number or address turned out to be unusable; change it in Xero",

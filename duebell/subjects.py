@@ -12,7 +12,7 @@ from duebell.model import Contact
 from duebell.policy import Circumstances
 from duebell.policy_sections import TeamPolicy
 from duebell.rules import Route
-from duebell.teams import team_of, way_of
+from duebell.teams import way_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +33,39 @@ class Subject:
 
 
 def others_told(subject: Subject, known: Known) -> tuple[Told, ...]:
-    """What went out of the same news, for others at the customer by email, or for others of the team."""
+    """What went out of the same news: for others at the customer by email, or to teams under other keys."""
     news = (subject.kind, subject.subject_id, subject.step)
-    same = [one for one in known.told if (one.kind, one.subject_id, one.step) == news]
+    same = (one for one in known.told if (one.kind, one.subject_id, one.step) == news)
     if subject.team:
-        name = team_of(subject.team)
-        return tuple(one for one in same if one.team != subject.team and team_of(one.team) == name)
+        return tuple(one for one in same if one.team and one.team != subject.team)
     return tuple(one for one in same if not one.team and one.person != subject.person)
 
 
-def address_of(subject: Subject, contact: Contact | None, teams: Mapping[str, TeamPolicy]) -> str:
-    """Where this one may have been told for somebody else: a team's address, or a customer's for email."""
-    if subject.team:
-        way = way_of(subject.team, teams)
-        return way.address if way else ""
-    return contact.email if contact else ""
+def is_told_at_email(contact: Contact | None, subject: Subject, known: Known) -> bool:
+    """Whether somebody else at the customer was told of it at the email address that this one has now.
 
-
-def is_told_at(address: str, subject: Subject, known: Known) -> bool:
-    """Whether somebody else at the customer, or of the team, was told of it at the address of this one now.
-
-    An address may pass from a person to the contact itself, and the other way round; in a team it becomes the
-    first where the one before it is taken out.
+    An address may pass from a person to the contact itself, and the other way round.
     """
-    return address_hash(address) in {one.address for one in others_told(subject, known)}
+    told = {one.address for one in others_told(subject, known)}
+    return contact is not None and address_hash(contact.email) in told
+
+
+def is_told_to_team(subject: Subject, known: Known, teams: Mapping[str, TeamPolicy]) -> bool:
+    """Whether a team was told of it at the address that this one has now, under a key that led there then.
+
+    A further address becomes its team's first where the one before it is taken out, or its team has another
+    name. Two teams that share an address hear each for itself.
+    """
+    way = way_of(subject.team, teams)
+    if way is None:
+        return False
+    there = [one for one in others_told(subject, known) if one.address == address_hash(way.address)]
+    return any(not _leads_to(one.team, way.address, teams) for one in there)
+
+
+def _leads_to(recipient: str, address: str, teams: Mapping[str, TeamPolicy]) -> bool:
+    way = way_of(recipient, teams)
+    return way is not None and are_one(way.address, address)
 
 
 @dataclass(frozen=True, slots=True)

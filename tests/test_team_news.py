@@ -230,6 +230,27 @@ def test_an_address_of_a_team_that_becomes_its_first_hears_of_nothing_twice(
     assert broken(office.engine) == []
 
 
+def test_a_team_with_another_name_hears_of_nothing_twice_and_two_teams_at_one_address_hear_each(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    one = policy('digest = "each"')
+    office = started(sqlite_ledger, tmp_path, one)
+    stages = {"ExpectedPaymentDate": day_of(DUE - 3 * DAY)}
+    office.keeps(1, **due(DUE, **stages))
+    office.day()
+    assert len(office.phones.to(TEAM_PHONE)) == 1
+    (tmp_path / "policy.toml").write_text(one.replace("accounts", "finance"))
+    office.later(hours=1)
+    office.day()
+    assert len(office.phones.to(TEAM_PHONE)) == 1
+    office.keeps(2, **due(DUE, **stages))
+    section = one.partition("[team.accounts]")[2]
+    (tmp_path / "policy.toml").write_text(f"{one}\n[team.sales]{section}")
+    office.later(hours=1)
+    office.day()
+    assert len([text for text in office.phones.to(TEAM_PHONE) if "INV-0002" in text]) == 2
+
+
 def test_a_customer_who_was_told_is_not_called_untold_for_a_further_person_who_wants_no_email(
     sqlite_ledger: Engine, tmp_path: Path
 ) -> None:
