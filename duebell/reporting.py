@@ -58,11 +58,9 @@ def lines_for(engine: Engine, tenant_id: str, kind: str, invoice_ids: Sequence[s
             ).all()
         )
         rows = present.of_invoices(session, tenant_id, kind, invoice_ids)
-        ids = [row.notification_id for row in rows]
-        legs = {
-            leg.notification_id: leg
-            for leg in session.exec(select(Leg).where(col(Leg.notification_id).in_(ids), Leg.position == 0))
-        }
+        told_by = {row.notification_id: row.leg_position for row in rows}
+        ways = session.exec(select(Leg).where(col(Leg.notification_id).in_(told_by))).all()
+        legs = {leg.notification_id: leg for leg in ways if leg.position == told_by[leg.notification_id]}
     told = [_line(row, legs.get(row.notification_id or 0), numbers, tenant.short_code) for row in rows]
     silent = [one for one in invoice_ids if one not in {row.invoice_id for row in rows}]
     return (*told, *(_silent_line(one, numbers, tenant.short_code) for one in silent))

@@ -18,6 +18,7 @@ from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.policy import Reason
+from duebell.reporting import lines_for
 from duebell.states import AttemptState, NotificationState, Sending
 from tests.support_facts import (
     INVOICE,
@@ -129,6 +130,18 @@ def test_a_refused_number_is_followed_by_email_at_once(books: Engine) -> None:
     assert the_notification(books).not_before == NOW
     assert sending(books, "a2").channel == "email"
     assert broken(books) == []
+
+
+def test_the_table_of_a_run_shows_the_way_by_which_it_was_told_and_not_the_one_that_failed(
+    books: Engine,
+) -> None:
+    planned(books)
+    sending(books)
+    conclude(books, NO_SUCH_NUMBER)
+    sending(books, "a2")
+    conclude(books, accepted(), "a2")
+    [line] = lines_for(books, TENANT, INVOICE_ISSUED, [INVOICE])
+    assert (line.channel, line.recipient, line.state) == ("email", "•••••", S.ACCEPTED)
 
 
 def test_what_came_back_is_followed_by_email_on_another_day(books: Engine) -> None:
