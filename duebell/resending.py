@@ -16,6 +16,7 @@ from duebell.ledger import channel_stops, legs, scheduled, snapshots
 from duebell.ledger.named import sale_named
 from duebell.ledger.tables import Audit, Notification
 from duebell.ledger.writing import Writing, writing
+from duebell.looking_again import with_others_told
 from duebell.planning import plan_kind, plan_resend
 from duebell.policy import Reason
 from duebell.reading import XeroReader
@@ -181,5 +182,7 @@ def _again(about: About, resources: Resources, by: str, why: str) -> Notificatio
             f"a message about invoice {snapshot.number or snapshot.invoice_id} is {open_ones[0]}: "
             "a second one beside it would tell the person twice"
         )
-    known = known_of(about.book.session, snapshot.tenant_id, [snapshot.invoice_id])[snapshot.invoice_id]
-    return plan_resend(about.book, rows[-1], known, rules_of(resources), by=by, why=why)
+    session, rules = about.book.session, rules_of(resources)
+    known = known_of(session, snapshot.tenant_id, [snapshot.invoice_id])
+    known = with_others_told(session, rows[-1], known, rules, about.book.now)
+    return plan_resend(about.book, rows[-1], known[snapshot.invoice_id], rules, by=by, why=why)

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import credits
 from duebell.model import Credit, CreditKind
+from duebell.policy import IN_WORDS, Reason
+from duebell.resending import resend
 from duebell.states import NotificationState
 from tests.support_facts import CONTACT, MOBILE, TENANT, keep_contact, numbered, open_tenant
 from tests.support_overdue import TEAM_PHONE, Office, at, due, office_over, policy_text
@@ -70,6 +73,19 @@ def test_a_little_credit_holds_as_the_policy_says(
     has_credit(office, "20")
     office.day()
     assert len(office.phones.to(MOBILE)) == heard
+
+
+def test_whoever_wants_a_reminder_said_again_is_told_that_credit_holds_it(office: Office) -> None:
+    office.keeps(1, **due(DUE))
+    office.day()
+    office.later(hours=1)
+    has_credit(office, "115")
+    again = resend(office.resources, "INV-0001", by="person:test", why="it was lost", kind=INVOICE_OVERDUE)
+    assert (again.state, again.waits) == (S.HELD, IN_WORDS[Reason.IN_CREDIT])
+    office.later(days=1)
+    has_credit(office, "0")
+    office.day()
+    assert [state for *_, state, _ in office.stands()] == [S.ACCEPTED, S.ACCEPTED]
 
 
 def test_credit_that_comes_between_the_plan_and_the_message_holds_it(office: Office) -> None:
