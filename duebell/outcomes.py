@@ -13,7 +13,11 @@ S = NotificationState
 
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
-MOST_TRIES = 8
+MOST_TRIES = 30
+"""About a day of them: nothing is wrong with a message while Twilio cannot be reached or takes no more."""
+
+OTHER_WAY_AFTER = 8
+"""Half an hour of them: a message that has another way takes that rather than wait for the day."""
 
 
 def conclusion_of(
@@ -63,8 +67,15 @@ def _again(
         return Conclusion(
             state, S.GIVEN_UP, reason="tried_too_often", cause=cause, error_code=code, falls_back=True
         )
+    time_and_again = tries >= OTHER_WAY_AFTER
     return Conclusion(
-        state, S.PLANNED, reason="tried_again_later", cause=cause, error_code=code, not_before=now + wait
+        state,
+        S.PLANNED,
+        reason="tried_too_often" if time_and_again else "tried_again_later",
+        cause=cause,
+        error_code=code,
+        not_before=now + wait,
+        falls_back=time_and_again,
     )
 
 

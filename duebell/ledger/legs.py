@@ -111,11 +111,13 @@ def use_address(leg: Leg, address: str) -> None:
 def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclusion) -> Conclusion | None:
     """That the next leg takes over, where this one failed for a reason of its own; else nothing.
 
-    A refusal proves that no message exists, so the next leg follows at once. One that was taken and came
-    back may have been read all the same: the next leg follows it on another day, if the policy lets it. So it
-    does what nobody can tell the outcome of, where the policy would rather have it said twice than not.
+    Where it is proven that no message exists, the next leg follows at once; what was put off time and again
+    has its next try where there is none. One that was taken and came back may have been read all the same:
+    the next leg follows it on another day, if the policy lets it. So it does what nobody can tell the outcome
+    of, where the policy would rather have it said twice than not.
     """
-    ends = known.notification in {S.GIVEN_UP, S.UNDELIVERED, S.FAILED, S.PARKED, S.HELD}
+    no_message = known.attempt in {AttemptState.REFUSED, AttemptState.NOT_PROCESSED}
+    ends = no_message or known.notification in {S.GIVEN_UP, S.UNDELIVERED, S.FAILED, S.PARKED, S.HELD}
     if not known.falls_back or not ends or S(row.state) not in NEXT_LEG_FROM:
         return None
     legs = of(book.session, row.notification_id or 0)
@@ -124,7 +126,7 @@ def fall_back(book: Writing, attempt: Attempt, row: Notification, known: Conclus
     if following is None:
         return None
     _close(book.session, row, failed, following, known.reason or "failed")
-    at_once = following.takes_over == FallBack.AT_ONCE or known.attempt is AttemptState.REFUSED
+    at_once = following.takes_over == FallBack.AT_ONCE or no_message
     not_before = book.now if at_once else book.now + NEXT_DAY_AFTER
     return replace(
         known, notification=S.PLANNED, reason=f"next_channel:{known.reason}", not_before=not_before
