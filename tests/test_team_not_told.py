@@ -9,12 +9,14 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
+from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
-from duebell.ledger.tables import Notification
+from duebell.ledger.tables import Attempt, Notification
 from duebell.resending import resend
-from tests.support_facts import keep_contact, numbered, open_tenant, receipt
+from duebell.states import AttemptState, NotificationState
+from tests.support_facts import conclude, keep_contact, numbered, open_tenant, receipt
 from tests.support_overdue import TEAM_PHONE, Office, a_payment, at, due, office_over, policy_text
 
 DUE = date(2026, 11, 2)  # a Monday
@@ -22,14 +24,18 @@ DAY = timedelta(days=1)
 ANY_TIME = 'opens = "00:00"\ncloses = "00:00"'
 HOURS = 'opens = "09:00"\ncloses = "17:00"\nclock = "organisation"'
 
+CAME_BACK = Conclusion(
+    AttemptState.ACCEPTED, NotificationState.UNDELIVERED, reason="email:bounce", provider_status="undelivered"
+)
 
-def started(engine: Engine, folder: Path, **contact: Any) -> Office:
+
+def started(engine: Engine, folder: Path, overdue: str = "", **contact: Any) -> Office:
     """The day of a stage, with a team that hears of each day on the next morning."""
     open_tenant(engine)
     keep_contact(engine, **contact)
-    head, team = policy_text().split("[team.accounts]")
+    head, team = policy_text(overdue).split("[team.accounts]")
     text = head + "[team.accounts]" + team.replace(ANY_TIME, HOURS)
-    return office_over(engine, folder, at(DUE + DAY, 11), text)
+    return office_over(engine, folder, at(DUE + DAY, 11), text, email_from="us@kauri.example")
 
 
 def comes_back(office: Office, number: int = 1) -> None:
@@ -89,7 +95,8 @@ def test_what_did_not_arrive_when_it_was_said_again_is_told(sqlite_ledger: Engin
 def test_what_nothing_is_owed_on_by_the_morning_needs_nobody(
     sqlite_ledger: Engine, tmp_path: Path, since: dict[str, Any], phones: list[Any] | None
 ) -> None:
-    office = started(sqlite_ledger, tmp_path, **({} if phones is None else {"Phones": phones}))
+    contact: dict[str, Any] = {} if phones is None else {"Phones": phones}
+    office = started(sqlite_ledger, tmp_path, **contact)
     office.keeps(1, **due(DUE))
     office.day()
     if phones is None:
@@ -115,3 +122,20 @@ def test_a_payment_that_nobody_could_be_thanked_for_is_told_though_all_is_paid(
     office.day()
     [said] = morning(office)
     assert "not told, the contact has no usable mobile number" in said
+
+
+@pytest.mark.parametrize("phones", [None, []], ids=["told by SMS", "told by nothing"])
+def test_the_customer_was_told_though_a_further_person_was_not(
+    sqlite_ledger: Engine, tmp_path: Path, phones: list[Any] | None
+) -> None:
+    """The customer has a message of its own, which tells or does not tell of it."""
+    ana = {"FirstName": "Ana", "EmailAddress": "ana@rimu.example", "IncludeInEmails": True}
+    contact = {"ContactPersons": [ana]} | ({} if phones is None else {"Phones": phones})
+    office = started(sqlite_ledger, tmp_path, 'channels = ["sms", "email"]', **contact)
+    office.keeps(1, **due(DUE))
+    office.day()
+    assert "ana@rimu.example" in dict(office.phones.heard)
+    with reading(office.engine) as session:
+        email = session.exec(select(Attempt).where(Attempt.address == "ana@rimu.example")).one()
+    conclude(office.engine, CAME_BACK, email.attempt_id, now=office.clock.now)
+    assert ["not told" in said for said in morning(office)] == ([] if phones is None else [True])
