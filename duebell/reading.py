@@ -10,6 +10,7 @@ from typing import cast
 from duebell.access import XeroAccess
 from duebell.errors import RecordNotFound, Transient
 from duebell.ledger import freshness, snapshots
+from duebell.ledger.freshness import is_since
 from duebell.ledger.merges import MOST_MERGES
 from duebell.model import Contact, Invoice, InvoiceType
 from duebell.portions import LARGEST_PAGE, TOO_MUCH, in_halves, smaller
@@ -61,8 +62,8 @@ class XeroReader:
 
     def stale(self, invoice_ids: Sequence[str], since: datetime) -> list[str]:
         """Those of the invoices that were not read since."""
-        read = freshness.read_times(self._engine, self._tenant_id, invoice_ids)
-        return [one for one in dict.fromkeys(invoice_ids) if one not in read or read[one] < since]
+        read, now = freshness.read_times(self._engine, self._tenant_id, invoice_ids), self._clock()
+        return [one for one in dict.fromkeys(invoice_ids) if not is_since(read.get(one), since, now)]
 
     def _read_invoices(self, ids: tuple[str, ...]) -> Records[Invoice]:
         return in_halves(ids, self._read_invoices_at_once)
@@ -100,8 +101,8 @@ class XeroReader:
                 self._read_contacts(piece)
 
     def _stale_contacts(self, contact_ids: Sequence[str], since: datetime) -> list[str]:
-        read = freshness.contact_read_times(self._engine, self._tenant_id, contact_ids)
-        return [one for one in dict.fromkeys(contact_ids) if one not in read or read[one] < since]
+        read, now = freshness.contact_read_times(self._engine, self._tenant_id, contact_ids), self._clock()
+        return [one for one in dict.fromkeys(contact_ids) if not is_since(read.get(one), since, now)]
 
     def _read_contacts(self, ids: tuple[str, ...]) -> Records[Contact]:
         return in_halves(ids, self._read_contacts_at_once)
@@ -157,8 +158,9 @@ class XeroReader:
             except TOO_MUCH as problem:
                 return self._walk(watched_from, seen, smaller(size, problem))
             pairs = [(record.value, record.body) for record in records.good]
+            kept_at = self._clock()
             snapshots.save_invoices(
-                self._engine, self._tenant_id, pairs, read_at=now, silent_until=watched_from
+                self._engine, self._tenant_id, pairs, read_at=now, now=kept_at, silent_until=watched_from
             )
             seen.update(record.value.invoice_id for record in records.good)
             seen.update(bad.record_id or f"nameless {next(nameless)}" for bad in records.bad)
@@ -178,18 +180,20 @@ class XeroReader:
     def save_invoices(self, records: Records[Invoice], read_at: datetime) -> None:
         """Keep invoices, and the contacts that came whole with them, as read at ``read_at``."""
         pairs = [(record.value, record.body) for record in records.good]
-        snapshots.save_invoices(self._engine, self._tenant_id, pairs, read_at=read_at)
+        now = self._clock()
+        snapshots.save_invoices(self._engine, self._tenant_id, pairs, read_at=read_at, now=now)
         embedded = [
             (invoice.contact, compact_json(_field(body, "Contact")))
             for invoice, body in pairs
             if invoice.contact is not None
         ]
-        snapshots.save_contacts(self._engine, self._tenant_id, embedded, read_at=read_at)
+        snapshots.save_contacts(self._engine, self._tenant_id, embedded, read_at=read_at, now=now)
 
     def save_contacts(self, records: Records[Contact], read_at: datetime) -> None:
         """Keep contacts as read at ``read_at``."""
         pairs = ((record.value, record.body) for record in records.good)
-        snapshots.save_contacts(self._engine, self._tenant_id, pairs, read_at=read_at)
+        now = self._clock()
+        snapshots.save_contacts(self._engine, self._tenant_id, pairs, read_at=read_at, now=now)
 
     def read_contacts_of(self, invoices: Iterable[Invoice]) -> None:
         """Have the contact of every sales invoice that did not bring its own, an hour old at most.

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_random
 
 from duebell.audit import Entry
-from duebell.clock import Clock
+from duebell.clock import AHEAD, Clock
 from duebell.errors import ConfigurationError, ReconnectNeeded, Transient
 from duebell.failpoints import fail_point
 from duebell.ledger.tables import TokenSet
@@ -39,11 +39,6 @@ EARLY = timedelta(minutes=5)
 
 GRACE = timedelta(minutes=30)
 """How long a refresh token that was rotated still works (Xero's staff, community.xero.com 105714701)."""
-
-AHEAD = timedelta(minutes=1)
-"""How far another machine's clock may be ahead of ours. A set that was refreshed later still was refreshed by
-one that was wrong and is right since: its times say nothing.
-"""
 
 PURPOSE = "xero token set"
 log = logging.getLogger("duebell.tokens")

@@ -146,6 +146,22 @@ def test_an_event_kept_by_a_clock_ahead_is_handled_as_soon_as_the_clock_is_right
     assert broken(books.engine) == []
 
 
+@pytest.mark.parametrize("minutes", [3, 14])
+def test_what_a_clock_a_little_ahead_has_read_is_read_again_for_an_event_that_comes_once_it_is_right(
+    books: Polling, minutes: float
+) -> None:
+    books.clock.now += HOUR
+    with_a_clock_ahead(books, minutes / 60)
+    books.xero.invoice(DueDateString="2026-12-24T00:00:00")
+    books.xero.contact()
+    rings(books)
+    assert drained(books) == ["handled: due date moved"]
+    with_the_right_clock(books, minutes / 60)
+    books.xero.invoice(Status="VOIDED")
+    rings(books)
+    assert drained(books) == ["handled: invoice withdrawn"]
+
+
 def test_a_credit_s_event_kept_by_a_clock_ahead_brings_the_invoices_that_changed_meanwhile(
     books: Polling,
 ) -> None:

@@ -10,12 +10,14 @@ from duebell.deciding import Rules
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
 from duebell.known import known_of
-from duebell.ledger import preferences
+from duebell.ledger import preferences, snapshots
+from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
-from duebell.ledger.tables import Leg, Notification
+from duebell.ledger.tables import InvoiceSnapshot, Leg, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.states import NotificationState, Sending
+from duebell.xero.parse import parse_invoice_body
 from tests.support_facts import (
     CONTACT,
     INVOICE,
@@ -106,6 +108,19 @@ def test_an_older_read_changes_nothing(ledger: Engine) -> None:
     keep_invoice(ledger, invoice_body(updated_at=NOW - MINUTE), read_at=NOW + MINUTE)
     keep_invoice(ledger, invoice_body(updated_at=NOW), read_at=NOW - MINUTE)
     assert one_planned(ledger).reason == "already_paid"
+
+
+def test_a_read_whose_reader_stood_still_for_minutes_is_as_old_as_it_is(ledger: Engine) -> None:
+    """It is kept after a later one, and where Xero moved no time it is told from that by its own alone."""
+    with_invoice(ledger, Status="PAID", updated_at=NOW)
+    keep_invoice(ledger, invoice_body(Status="PAID"), read_at=NOW + 3 * MINUTE)
+    late = invoice_body()
+    records = [(parse_invoice_body(late), late)]
+    snapshots.save_invoices(ledger, TENANT, records, read_at=NOW + MINUTE, now=NOW + 4 * MINUTE)
+    assert one_planned(ledger).reason == "already_paid"
+    snapshots.save_invoices(ledger, TENANT, records, read_at=NOW + MINUTE, now=NOW + MINUTE)
+    with reading(ledger) as session:
+        assert session.get_one(InvoiceSnapshot, (TENANT, INVOICE)).body == late
 
 
 def test_an_invoice_that_was_never_read_owes_nobody_anything_yet(ledger: Engine) -> None:

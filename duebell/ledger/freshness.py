@@ -7,6 +7,7 @@ from sqlalchemy import Engine, distinct, exists, func, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
+from duebell.clock import AHEAD
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot
@@ -16,6 +17,11 @@ from duebell.xero.parse import parse_invoice_body
 
 AT_ONCE = 200
 """Rows a transaction: on SQLite the receiver's answers to Xero wait for each of them."""
+
+
+def is_since(read_at: datetime | None, since: datetime, now: datetime) -> bool:
+    """Whether it was read at ``since`` or later, by a clock that can be believed."""
+    return read_at is not None and since <= read_at <= now + AHEAD
 
 
 def read_times(engine: Engine, tenant_id: str, invoice_ids: Collection[str]) -> dict[str, datetime]:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.changes import ISSUED
+from duebell.clock import AHEAD
 from duebell.ledger import versions
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
@@ -47,18 +48,19 @@ def save_invoices(
     records: Iterable[tuple[Invoice, str]],
     *,
     read_at: datetime,
+    now: datetime | None = None,
     silent_until: datetime | None = None,
 ) -> None:
-    """Keep what was read. A read that is older than what is kept changes nothing: Xero's reads can lag.
+    """Keep what was read. An older read changes nothing: Xero's can lag, and whoever reads can.
 
-    With ``silent_until`` (the first sync) a record last updated before it counts as known: it is compared
-    with itself, so that it leads to no change. A draft among them is news once it is approved.
+    ``now`` tells a kept time that is none, as it lies ahead. With ``silent_until`` (the first sync) a record
+    last updated before it counts as known, by being compared with itself; a draft is news once approved.
     """
     by_id = {invoice.invoice_id: (invoice, body) for invoice, body in records}
     with writing(engine, read_at) as book:
         for row in _held_invoices(book.session, tenant_id, by_id, read_at):
             invoice, body = by_id[row.invoice_id]
-            if _is_older(invoice.updated_at, row.updated_at) or read_at < row.read_at:
+            if _is_older(invoice.updated_at, row.updated_at) or _is_overtaken(read_at, row.read_at, now):
                 continue
             if row.body != body:
                 versions.count_invoice(book.session, row, invoice, read_at)
@@ -108,6 +110,10 @@ def _is_older(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and other is not None and one < other
 
 
+def _is_overtaken(read_at: datetime, kept_at: datetime, now: datetime | None) -> bool:
+    return read_at < kept_at and (now is None or kept_at <= now + AHEAD)
+
+
 def _copy_invoice(row: InvoiceSnapshot, invoice: Invoice, body: str, read_at: datetime) -> None:
     row.contact_id = invoice.contact_id
     row.type = invoice.type.value
@@ -121,14 +127,19 @@ def _copy_invoice(row: InvoiceSnapshot, invoice: Invoice, body: str, read_at: da
 
 
 def save_contacts(
-    engine: Engine, tenant_id: str, records: Iterable[tuple[Contact, str]], *, read_at: datetime
+    engine: Engine,
+    tenant_id: str,
+    records: Iterable[tuple[Contact, str]],
+    *,
+    read_at: datetime,
+    now: datetime | None = None,
 ) -> None:
-    """Keep the contacts that were read."""
+    """Keep the contacts that were read, as ``save_invoices`` does."""
     by_id = {contact.contact_id: (contact, body) for contact, body in records}
     with writing(engine, read_at) as book:
         for row in _held_contacts(book.session, tenant_id, by_id, read_at):
             contact, body = by_id[row.contact_id]
-            if _is_older(contact.updated_at, row.updated_at) or read_at < row.read_at:
+            if _is_older(contact.updated_at, row.updated_at) or _is_overtaken(read_at, row.read_at, now):
                 continue
             if row.body != body:
                 versions.count_contact(book.session, row, contact, read_at)
