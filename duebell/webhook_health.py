@@ -117,9 +117,10 @@ SAID = {
 MENDS = {
     Why.GAP: "Look at the webhook at developer.xero.com/app/manage: its page tells of failed deliveries.",
     Why.SILENT: (
-        "Look at the webhook at developer.xero.com/app/manage. Xero switches it off after a day of failed "
-        "deliveries: see that the receiver can be reached from outside, then switch it on again and let "
-        "Xero send its intent to receive. What was missed, Xero sends again for 31 days."
+        "Look at the webhook at developer.xero.com/app/manage: see that invoices and contacts are ticked "
+        "there. Xero switches it off after a day of failed deliveries: see that the receiver can be reached "
+        "from outside, then switch it on again and let Xero send its intent to receive. What was missed, "
+        "Xero sends again for 31 days."
     ),
     Why.NEVER_CAME: (
         "Enter the receiver's address at developer.xero.com/app/manage, under Webhooks, and let Xero send "

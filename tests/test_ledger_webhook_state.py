@@ -99,6 +99,15 @@ def test_an_episode_ends_once_a_webhook_comes_and_the_next_one_is_told_of_again(
     assert trail(books) == ["webhooks look broken", "webhooks come again", "webhooks look broken"]
 
 
+def test_where_contacts_are_not_ticked_at_xero_the_mend_says_to_tick_them(books: Engine) -> None:
+    for minutes in (30, 15):
+        begun = NOW - minutes * MINUTE
+        news = [News("CONTACT", numbered(minutes), "changed", begun - 15 * MINUTE)]
+        polls.keep_news(books, TENANT, news, FoundBy.LIST, received_at=begun, now=begun)
+    assert judge(books, TENANT, now=NOW) == Alarm(TENANT, NOW, Why.SILENT)
+    assert "invoices and contacts are ticked" in told_of(books, the_tenant(books)).message
+
+
 def test_webhooks_that_told_of_what_polling_found_too_are_sound(books: Engine) -> None:
     find(books, 30, 1)
     find(books, 15, 2)
