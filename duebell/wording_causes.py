@@ -17,7 +17,7 @@ SAID: Mapping[str, Mapping[str, str]] = {
     ENGLISH: {
         UNDELIVERED: "the message could not be delivered",
         UNKNOWN: "nobody can say whether the message went out; see doctor",
-        NAMELESS: "a customer without a name",
+        NAMELESS: "a nameless customer",
     },
     "de": {
         Reason.NO_CONTACT: "die Rechnung hat keinen Kontakt",

@@ -17,7 +17,7 @@ from duebell.render import Templates
 from duebell.segments import segments
 from duebell.template_folders import TemplateFolder
 from duebell.wording import Telling, Told
-from duebell.wording_causes import cause_in_words
+from duebell.wording_causes import NAMELESS, cause_in_words
 from tests.support_words import BUSINESSES, DUE, RIGHT_TO_LEFT, SHIPPED, TYPICAL, Business, tellings
 
 TEMPLATES = Templates(SHIPPED)
@@ -281,3 +281,11 @@ def test_an_organisation_that_is_called_by_its_address_is_called_so_in_its_messa
         for text in (words_of(TEMPLATES, telling, SMS).text, words_of(TEMPLATES, telling, EMAIL).text):
             assert "Cars. co" not in text
         assert "Cars.co.nz Limited" in words_of(TEMPLATES, telling, EMAIL).text
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+@pytest.mark.parametrize("kind", ["invoice_issued", "payment_received", "invoice_overdue", "needs_attention"])
+def test_a_customer_without_a_name_is_called_so_in_whole_words(kind: str, language: str) -> None:
+    nobody = replace(TYPICAL, contact=replace(TYPICAL.contact, name=""))
+    telling = next(tellings(f"{kind}_team", nobody, language))
+    assert cause_in_words(NAMELESS, language) in words_of(TEMPLATES, telling, SMS).text
