@@ -50,6 +50,7 @@ def test_whatever_is_in_the_books_can_be_said_by_sms_and_by_email(
         for text in (sms, email.subject, email.text):
             assert "  " not in text
             assert " ." not in text
+            assert not re.search(r"\w :", text)
             assert "#" not in text.replace("&#", "")
             assert text.count(FIRST_STRONG_ISOLATE) == text.count(POP_ISOLATE)
         EmailRequest("a@b.example", Mailbox("c@d.example"), email.subject, email.text, "n", email.html)
