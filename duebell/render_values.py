@@ -19,8 +19,11 @@ DEEPEST = 3
 
 SCHEME = re.compile(r"\w*:[/\\]{2,}")
 DOT_OF_A_HOST = re.compile(
-    r"(?<=[\w-])[.\u3002\uff0e\uff61](?=(?:[\w-]{1,63}[.\u3002\uff0e\uff61]){0,8}(?:[^\W\d_]{2,}(?!\w)|xn--))"
+    r"(?<=[\w\u0080-\U0010ffff-])[.\u3002\uff0e\uff61]"
+    r"(?=(?:[\w-]{1,63}[.\u3002\uff0e\uff61]){0,8}(?:[^\W\d_]{2,}(?!\w)|[^\W\d_][\u0080-\U0010ffff]|xn--))"
 )
+"""A vowel sign, as in the Indian domains, is no letter to a regular expression."""
+
 DOT_OF_AN_ADDRESS = re.compile(r"(?<=\d)\.(?=\d{1,3}\.\d{1,3}\.\d)")
 LINK = re.compile(r"https?://[\x21-\x7e]+")
 
