@@ -19,11 +19,6 @@ WITHIN, FURTHEST = 3, 60
 """How many days back messages that reached nobody are looked for, and past holidays at most."""
 
 
-def has_somebody(policy: Policy) -> bool:
-    """Whether any team has a number or an address."""
-    return any(ways_of_team(name, team) for name, team in policy.team.items())
-
-
 def in_hours(tenant: Tenant, policy: Policy, now: datetime) -> bool:
     """Whether a sweep comes at this time, by the organisation's clock: in the hours of reminders, or in those
     of a team, for which news is gathered then whether customers are reminded or not.

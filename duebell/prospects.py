@@ -17,7 +17,7 @@ from duebell.policy_file import Policy
 from duebell.states import WAITING, NotificationState
 from duebell.subjects import Subject
 from duebell.taken_over import takes_over
-from duebell.teams import daily_recipients, team_of
+from duebell.teams import daily_recipients, has_somebody, team_of
 
 S = NotificationState
 
@@ -94,7 +94,8 @@ def outlook(session: Session, asked: Asked, rules: Rules, now: datetime) -> Outl
         return Outlook((), {})
     known = known_of(session, asked.tenant_id, [*everything, *(row.invoice_id for row in gathered)])
     for_teams = asked.kind in SWEPT or bool(gathered) or policy.hears_of_news
-    known = with_told(session, asked.tenant_id, known, rules.channels, teams=for_teams)
+    to_teams = for_teams and has_somebody(policy.team)
+    known = with_told(session, asked.tenant_id, known, rules.channels, teams=to_teams)
     if for_teams:
         known = with_reminders(session, asked.tenant_id, known, policy, now)
     own = {one: known[one] for one in everything if one in known}

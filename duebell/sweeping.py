@@ -22,13 +22,14 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
 from duebell.ledger.volumes import Volume
 from duebell.ledger.writing import writing
-from duebell.noticing import has_somebody, in_hours, notice
+from duebell.noticing import in_hours, notice
 from duebell.planning import ask, write
 from duebell.policy import Hold, Send, Skip
 from duebell.policy_overdue import InvoiceOverduePolicy
 from duebell.prospects import Asked, Prospect, outlook
 from duebell.resources import Resources
 from duebell.states import NotificationState
+from duebell.teams import has_somebody
 from duebell.telling import rules_of
 from duebell.volume import held_back, is_unusual
 
@@ -81,7 +82,7 @@ def sweep(resources: Resources, tenant_id: str, *, flow_run_id: str | None) -> S
     to_customers, to_teams = seen.changing(teams=False), seen.changing(teams=True)
     runs = [run for chunk in _chunks(to_customers, CHUNK) for run in one.plan(chunk, teams=False)]
     # A team's daily message is made in one transaction: what is planned apart would be told on two days.
-    if has_somebody(rules.policy.for_tenant(tenant_id)):
+    if has_somebody(rules.policy.for_tenant(tenant_id).team):
         chunks = list(_chunks(to_teams, MOST_REMINDED)) or [[]]
         runs += [run for chunk in chunks for run in one.plan(chunk, teams=True)]
     decided = len(to_customers) + len(to_teams)

@@ -27,6 +27,11 @@ def ways_of_team(name: str, team: TeamPolicy) -> dict[str, Way]:
     }
 
 
+def has_somebody(teams: Mapping[str, TeamPolicy]) -> bool:
+    """Whether any team has a number or an address."""
+    return any(team.phones or team.emails for team in teams.values())
+
+
 def daily_recipients(teams: Mapping[str, TeamPolicy]) -> tuple[str, ...]:
     """The recipients that are told all of a day in one message."""
     return tuple(
