@@ -16,6 +16,7 @@ from duebell.ledger.preferences import ASKED, OPTED_OUT
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.mirroring import Consent, Source, Wish
+from duebell.old_numbers import as_dialled_now
 from duebell.phone import parse_e164, redact
 from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
@@ -70,7 +71,7 @@ class Standing:
 def address_on(address: str, channel: str) -> str:
     """The address as the ledger keeps it. Raises ``ConfigurationError`` where it is none on this channel."""
     if channel == SMS:
-        return parse_e164(address)
+        return parse_e164(as_dialled_now(address.strip()))
     if channel != EMAIL:
         raise ConfigurationError(f"{channel!r} is no channel: write {SMS} or {EMAIL}")
     found = mailbox(address)

@@ -9,6 +9,7 @@ from duebell.ledger import preferences, tables, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.inbound import revocations
 from duebell.ledger.writing import writing
+from duebell.preferring import address_on
 from duebell.twilio.inbound import INBOUND_PATH, Wish, wish_of
 from tests.support_receiver import ACCOUNT, NOW, ask, form, parts, signed_twilio
 
@@ -135,6 +136,20 @@ def test_what_comes_over_rcs_is_heeded_as_if_it_had_come_by_sms(ledger: Engine, 
     assert wish.said_to == {"MG" + "1" * 32, "rcs:kauri_agent"}
     writes(ledger, "START", "SM" + "3" * 32)
     assert refusals(ledger) == {}
+
+
+def test_who_answers_from_a_mexican_mobile_is_the_one_who_was_written_to(ledger: Engine) -> None:
+    assert writes(ledger, "STOP", From="+5215512345678") == (200, NOTHING)
+    with reading(ledger) as session:
+        assert preferences.refusals(session, ["+525512345678"]) == {"+525512345678": "opted_out"}
+    assert address_on("+5215512345678", "sms") == address_on("+52 55 1234 5678", "sms") == "+525512345678"
+
+
+@pytest.mark.parametrize("sender", ["+525512345678", "+15215551234", PERSON, "+52155123456"])
+def test_no_other_number_is_written_otherwise(ledger: Engine, sender: str) -> None:
+    writes(ledger, "STOP", From=sender)
+    with reading(ledger) as session:
+        assert preferences.refusals(session, [sender]) == {sender: "opted_out"}
 
 
 def test_a_wish_in_other_words_changes_nothing_and_is_kept_for_a_person(ledger: Engine) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from duebell.old_numbers import as_dialled_now
+
 INBOUND_PATH = "/webhooks/twilio/inbound"
 
 NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -105,9 +107,9 @@ def read_inbound(form: Iterable[tuple[str, str]]) -> InboundMessage:
 
 
 def _number_of(sender: str) -> str:
-    """The number that somebody wrote from, by whichever channel of the same conversation."""
+    """The number that somebody wrote from, as we write to it, by whichever channel of the conversation."""
     is_rcs = sender[: len(OVER_RCS)].lower() == OVER_RCS
-    return sender[len(OVER_RCS) :] if is_rcs else sender
+    return as_dialled_now(sender[len(OVER_RCS) :] if is_rcs else sender)
 
 
 def wish_of(body: str, opt_out_type: str = "") -> Wish:
