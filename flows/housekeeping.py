@@ -14,12 +14,12 @@ from tasks.upkeep import prune_journal
 def housekeeping() -> State[None]:
     """Refresh every consent that rested for a week: Xero ends a refresh token after 60 days without use.
 
-    One that cannot be refreshed does not hold up the others, and is tried again the next day. History is
-    kept for thirteen months.
+    One that cannot be refreshed does not hold up the others, and is tried again the next day; nothing else
+    goes first that may fail. History is kept for thirteen months.
     """
-    prune_journal()
     kept = keep_alive.map(idle_token_sets())
     kept.wait()
+    prune_journal()
     prune_history()
     failed = sum(not one.state.is_completed() for one in kept)
     message = f"{len(kept) - failed} consents refreshed, {failed} could not be"

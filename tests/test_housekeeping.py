@@ -135,6 +135,17 @@ def test_the_flow_refreshes_all_and_one_that_fails_does_not_hold_up_the_others(
     assert recent == {"A", "C"}
 
 
+def test_a_file_that_cannot_be_deleted_ends_no_consent(
+    prefect_server: RunningPrefect, resources: Resources, sandbox: SandboxControl
+) -> None:
+    """It fails each day, and after 60 of them Xero would have ended every consent that rests."""
+    assert resources.journal is not None
+    (resources.journal.folder / "here-2020-01-01.jsonl" / "kept").mkdir(parents=True)
+    rested(resources, sandbox, "A", 8 * DAY)
+    kept(prefect_server, resources)
+    assert system_clock() - last_refreshed(resources, "A") < DAY
+
+
 @pytest.fixture
 def office(sandbox: SandboxControl, sqlite_ledger: Engine, tmp_path: Path) -> Generator[Newcomer]:
     with newcomer(sandbox, sqlite_ledger, tmp_path / "home") as opened:
