@@ -12,6 +12,7 @@ from duebell.errors import Permanent
 from duebell.explaining_then import known_at, rules_at
 from duebell.facts_in_words import When, clock_of, facts_in_words, rule_in_words, verdict_in_words, whom
 from duebell.ledger import kept_verdicts, present, trail, versions
+from duebell.ledger.dispatch import RUN_EXPECTED
 from duebell.ledger.engine import reading
 from duebell.ledger.named import invoices_named, several
 from duebell.ledger.tables import InvoiceSnapshot, KeptVerdict, Leg, Notification, Tenant, XeroEvent
@@ -22,12 +23,18 @@ from duebell.recalling import Recalled, recall
 from duebell.reporting import in_words
 from duebell.resources import Resources
 from duebell.standing_still import stands_still
+from duebell.states import NotificationState
 from duebell.telling import rules_of
 from duebell.what_happened import Happened, happened
 from duebell.why_silent import why_silent
 
 KINDS = tuple(RULES)
 
+
+LEFT_ALONE = 2 * RUN_EXPECTED
+"""How long something may be due until it is said that no run takes it up."""
+
+WORKER_AWAY = "See that `duebell up` runs, and in Prefect's UI that its work pool `duebell` is not paused"
 
 DECIDED = frozenset({"notification planned", "notification held", "notification skipped"})
 """What the trail says beside a verdict of the same moment."""
@@ -169,7 +176,8 @@ class _Explaining:
             Leg.notification_id == row.notification_id, Leg.position == row.leg_position
         )
         address = self._session.exec(legs).first()
-        stands = f"{row.state}: {in_words(row.reason)}" if row.reason else row.state
+        why = in_words(row.reason) or self._left_alone(row)
+        stands = f"{row.state}: {why}" if why else row.state
         return Person(
             row.kind,
             row.step.partition("@")[0],
@@ -177,6 +185,14 @@ class _Explaining:
             stands.replace("_", " ", 1) if self._at is None else "",
             tuple(self._steps(row)),
         )
+
+    def _left_alone(self, row: Notification) -> str:
+        """Why what is to go out does not, where nothing was ever decided against it."""
+        if row.state != NotificationState.PLANNED or row.not_before is None:
+            return ""
+        if row.not_before > self._now - LEFT_ALONE or any(self._still()):
+            return ""
+        return f"no run has taken it up since {self._when(row.not_before)}. {WORKER_AWAY}"
 
     def _steps(self, row: Notification) -> list[Step]:
         kept = kept_verdicts.of_notifications(self._session, [row.notification_id or 0])

@@ -231,6 +231,20 @@ def test_what_keeps_everything_waiting_is_said_of_each_message(
         assert f"Nothing goes out now: {said}" in run(office, tmp_path, "explain", "INV-0001").output
 
 
+def test_what_no_run_takes_up_is_said_with_where_to_look(office: Office) -> None:
+    office.keeps(1, **due(DUE), AmountPaid=0)
+    office.hears(1)
+    [at_once] = explaining.explain(office.resources, "INV-0001", INVOICE_ISSUED).people
+    office.later(hours=1)
+    [later] = explaining.explain(office.resources, "INV-0001", INVOICE_ISSUED).people
+    with writing(office.engine, office.clock.now) as book:
+        tenants.brake(book, stopped=True, by="person:test", why="", scope=tenants.EVERYTHING)
+    [stopped] = explaining.explain(office.resources, "INV-0001", INVOICE_ISSUED).people
+
+    assert (at_once.stands, stopped.stands) == ("planned", "planned")
+    assert later.stands.startswith("planned: no run has taken it up since 29 Oct 2026 10:00. See that")
+
+
 def test_what_a_number_would_do_to_the_terminal_is_shown_instead(office: Office, tmp_path: Path) -> None:
     office.keeps(1, **due(DUE), InvoiceNumber="\x1b[2J\x1b]8;;https://evil.example\x1b\\[red]7\u202e")
     shown = run(office, tmp_path, "explain", numbered(1))
