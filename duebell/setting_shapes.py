@@ -159,9 +159,10 @@ def _listen(text: str) -> str:
 
 
 def _one_piece(text: str) -> str:
-    if not re.fullmatch(r"[\x21-\x7e]*", text):
+    if not re.fullmatch(r"[\x21-\x7e]*", text) or text.strip("\"'") != text:
         raise _wrong(
-            "holds a blank, a line break or a letter that no key has", "Copy it once more, without quotes"
+            "holds a blank, a line break, quotes or a letter that no key has",
+            "Copy it once more, without quotes",
         )
     return text
 

@@ -113,6 +113,8 @@ def test_every_problem_is_named_in_one_error() -> None:
         ("XERO_CLIENT_SECRET", "two words"),
         ("XERO_WEBHOOK_KEYS", "good,b ad"),
         ("TWILIO_AUTH_TOKEN", "curly\u201dquote"),
+        ("TWILIO_AUTH_TOKEN", '"quoted"'),
+        ("XERO_WEBHOOK_KEYS", "'good,other'"),
     ],
 )
 def test_a_malformed_value_is_refused_by_name(name: str, value: str) -> None:
