@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from sqlmodel import Session, col, select
 
@@ -11,20 +10,19 @@ from duebell.known import Known, known_of, with_reminders
 from duebell.ledger import versions
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, KeptVerdict, PolicyText
 from duebell.ledger.versions import Version
-from duebell.policy_file import read_policy
+from duebell.recalling import policy_of
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
 
 
 def rules_at(session: Session, rules: Rules, at: datetime | None) -> Rules:
-    """The rules with the policy of the latest verdict by then; those of now where none is kept."""
+    """The rules with the policy of the latest verdict by then; those of now where none is kept or known."""
     if at is None:
         return rules
     used = select(KeptVerdict.policy_sha256).where(col(KeptVerdict.at) <= at)
     sha256 = session.exec(used.order_by(col(KeptVerdict.verdict_id).desc())).first()
     text = session.get(PolicyText, sha256) if sha256 else None
-    if text is None:
-        return rules
-    return replace(rules, policy=read_policy(text.text.encode(), Path("policy.toml")), text=text.text)
+    policy = policy_of(text) if text is not None else None
+    return rules if text is None or policy is None else replace(rules, policy=policy, text=text.text)
 
 
 def known_at(

@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from duebell.deciding import Basis, Rules, decide
+from duebell.errors import ConfigurationError
 from duebell.grounds import FACTS, KNOWN, VERDICTS, Facts
 from duebell.known import Known
 from duebell.ledger import versions
@@ -35,6 +36,17 @@ class Recalled:
     lacking: str = ""
 
 
+OF_ANOTHER_VERSION = "the policy that it was made by is of another version of Duebell"
+
+
+def policy_of(kept: PolicyText) -> Policy | None:
+    """A policy as it was kept; none where it has words that this version does not know."""
+    try:
+        return read_policy(kept.text.encode(), Path("policy.toml"))
+    except ConfigurationError:
+        return None
+
+
 def recall(session: Session, kept: KeptVerdict, tenant: Tenant, invoice_id: str) -> Recalled:
     """A kept verdict about an invoice, and the verdict that is made from what it rested on."""
     facts = FACTS.validate_json(kept.facts)
@@ -46,7 +58,10 @@ def recall(session: Session, kept: KeptVerdict, tenant: Tenant, invoice_id: str)
     known = _known(session, kept, facts, tenant, invoice_id)
     if known is None:
         return Recalled(said, facts, lacking="the invoice or the contact as it was then is kept no longer")
-    rules = _rules(facts, read_policy(text.text.encode(), Path("policy.toml")), text.text)
+    policy = policy_of(text)
+    if policy is None:
+        return Recalled(said, facts, lacking=OF_ANOTHER_VERSION)
+    rules = _rules(facts, policy, text.text)
     basis = Basis(facts.subject, known, rules, kept.at, facts.seen_at, facts.forced, facts.failed, facts.own)
     return Recalled(said, facts, basis, made_again(basis, facts))
 

@@ -15,7 +15,7 @@ from duebell.explaining import Explanation
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE
 from duebell.ledger import inbox, tenants
 from duebell.ledger.inbox import NewEvent
-from duebell.ledger.tables import KeptVerdict, Tenant
+from duebell.ledger.tables import KeptVerdict, PolicyText, Tenant
 from duebell.ledger.writing import writing
 from tests.support_facts import (
     MOBILE,
@@ -229,6 +229,21 @@ def test_what_keeps_everything_waiting_is_said_of_each_message(
     assert explaining.explain(office.resources, "INV-0001", at=then).still == ()
     if "parked_until" not in columns:
         assert f"Nothing goes out now: {said}" in run(office, tmp_path, "explain", "INV-0001").output
+
+
+def test_a_policy_of_an_earlier_version_hides_nothing_but_the_decision_made_again(office: Office) -> None:
+    """Verdicts are kept for thirteen months, and a newer Duebell may not know all words of their policies."""
+    told(office)
+    then = office.clock.now
+    with writing(office.engine, office.clock.now) as book:
+        book.session.exec(update(PolicyText).values(text="[words_of_old]\nsaid = true\n"))
+    [person] = explaining.explain(office.resources, "INV-0001", INVOICE_ISSUED).people
+    assert person.steps[0].what.startswith("goes out by sms")
+    assert person.steps[0].details == (
+        "It cannot be decided again: the policy that it was made by is of another version of Duebell.",
+    )
+    [before] = explaining.explain(office.resources, "INV-0001", INVOICE_ISSUED, at=then).people
+    assert before.steps == person.steps
 
 
 def test_what_no_run_takes_up_is_said_with_where_to_look(office: Office) -> None:
