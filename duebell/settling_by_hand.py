@@ -3,6 +3,7 @@
 Its SID is evidence like any other; what became of the message is asked of Twilio, not of the person.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
@@ -56,7 +57,7 @@ def settle_by_hand(resources: Resources, sid: str, *, by: str, why: str, invoice
         receipts.apply(book, attempt_id, message.sid, message.raw_status, message.error_code, by)
         receipts.bind_earlier(book, attempt_id, message.sid)
         state = present.notification(book.session, one.attempt.notification_id).state
-        return Settled(_numbers(one), message.raw_status, state)
+        return Settled(_numbers(row, one.invoices), message.raw_status, state)
 
 
 def _the_one(session: Session, message: MessageState, invoice: str) -> Open:
@@ -64,7 +65,8 @@ def _the_one(session: Session, message: MessageState, invoice: str) -> Open:
     bound = session.exec(select(Attempt).where(Attempt.sid == message.sid)).first()
     if bound is not None:
         row = session.get_one(Notification, bound.notification_id)
-        raise Permanent(f"{message.sid} is known already: it is the message {row.key}, which is {row.state}")
+        about = _numbers(row, _invoices(session, row))
+        raise Permanent(f"{message.sid} is known already: the message about {about}, which is {row.state}")
     found = [one for one in _open(session) if _may_be(message, one.attempt)]
     if invoice:
         wanted = sale_named(session, invoice)
@@ -78,7 +80,7 @@ def _the_one(session: Session, message: MessageState, invoice: str) -> Open:
             f"its text is another{hint}"
         )
     if len(found) > 1:
-        named = ", ".join(_numbers(one) for one in found)
+        named = ", ".join(_numbers(one.notification, one.invoices) for one in found)
         hint = "nothing tells them apart" if invoice else "say which with --invoice"
         raise Permanent(f"{message.sid} may be the message about any of these: {named}; {hint}")
     return found[0]
@@ -116,5 +118,5 @@ def _may_be(message: MessageState, attempt: Attempt) -> bool:
     )
 
 
-def _numbers(one: Open) -> str:
-    return ", ".join(row.number or row.invoice_id for row in one.invoices) or one.notification.invoice_id
+def _numbers(told: Notification, invoices: Sequence[InvoiceSnapshot]) -> str:
+    return ", ".join(one.number or one.invoice_id for one in invoices) or told.invoice_id

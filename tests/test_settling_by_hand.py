@@ -146,8 +146,9 @@ def test_of_two_that_it_may_be_none_is_settled(ledger: Engine) -> None:
 def test_a_message_of_another_attempt_is_named_as_what_it_is(ledger: Engine) -> None:
     sent_off(ledger)
     conclude(ledger, accepted())
+    keep_invoice(ledger, invoice_body(numbered(1)))
     parked(ledger, 2, "a2")
-    with pytest.raises(Permanent, match=r"known already: .* which is accepted"):
+    with pytest.raises(Permanent, match="known already: the message about INV-0001, which is accepted"):
         by_hand(ledger)
     assert the_notification(ledger, 2).state == S.PARKED
 
