@@ -1,6 +1,5 @@
 """The command line: ``duebell …``. A command says what it did; a failure is one clear text, and exit 1."""
 
-import getpass
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -17,7 +16,7 @@ from deployments import preview as preview_command
 from deployments import up as up_command
 from deployments.live import chosen, in_review, is_live, show_before_live, stopped
 from deployments.naming import meant
-from deployments.opening import opened
+from deployments.opening import by_whom, opened
 from deployments.terminal import make_console
 from duebell.deciding import RULES
 from duebell.errors import ConfigurationError
@@ -40,11 +39,6 @@ app.command()(settle_command.settle)
 def say(text: str | Text) -> None:
     """One sentence, as it is."""
     make_console().print(text)
-
-
-def by_whom() -> str:
-    """Who gives the command, for the audit trail."""
-    return f"person:{getpass.getuser()}"
 
 
 def exits(command: Callable[[], int]) -> None:

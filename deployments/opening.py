@@ -1,5 +1,6 @@
-"""What a command opens: the ledger and the clients of this installation."""
+"""What a command opens: the ledger and the clients of this installation; and who gives it."""
 
+import getpass
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 
@@ -22,6 +23,11 @@ def opened() -> Generator[Resources]:
     except (ConfigurationError, DuebellError) as error:
         complain(make_console(), error)
         raise typer.Exit(1) from error
+
+
+def by_whom() -> str:
+    """Who gives the command, for the audit trail."""
+    return f"person:{getpass.getuser()}"
 
 
 @contextmanager

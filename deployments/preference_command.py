@@ -1,12 +1,11 @@
 """``duebell preference``: what stands against an address, and what a person settles about it."""
 
-import getpass
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from deployments.opening import opened
+from deployments.opening import by_whom, opened
 from deployments.terminal import make_console
 from duebell import preferring
 from duebell.calls import utc
@@ -26,10 +25,6 @@ Why = Annotated[str, typer.Option("--why", help="who asked, when and how: for th
 
 def _channel(address: str, said: str) -> str:
     return said.strip().lower() or (EMAIL if "@" in address else SMS)
-
-
-def _by() -> str:
-    return f"person:{getpass.getuser()}"
 
 
 @app.command()
@@ -54,18 +49,18 @@ def show(address: Address, channel: Channel = "") -> None:
 def stop(address: Address, why: Why, channel: Channel = "") -> None:
     """Write nothing to an address any more, because its owner asked for it in other words than STOP."""
     with opened() as resources:
-        by = _channel(address, channel)
-        decided = preferring.stop(resources, address, by, by=_by(), why=why)
-        _say("Nothing goes there any more.", _waited(decided), _mirrored(resources) if by == SMS else "")
+        meant = _channel(address, channel)
+        decided = preferring.stop(resources, address, meant, by=by_whom(), why=why)
+        _say("Nothing goes there any more.", _waited(decided), _mirrored(resources) if meant == SMS else "")
 
 
 @app.command()
 def allow(address: Address, why: Why, channel: Channel = "") -> None:
     """Write to an address again, because its owner asked for it: --why holds the evidence."""
     with opened() as resources:
-        by = _channel(address, channel)
-        decided = preferring.allow(resources, address, by, by=_by(), why=why)
-        elsewhere = _mirrored(resources) if by == SMS else _suppressed(resources)
+        meant = _channel(address, channel)
+        decided = preferring.allow(resources, address, meant, by=by_whom(), why=why)
+        elsewhere = _mirrored(resources) if meant == SMS else _suppressed(resources)
         _say("It may be written to again.", _waited(decided), elsewhere)
 
 

@@ -1,12 +1,11 @@
 """``duebell settle``: what Twilio's log shows a person of a message whose outcome was left to them."""
 
-import getpass
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from deployments.opening import opened
+from deployments.opening import by_whom, opened
 from deployments.terminal import make_console
 from duebell.settling_by_hand import settle_by_hand
 
@@ -20,7 +19,6 @@ def settle(
 ) -> None:
     """Say which message in Twilio's log is one of which nobody knows whether it went out."""
     with opened() as resources:
-        by = f"person:{getpass.getuser()}"
-        done = settle_by_hand(resources, sid, by=by, why=why, invoice=invoice)
+        done = settle_by_hand(resources, sid, by=by_whom(), why=why, invoice=invoice)
         said = f"Twilio calls it {done.status}: the message about {done.numbers} is {done.state} now."
         make_console().print(Text(said))
