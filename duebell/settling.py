@@ -59,12 +59,19 @@ def candidates(attempt: Unsettled, listed: Sequence[MessageState], bound: set[st
         message
         for message in listed
         if message.sid not in bound
-        and message.direction.startswith("outbound")
+        and made_since(message, attempt.started_at)
         and same_text(message.body, attempt.text)
         and message.created_at is not None
-        and attempt.started_at - BEFORE <= message.created_at <= until
+        and message.created_at <= until
     ]
     return sorted(found, key=lambda message: message.raw_status == "scheduled")
+
+
+def made_since(message: MessageState, started_at: datetime) -> bool:
+    """Whether it is a message that goes out, and was not made before the call that began then."""
+    if message.created_at is None or not message.direction.startswith("outbound"):
+        return False
+    return message.created_at >= started_at - BEFORE
 
 
 def same_text(listed: str, sent: str) -> bool:

@@ -3,20 +3,19 @@
 Its SID is evidence like any other; what became of the message is asked of Twilio, not of the person.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.errors import Permanent
-from duebell.ledger import groups, present, receipts
+from duebell.ledger import groups, present, receipts, snapshots
 from duebell.ledger.named import sale_named
-from duebell.ledger.tables import Attempt, InvoiceSnapshot, Leg, Notification
+from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import writing
 from duebell.reaching import SMS
 from duebell.resources import Resources
-from duebell.settling import BEFORE, same_text
+from duebell.settling import made_since, same_text
 from duebell.states import AttemptState
 from duebell.twilio.messages import MessageState
 
@@ -27,7 +26,8 @@ class Open:
 
     attempt: Attempt
     notification: Notification
-    invoices: tuple[InvoiceSnapshot, ...]
+    invoices: dict[str, str]
+    """Their numbers by their ids; the id stands for a number that nobody read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def settle_by_hand(resources: Resources, sid: str, *, by: str, why: str, invoice
         receipts.apply(book, attempt_id, message.sid, message.raw_status, message.error_code, by)
         receipts.bind_earlier(book, attempt_id, message.sid)
         state = present.notification(book.session, one.attempt.notification_id).state
-        return Settled(_numbers(row, one.invoices), message.raw_status, state)
+        return Settled(", ".join(one.invoices.values()), message.raw_status, state)
 
 
 def _the_one(session: Session, message: MessageState, invoice: str) -> Open:
@@ -65,12 +65,12 @@ def _the_one(session: Session, message: MessageState, invoice: str) -> Open:
     bound = session.exec(select(Attempt).where(Attempt.sid == message.sid)).first()
     if bound is not None:
         row = session.get_one(Notification, bound.notification_id)
-        about = _numbers(row, _invoices(session, row))
+        about = ", ".join(_invoices(session, row).values())
         raise Permanent(f"{message.sid} is known already: the message about {about}, which is {row.state}")
-    found = [one for one in _open(session) if _may_be(message, one.attempt)]
+    found = _may_be(session, message)
     if invoice:
         wanted = sale_named(session, invoice)
-        found = [one for one in found if wanted in one.invoices]
+        found = [one for one in found if wanted.invoice_id in one.invoices]
     else:
         found = [one for one in found if one.attempt.text and same_text(message.body, one.attempt.text)]
     if not found:
@@ -80,13 +80,14 @@ def _the_one(session: Session, message: MessageState, invoice: str) -> Open:
             f"its text is another{hint}"
         )
     if len(found) > 1:
-        named = ", ".join(_numbers(one.notification, one.invoices) for one in found)
+        named = ", ".join(number for one in found for number in one.invoices.values())
         hint = "nothing tells them apart" if invoice else "say which with --invoice"
         raise Permanent(f"{message.sid} may be the message about any of these: {named}; {hint}")
     return found[0]
 
 
-def _open(session: Session) -> list[Open]:
+def _may_be(session: Session, message: MessageState) -> list[Open]:
+    """What it may be the message of, by its number (the side journal knows none) and its time."""
     wanted = (
         select(Attempt, Notification)
         .join(Notification, col(Notification.notification_id) == col(Attempt.notification_id))
@@ -98,25 +99,14 @@ def _open(session: Session) -> list[Open]:
         )
         .order_by(col(Attempt.started_at), col(Attempt.attempt_id))
     )
-    return [Open(attempt, row, _invoices(session, row)) for attempt, row in session.exec(wanted).all()]
+    return [
+        Open(attempt, row, _invoices(session, row))
+        for attempt, row in session.exec(wanted).all()
+        if attempt.address in {"", message.to} and made_since(message, attempt.started_at)
+    ]
 
 
-def _invoices(session: Session, row: Notification) -> tuple[InvoiceSnapshot, ...]:
-    told = [row, *groups.of_lead(session, row.notification_id or 0)]
-    ids = list(dict.fromkeys(one.invoice_id for one in told))
-    same = (InvoiceSnapshot.tenant_id == row.tenant_id, col(InvoiceSnapshot.invoice_id).in_(ids))
-    return tuple(session.exec(select(InvoiceSnapshot).where(*same).order_by(InvoiceSnapshot.number)).all())
-
-
-def _may_be(message: MessageState, attempt: Attempt) -> bool:
-    """Whether it went to that number (the side journal knows none), and not before we asked for it."""
-    return (
-        message.direction.startswith("outbound")
-        and attempt.address in {"", message.to}
-        and message.created_at is not None
-        and message.created_at >= attempt.started_at - BEFORE
-    )
-
-
-def _numbers(told: Notification, invoices: Sequence[InvoiceSnapshot]) -> str:
-    return ", ".join(one.number or one.invoice_id for one in invoices) or told.invoice_id
+def _invoices(session: Session, row: Notification) -> dict[str, str]:
+    ids = [one.invoice_id for one in (row, *groups.of_lead(session, row.notification_id or 0))]
+    numbers = snapshots.numbers_by_id(session, row.tenant_id, ids)
+    return {one: numbers.get(one) or one for one in ids}
