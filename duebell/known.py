@@ -19,7 +19,7 @@ from duebell.ledger import (
     reminders,
     snapshots,
     themes,
-    told_by_email,
+    told_at_address,
     untold,
 )
 from duebell.ledger.announcements import Announced
@@ -28,7 +28,7 @@ from duebell.ledger.payments import KnownPayment
 from duebell.ledger.reminders import Reminder
 from duebell.ledger.snapshots import ReadContact, ReadInvoice
 from duebell.ledger.tables import Tenant
-from duebell.ledger.told_by_email import Told
+from duebell.ledger.told_at_address import Told
 from duebell.ledger.untold import Untold
 from duebell.model import Contact, InvoicePayment
 from duebell.persons import persons_of
@@ -134,7 +134,7 @@ def with_told(
 ) -> dict[str, Known]:
     """The same, with what was told of the invoices by email and, if it is about them, to the ``teams``."""
     asked = teams or EMAIL in channels
-    found = told_by_email.of_invoices(session, tenant_id, list(known)) if asked else {}
+    found = told_at_address.of_invoices(session, tenant_id, list(known)) if asked else {}
     return {invoice_id: replace(one, told=found.get(invoice_id, ())) for invoice_id, one in known.items()}
 
 

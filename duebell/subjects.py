@@ -7,7 +7,7 @@ from datetime import datetime
 from duebell.email.addresses import are_one
 from duebell.keys import address_hash
 from duebell.known import Known
-from duebell.ledger.told_by_email import Told
+from duebell.ledger.told_at_address import Told
 from duebell.model import Contact
 from duebell.policy import Circumstances
 from duebell.policy_sections import TeamPolicy

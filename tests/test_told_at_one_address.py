@@ -22,7 +22,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Notification
-from duebell.ledger.told_by_email import Told
+from duebell.ledger.told_at_address import Told
 from duebell.ledger.writing import writing
 from duebell.looking_again import NotNow, look_again
 from duebell.model import ContactPerson
