@@ -3,12 +3,10 @@
 import httpx
 
 from deployments.findings import Finding
-from deployments.prefect_own import require_ours
-from deployments.receiver.prefect_rest import PrefectPlace, prefect_place
+from deployments.prefect_own import SECONDS, lets_in, require_ours
+from deployments.receiver.prefect_rest import prefect_place
 from duebell.resources import Resources
 from duebell.settings import Settings
-
-SECONDS = 5.0
 
 
 def look(resources: Resources) -> list[Finding]:
@@ -24,7 +22,8 @@ def asked(settings: Settings) -> Finding:
     place = prefect_place(settings)
     try:
         answer = httpx.get(f"{place.api_url}/health", timeout=SECONDS, trust_env=False)
-        is_let_in = not settings.prefect_api_url or _lets_in(place)
+        shown = place.auth_string.get_secret_value()
+        is_let_in = not settings.prefect_api_url or lets_in(place.api_url, shown)
     except httpx.HTTPError as error:
         said = f"{place.api_url} does not answer ({type(error).__name__})"
         if settings.prefect_api_url:
@@ -39,11 +38,3 @@ def asked(settings: Settings) -> Finding:
         said = f"{place.api_url} does not let us in: check PREFECT_API_AUTH_STRING"
         return Finding("Prefect", said, sound=False)
     return Finding("Prefect", f"{place.api_url} answers")
-
-
-def _lets_in(place: PrefectPlace) -> bool:
-    """Its health alone is told to everybody."""
-    user, _, password = place.auth_string.get_secret_value().partition(":")
-    auth = (user, password) if user else None
-    answer = httpx.get(f"{place.api_url}/admin/version", auth=auth, timeout=SECONDS, trust_env=False)
-    return answer.status_code not in {401, 403}

@@ -18,10 +18,8 @@ def require_ours(settings: Settings) -> None:
         return
     server = PrefectServer(settings.home, settings.prefect_server_api_port)
     try:
-        if not _lets_in(server, None):
-            user, _, password = server.auth_string.partition(":")
-            if _lets_in(server, (user, password)):
-                return
+        if not lets_in(server.api_url, "") and lets_in(server.api_url, server.auth_string):
+            return
     except httpx.HTTPError:
         return
     raise ConfigurationError(
@@ -31,7 +29,12 @@ def require_ours(settings: Settings) -> None:
     )
 
 
-def _lets_in(server: PrefectServer, auth: tuple[str, str] | None) -> bool:
-    """Its health alone is told to everybody."""
-    url = f"{server.api_url}/admin/version"
-    return httpx.get(url, auth=auth, timeout=SECONDS, trust_env=False).status_code not in {401, 403}
+def lets_in(api_url: str, auth_string: str) -> bool:
+    """Whether it answers who shows it this ``user:password``, or none: its health alone it tells everybody.
+
+    Raises ``httpx.HTTPError`` where it does not answer.
+    """
+    user, _, password = auth_string.partition(":")
+    auth = (user, password) if user else None
+    answer = httpx.get(f"{api_url}/admin/version", auth=auth, timeout=SECONDS, trust_env=False)
+    return answer.status_code not in {401, 403}
