@@ -87,7 +87,11 @@ def cleaned(values: Mapping[str, object]) -> Fields:
 
 def clean_text(text: str) -> str:
     """One short line in NFC, without control, bidirectional and invisible characters or a live address."""
-    text = _defanged(_in_one_line(text))
+    return _short(_in_one_line(text))
+
+
+def _short(line: str) -> str:
+    text = _defanged(line)
     while (
         len(text) > LONGEST_TEXT
     ):  # a cut may leave what looks like an address again, and defanging is longer
@@ -156,7 +160,8 @@ def _value(value: object, place: str, depth: int) -> object:
 
 
 def _text(said: str) -> str:
-    clean, typed = clean_text(said), one_line(said)
+    line = _in_one_line(said)
+    clean, typed = _short(line), line[:LONGEST_TEXT]
     return clean if clean == typed else Defanged(clean, typed)
 
 

@@ -11,9 +11,9 @@ def takes_over(row: Notification) -> bool:
     It may where nothing came of this one: it was left out, before any run took it up, because of the contact.
     Once that is mended, the first one is owed as though nobody had asked.
     """
-    return row.generation > 0 and not _came_to_nothing(row)
-
-
-def _came_to_nothing(row: Notification) -> bool:
-    was_taken_up = row.state != NotificationState.SKIPPED or row.lease_token > 0
-    return not was_taken_up and row.reason.startswith(OF_THE_CONTACT)
+    came_to_nothing = (
+        row.state == NotificationState.SKIPPED
+        and row.lease_token == 0
+        and row.reason.startswith(OF_THE_CONTACT)
+    )
+    return row.generation > 0 and not came_to_nothing
