@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from threading import Barrier
 from typing import Any
 
@@ -249,6 +250,21 @@ def receipt(
 ) -> NewReceipt:
     """A status callback of the ``number``-th message."""
     return NewReceipt(sid(number), status, code, attempt_id, "{}")
+
+
+def listed(number: int = 1, **fields: Any) -> dict[str, Any]:
+    """The ``number``-th message as Twilio lists it; ``fields`` are Twilio's."""
+    usual = {
+        "sid": sid(number),
+        "account_sid": ACCOUNT,
+        "status": "delivered",
+        "direction": "outbound-api",
+        "to": MOBILE,
+        "body": "a text",
+        "error_code": None,
+        "date_created": format_datetime(NOW),
+    }
+    return json.loads(json.dumps(usual | fields))
 
 
 def the_notification(engine: Engine, number: int = 1) -> Notification:

@@ -18,8 +18,8 @@ from duebell.access import unpaced
 from duebell.connecting import connect_custom
 from duebell.ledger import tenants
 from duebell.ledger.tables import Tenant
-from duebell.resources import open_resources
-from duebell.settings import load
+from duebell.resources import Resources, open_resources
+from duebell.settings import Settings, load
 from tests.support_prefect import free_port
 
 
@@ -78,6 +78,17 @@ def open_office(sandbox: SandboxControl, engine: Engine, home: Path) -> Generato
         finally:
             resources.close()
         yield Office(sandbox, engine, environment)
+
+
+def spoilt(settings: Settings) -> Resources:
+    """What a command works with, on a ledger that is none any more once it is open."""
+    resources = open_resources(settings)
+    resources.engine.dispose()
+    file = Path(str(resources.engine.url.database))
+    for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        one.unlink(missing_ok=True)
+    file.write_text("no ledger any more\n" * 99)
+    return resources
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Brake, Notification, Tenant
 from duebell.reading import XeroReader
-from duebell.resources import Resources, open_resources
-from duebell.settings import Settings, load
+from duebell.resources import open_resources
+from duebell.settings import load
 from duebell.states import NotificationState as S
 from tests.support_facts import (
     PARKED,
@@ -33,7 +33,7 @@ from tests.support_facts import (
     sent_off,
     the_attempt,
 )
-from tests.support_office import Office
+from tests.support_office import Office, spoilt
 
 NUMBER = "+64211234567"
 
@@ -362,17 +362,6 @@ def test_the_sid_of_a_message_that_was_left_to_a_person_settles_it(office: Offic
     assert f"the message about INV-0001 is {notifications(office)[0].state} now" in done.output
     assert the_attempt(office.engine).sid == message.sid
     assert left not in " ".join(office.run("doctor").output.split())
-
-
-def spoilt(settings: Settings) -> Resources:
-    """What a command works with, on a ledger that is none any more once it is open."""
-    resources = open_resources(settings)
-    resources.engine.dispose()
-    file = Path(str(resources.engine.url.database))
-    for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
-        one.unlink(missing_ok=True)
-    file.write_text("no ledger any more\n" * 99)
-    return resources
 
 
 @contextmanager

@@ -18,10 +18,8 @@ from duebell.journal import Journal, Posted
 from duebell.ledger import trail
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
-from duebell.resources import Resources, open_resources
-from duebell.settings import Settings
 from tests.support_facts import CONTACT, INVOICE
-from tests.support_office import Office
+from tests.support_office import Office, spoilt
 
 CANARY = "canary7Qv9secretXk2"
 SECRETS = {
@@ -252,16 +250,6 @@ def test_a_ledger_that_fails_while_doctor_looks_is_told_and_hides_nothing_else(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk, or a server that goes away: that is when doctor is asked."""
-
-    def spoilt(settings: Settings) -> Resources:
-        resources = open_resources(settings)
-        resources.engine.dispose()
-        file = Path(str(office.engine.url.database))
-        for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
-            one.unlink(missing_ok=True)
-        file.write_text("no ledger any more\n" * 99)
-        return resources
-
     monkeypatch.setattr(doctor, "open_resources", spoilt)
     done = office.run("doctor")
     told = unwrapped(done.output)

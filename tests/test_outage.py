@@ -42,18 +42,24 @@ def test_who_was_to_be_told_while_twilio_takes_nothing_is_told_once_when_it_does
     assert broken(office.engine) == []
 
 
+def cut_off_from_sms(engine: Engine, folder: Path, fall_back: str) -> Office:
+    """A reminder is due to a customer who has an email address too, and Twilio takes no SMS."""
+    open_tenant(engine)
+    keep_contact(engine, EmailAddress=EMAIL, read_at=at(DUE))
+    text = policy_text(f'channels = ["sms", "email"]\nfall_back = "{fall_back}"\n')
+    office = office_over(engine, folder, at(DUE + DAY), text, email_from="us@kauri.example")
+    office.keeps(1, **due(DUE))
+    office.phones.answer = 429
+    office.day()
+    return office
+
+
 @pytest.mark.parametrize("fall_back", ["at_once", "next_day"])
 def test_who_has_another_way_is_told_by_that_soon(
     sqlite_ledger: Engine, tmp_path: Path, fall_back: str
 ) -> None:
     """No SMS went out, so that neither day nor policy has anything against the email."""
-    open_tenant(sqlite_ledger)
-    keep_contact(sqlite_ledger, EmailAddress=EMAIL, read_at=at(DUE))
-    text = policy_text(f'channels = ["sms", "email"]\nfall_back = "{fall_back}"\n')
-    office = office_over(sqlite_ledger, tmp_path, at(DUE + DAY), text, email_from="us@kauri.example")
-    office.keeps(1, **due(DUE))
-    office.phones.answer = 429
-    office.day()
+    office = cut_off_from_sms(sqlite_ledger, tmp_path, fall_back)
     for _ in range(20):
         office.later(minutes=4)
         office.nets()
@@ -65,13 +71,7 @@ def test_who_has_another_way_is_told_by_that_soon(
 
 
 def test_who_wants_no_other_way_waits_for_the_first(sqlite_ledger: Engine, tmp_path: Path) -> None:
-    open_tenant(sqlite_ledger)
-    keep_contact(sqlite_ledger, EmailAddress=EMAIL, read_at=at(DUE))
-    text = policy_text('channels = ["sms", "email"]\nfall_back = "never"\n')
-    office = office_over(sqlite_ledger, tmp_path, at(DUE + DAY), text, email_from="us@kauri.example")
-    office.keeps(1, **due(DUE))
-    office.phones.answer = 429
-    office.day()
+    office = cut_off_from_sms(sqlite_ledger, tmp_path, "never")
     for _ in range(12):
         office.later(minutes=10)
         office.nets()

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from duebell.states import AttemptState, NotificationState
 from duebell.twilio.messages import MessageState
 from duebell.twilio.statuses import MessageStatus
 from tests.support_facts import (
-    ACCOUNT,
     MINUTE,
     MOBILE,
     NOW,
@@ -35,6 +33,7 @@ from tests.support_facts import (
     Hand,
     accepted,
     conclude,
+    listed,
     open_tenant,
     plan,
     receipt,
@@ -99,20 +98,6 @@ def twilio(*messages: dict[str, Any]) -> Any:
         return httpx.Response(200, json={"messages": list(messages), "page_size": 50, "next_page_uri": None})
 
     return answer
-
-
-def listed(number: int = 1, **fields: Any) -> dict[str, Any]:
-    usual = {
-        "sid": sid(number),
-        "account_sid": ACCOUNT,
-        "status": "delivered",
-        "direction": "outbound-api",
-        "to": MOBILE,
-        "body": "a text",
-        "error_code": None,
-        "date_created": format_datetime(NOW),
-    }
-    return json.loads(json.dumps(usual | fields))
 
 
 def unknown(engine: Engine) -> Unsettled:

@@ -1,6 +1,5 @@
 """A person names the message in Twilio's log of which nobody here could tell whose it is."""
 
-import json
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -19,9 +18,7 @@ from duebell.ledger.writing import writing
 from duebell.settling_by_hand import Settled, settle_by_hand
 from duebell.states import NotificationState as S
 from tests.support_facts import (
-    ACCOUNT,
     MINUTE,
-    MOBILE,
     NOW,
     PARKED,
     UNKNOWN,
@@ -30,6 +27,7 @@ from tests.support_facts import (
     conclude,
     invoice_body,
     keep_invoice,
+    listed,
     numbered,
     receipt,
     resources_over,
@@ -42,20 +40,10 @@ from tests.support_facts import (
 
 def by_hand(engine: Engine, number: int = 1, *, invoice: str = "", **fields: Any) -> Settled:
     """Name Twilio's ``number``-th message, which is as ``fields`` say."""
-    message = {
-        "sid": sid(number),
-        "account_sid": ACCOUNT,
-        "status": "delivered",
-        "direction": "outbound-api",
-        "to": MOBILE,
-        "body": "a text",
-        "error_code": None,
-        "date_created": format_datetime(NOW),
-    } | fields
 
     def answer(request: httpx.Request) -> httpx.Response:
         assert (request.method, request.url.path.rpartition("/")[2]) == ("GET", f"{sid(number)}.json")
-        return httpx.Response(200, json=json.loads(json.dumps(message)))
+        return httpx.Response(200, json=listed(number, **fields))
 
     resources = resources_over(engine, Hand(NOW + timedelta(hours=2)), twilio=answer)
     return settle_by_hand(resources, f" {sid(number)} ", by="person:ana", why="it is there", invoice=invoice)
