@@ -10,7 +10,7 @@ from duebell.ledger import receipts, unsettled
 from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
-from duebell.ledger.scheduled import BY_LIST
+from duebell.ledger.scheduled import BY_LIST, look_soon_at_attempt
 from duebell.ledger.unsettled import Unconfirmed, Unsettled
 from duebell.ledger.writing import Writing, writing
 from duebell.outcomes import not_there
@@ -38,12 +38,11 @@ BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=15)
 """How far Twilio's creation time may lie from our intent: clocks differ, and queues take their time."""
 
 
-def matching(attempt: Unsettled, listed: Sequence[MessageState], bound: set[str]) -> MessageState | None:
-    """The one message of Twilio's list that can only be this attempt, or ``None``.
+def matching(attempt: Unsettled, found: Sequence[MessageState]) -> MessageState | None:
+    """The one of its candidates that can only be this attempt, or ``None``.
 
     Two candidates are no evidence. Where Twilio holds them, either will do: the other is taken back.
     """
-    found = candidates(attempt, listed, bound)
     return found[0] if len(found) == 1 or (found and attempt.send_at is not None) else None
 
 
@@ -98,9 +97,16 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
     with writing(resources.engine, resources.clock()) as book:
         if message is not None:
             receipts.apply(
-                book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, BY_LIST
+                book,
+                attempt.attempt_id,
+                message.sid,
+                message.raw_status,
+                message.error_code,
+                BY_LIST,
             )
             receipts.bind_earlier(book, attempt.attempt_id, message.sid)
+            if looked.has_copies:
+                look_soon_at_attempt(book, attempt.attempt_id)
             fail_point("before-settling-commits")
             return Settled(attempt.attempt_id, "found", message.raw_status)
         if attempt.send_at is not None and looked.saw_all:
@@ -165,10 +171,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a look found. ``saw_all``: that nothing was found means that nothing was listed."""
+    """What a look found. ``saw_all``: that nothing was found means that nothing was listed. ``has_copies``:
+    that there are further ones, which are to be taken back.
+    """
 
     found: Found | None
     saw_all: bool = True
+    has_copies: bool = False
 
 
 def _look_for_email(resources: Resources, attempt: Unsettled) -> Looked:
@@ -187,10 +196,11 @@ def _look(resources: Resources, attempt: Unsettled) -> Looked:
     with reading(resources.engine) as session:
         bound = unsettled.bound_sids(session, [message.sid for message in listed])
         alone = attempt.send_at is None or not unsettled.others_say_it(session, attempt)
-    found = matching(attempt, listed, bound)
-    if found is not None and alone:
-        return Looked(_as_found(found))
-    return Looked(None, saw_all=found is None and len(listed) < MOST_LISTED)
+    found = candidates(attempt, listed, bound)
+    one = matching(attempt, found)
+    if one is not None and alone:
+        return Looked(_as_found(one), has_copies=len(found) > 1)
+    return Looked(None, saw_all=one is None and len(listed) < MOST_LISTED)
 
 
 def _as_found(message: MessageState) -> Found:

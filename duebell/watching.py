@@ -34,11 +34,10 @@ from duebell.scheduling import is_last_look
 from duebell.settling import Settled
 from duebell.states import TOLD, AttemptState, NotificationState
 from duebell.telling import FRESH, ReadAgain, rules_of
-from duebell.watching_copies import SURPLUS, TakeBack
 from duebell.xero.queries import IDS_PER_QUERY
 
 BRAKE, NOT_READ = "stopped", "not_read"
-OTHER_ADDRESS, OTHER_WORDS = "another_address", "another_text"
+OTHER_ADDRESS, OTHER_WORDS, SURPLUS = "another_address", "another_text", "surplus"
 """Why a message that Twilio holds is taken back, beside the reasons of the policy."""
 
 
@@ -59,6 +58,15 @@ class Batch:
     def reminds(self) -> bool:
         """Whether there are reminders among them."""
         return any(one.kind == INVOICE_OVERDUE for one in self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """A message that Twilio is to cancel, and why."""
+
+    attempt_id: str
+    sid: str
+    why: str
 
 
 def due(engine: Engine, now: datetime, attempt_ids: Sequence[str] | None = None) -> list[Batch]:
@@ -92,7 +100,7 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
     What cannot be read anew may not be true any more: at the last look it is taken back too. Where Twilio
     cannot be asked for copies of a message, that message stays due, and holds up no other.
     """
-    copies, unsearched = watching_copies.looked_for(resources, (*batch.held, *batch.gone))
+    unsearched = watching_copies.looked_for(resources, (*batch.held, *batch.gone))
     with reading(resources.engine) as session:
         why = {one: _why_anyway(session, one) for one in batch.held}
     open_ones = [one for one in batch.held if not why[one]]
@@ -107,7 +115,7 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
                 scheduled.ask_to_cancel(book, one.attempt_id, why[one])
             elif one not in unsearched:
                 scheduled.look_again_at(book, one)
-    return (*(TakeBack(one.attempt_id, one.sid, why[one]) for one in batch.held if why[one]), *copies)
+    return tuple(TakeBack(one.attempt_id, one.sid, why[one]) for one in batch.held if why[one])
 
 
 def take_back(resources: Resources, one: TakeBack) -> Settled:
@@ -117,11 +125,10 @@ def take_back(resources: Resources, one: TakeBack) -> Settled:
     what reading Twilio raises.
     """
     message = resources.twilio().cancel(one.sid)
-    if one.attempt_id:
-        with writing(resources.engine, resources.clock()) as book:
-            code = message.error_code
-            receipts.apply(book, one.attempt_id, one.sid, message.raw_status, code, f"cancel:{one.why}")
-    return Settled(one.attempt_id or one.sid, "taken back", message.raw_status)
+    with writing(resources.engine, resources.clock()) as book:
+        code = message.error_code
+        receipts.apply(book, one.attempt_id, one.sid, message.raw_status, code, f"cancel:{one.why}")
+    return Settled(one.attempt_id, "taken back", message.raw_status)
 
 
 def _why_anyway(session: Session, one: Held) -> str:

@@ -30,8 +30,7 @@ from duebell.ledger.writing import writing
 from duebell.reporting_channels import StopTold
 from duebell.resources import resources
 from duebell.settling import Settled
-from duebell.watching import Batch
-from duebell.watching_copies import TakeBack
+from duebell.watching import Batch, TakeBack
 from tasks._prefect import RETRYING, RETRYING_ONCE, access_to, is_by_person, is_cancelled, own_run_id
 
 

@@ -9,7 +9,6 @@ from duebell.errors import Transient
 from duebell.ledger import attempts, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.writing import writing
-from duebell.watching_copies import TakeBack
 
 if TYPE_CHECKING:
     from tests.support_simulation import Life
@@ -23,7 +22,7 @@ THREADS = 32
 def settle(life: "Life", *, confirms: bool) -> None:
     """What the flow does, in its order; with ``confirms`` also what it does once an hour."""
     resources, engine = life.resources, life.engine
-    untrue: list[TakeBack] = []
+    untrue: list[watching.TakeBack] = []
 
     def decide(batch: watching.Batch) -> None:
         untrue.extend(_tried(life, lambda: watching.decide_anew(resources, batch, life.read_again)) or ())

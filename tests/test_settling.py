@@ -1,6 +1,7 @@
 """An unknown send is settled by evidence; what shows nothing is asked of a person, and never sent again."""
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from duebell.policy import Send
 from duebell.policy_file import Policy
 from duebell.reaching import Way
 from duebell.reporting_outstanding import told_of
-from duebell.settling import Settled, matching, next_look, settle, to_ask
+from duebell.settling import Settled, candidates, matching, next_look, settle, to_ask
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.messages import MessageState
 from duebell.twilio.statuses import MessageStatus
@@ -51,8 +52,12 @@ LISTED = MessageState(
 )
 
 
+def matched(*listed: MessageState, bound: Collection[str] = ()) -> MessageState | None:
+    return matching(LOST, candidates(LOST, listed, set(bound)))
+
+
 def test_the_one_message_that_can_only_be_this_attempt_is_found() -> None:
-    assert matching(LOST, (LISTED,), set()) == LISTED
+    assert matched(LISTED) == LISTED
 
 
 @pytest.mark.parametrize(
@@ -66,20 +71,20 @@ def test_the_one_message_that_can_only_be_this_attempt_is_found() -> None:
     ],
 )
 def test_f084_a_message_that_may_be_another_is_no_evidence(change: dict[str, Any]) -> None:
-    assert matching(LOST, (replace(LISTED, **change),), set()) is None
+    assert matched(replace(LISTED, **change)) is None
 
 
 def test_a_message_of_another_attempt_is_no_evidence() -> None:
-    assert matching(LOST, (LISTED,), {LISTED.sid}) is None
+    assert matched(LISTED, bound={LISTED.sid}) is None
 
 
 def test_two_candidates_are_no_evidence() -> None:
-    assert matching(LOST, (LISTED, replace(LISTED, sid=sid(2))), set()) is None
+    assert matched(LISTED, replace(LISTED, sid=sid(2))) is None
 
 
 def test_what_twilio_puts_before_a_trial_s_text_does_not_hide_it() -> None:
     trial = replace(LISTED, body="Sent from your Twilio trial account - a  text")
-    assert matching(LOST, (trial,), set()) == trial
+    assert matched(trial) == trial
 
 
 def test_it_is_looked_for_at_each_time_of_the_policy_and_then_left_to_a_person() -> None:

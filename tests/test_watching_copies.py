@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.errors import ConfigurationError
+from duebell.ledger.copies import TAKEN_BACK
 from duebell.states import NotificationState
-from duebell.watching import due
+from duebell.watching import decide_anew, due
 from tests.support_facts import MINUTE, NOW
 from tests.support_watching import Office
 
@@ -30,6 +31,38 @@ def test_a_copy_that_arrives_later_is_taken_back_long_before_the_last_looks(lost
     lost.until(NOW + 10 * MINUTE)
     lost.passes(20 * MINUTE)  # nobody is there to take the last looks
     assert len(lost.twilio.went_out()) == 1
+
+
+def test_a_copy_that_is_listed_with_the_first_is_taken_back_at_once(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = Office(sqlite_ledger, tmp_path)
+    office.twilio.fates = ["lost"]
+    office.tells()
+    office.twilio.duplicate()
+    office.until(NOW + 3 * MINUTE)
+    office.passes(30 * MINUTE)  # nobody is there any more
+    assert len(office.twilio.went_out()) == 1
+    assert office.trail(TAKEN_BACK) != []
+
+
+def test_a_copy_is_taken_back_though_the_run_that_finds_it_dies_right_after(lost: Office) -> None:
+    lost.twilio.duplicate()
+    lost.passes(7 * MINUTE)
+    for batch in due(lost.engine, lost.clock()):
+        decide_anew(lost.resources, batch, lost.read_again)
+    lost.passes(30 * MINUTE)
+    assert len(lost.twilio.went_out()) == 1
+
+
+@pytest.mark.parametrize("fate", ["lost", "vanished"])
+def test_a_copy_whose_taking_back_was_not_answered_is_seen_to_again(lost: Office, fate: str) -> None:
+    lost.twilio.duplicate()
+    lost.twilio.cancel_fates = [fate]
+    lost.until(NOW + 9 * MINUTE)
+    lost.passes(30 * MINUTE)
+    assert len(lost.twilio.went_out()) == 1
+    assert len(lost.trail(TAKEN_BACK)) == 1
 
 
 def test_copies_that_twilio_cannot_be_asked_for_do_not_hold_up_taking_back(lost: Office) -> None:

@@ -18,31 +18,39 @@ from duebell.ledger.meaning import MEANS
 from duebell.ledger.tables import Attempt, Audit, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import NotificationState
-from duebell.twilio.statuses import message_status
+from duebell.twilio.statuses import MessageStatus, message_status
 
 WENT_OUT = "a copy went out"
+TAKEN_BACK = "a copy was taken back"
 """What the trail says of such a message, once."""
 
 OUT = frozenset({NotificationState.SENT, NotificationState.DELIVERED})
 
 
 def notice(book: Writing, attempt_id: str, sid: str, status: str, *, actor: str) -> None:
-    """Write down that a message which is not the attempt's own went out; nothing where it did not."""
-    if MEANS.get(message_status(status)) not in OUT:
+    """Write down that a message which is not the attempt's own went out, or was cancelled before that."""
+    action = _came_to(message_status(status))
+    if action is None:
         return
     attempt = book.session.get(Attempt, attempt_id)
     if attempt is None or attempt.sid in {None, sid}:
         return
     row = book.session.get_one(Notification, attempt.notification_id)
-    if _is_told(book.session, row.key, sid):
+    if _is_told(book.session, row.key, action, sid):
         return
     why = f"Twilio made {sid} of it beside {attempt.sid}"
     details = {"attempt": attempt_id, "sid": sid, "status": status, "why": why}
-    book.audit(Entry(actor, WENT_OUT, "notification", row.key, row.tenant_id, attempt.flow_run_id, details))
+    book.audit(Entry(actor, action, "notification", row.key, row.tenant_id, attempt.flow_run_id, details))
 
 
-def _is_told(session: Session, key: str, sid: str) -> bool:
-    told = _told_of(session, key, WENT_OUT).all()
+def _came_to(status: MessageStatus) -> str | None:
+    if status is MessageStatus.CANCELED:
+        return TAKEN_BACK
+    return WENT_OUT if MEANS.get(status) in OUT else None
+
+
+def _is_told(session: Session, key: str, action: str, sid: str) -> bool:
+    told = _told_of(session, key, action).all()
     return any(f'"sid":"{sid}"' in details for details in told)
 
 

@@ -219,14 +219,17 @@ def look_soon_at_address(book: Writing, address: str) -> None:
     _look_now(book, col(Attempt.address) == address)
 
 
+def look_soon_at_attempt(book: Writing, attempt_id: str) -> None:
+    """Twilio holds more than one message of this attempt, as far as its list says."""
+    _look_now(book, col(Attempt.attempt_id) == attempt_id)
+
+
 def _look_now(book: Writing, which: ColumnElement[bool]) -> None:
     """What Twilio is still being asked to hold, or may have taken, is looked at as soon as it is known to."""
-    may_be_held = col(Attempt.state).in_(sorted(one.value for one in OPEN)) & col(Attempt.send_at).is_not(
-        None
-    )
+    is_open = col(Attempt.state).in_(sorted(one.value for one in OPEN))
     book.session.exec(
         update(Attempt)
-        .where(is_held() | may_be_held, which)
+        .where(is_held() | (is_open & col(Attempt.send_at).is_not(None)), which)
         .values(overtaken_at=book.now, settle_at=case((is_held(), book.now), else_=col(Attempt.settle_at)))
         .execution_options(synchronize_session="fetch")
     )
