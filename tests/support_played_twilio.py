@@ -52,12 +52,12 @@ FATES = (
     Fate("21211", 0.003),
     Fate("21610", 0.002),
 )
-HELD_FATES = (
-    *FATES,
+ONLY_HELD = (
     Fate("taken much later, the answer lost", 0.01, taken=True, after=(60, 2_400), answer_after=(20, 21)),
     Fate("taken twice, the answer lost", 0.01, taken=True, after=(1, 300), answer_after=(10, 11), copies=2),
 )
 """Of messages that Twilio holds: only there may one be under way for long, or twice."""
+HELD_FATES = (*FATES, *ONLY_HELD)
 SEEN_LATE = (80.0, 300.0)
 """After how long a sender that stood still sees an answer: others hold it for dead by then."""
 SORELY_WRONG = (
@@ -213,8 +213,9 @@ class PlayedTwilio:
         return self._cancel(request) if "Status" in form else self._post(request, form)
 
     def _post(self, request: httpx.Request, form: dict[str, str]) -> httpx.Response:
-        number, attempt_id, fate = number_in(form["Body"]), attempt_of(form), self._drawn()
-        posted = Posted(fate.name, _send_at(form))
+        send_at = _send_at(form)
+        number, attempt_id, fate = number_in(form["Body"]), attempt_of(form), self._drawn(send_at)
+        posted = Posted(fate.name, send_at)
         self._look_for_a_second(number, attempt_id)
         self.posts[number].append(posted)
         self.seen[fate.name] += 1
@@ -236,12 +237,12 @@ class PlayedTwilio:
             raise httpx.ReadTimeout("no answer", request=request)
         return httpx.Response(200, json=as_told(message))
 
-    def _drawn(self) -> Fate:
+    def _drawn(self, send_at: datetime | None) -> Fate:
         drawn = self.chance.random()
         for fate in self.fates:
             drawn -= fate.share
             if drawn < 0:
-                return fate
+                return WELL if fate in ONLY_HELD and send_at is None else fate
         return WELL
 
     def _look_for_a_second(self, number: str, attempt_id: str) -> None:

@@ -212,6 +212,16 @@ def test_what_goes_out_at_its_time_is_as_it_should_be(ledger: Engine) -> None:
         assert not hold_switch.is_off(session)
 
 
+def test_an_answer_that_is_written_late_does_not_make_what_went_out_since_seem_early(ledger: Engine) -> None:
+    held_off(ledger)
+    conclude(ledger, UNKNOWN)
+    conclude(ledger, held())
+    rings(ledger, "delivered", now=SEND_AT + MINUTE)
+    conclude(ledger, held(), now=NOW + MINUTE)  # by a process that has stood still since
+    with reading(ledger) as session:
+        assert not hold_switch.is_off(session)
+
+
 def stop(book: Writing) -> None:
     preferences.refuse_address(book, MOBILE, "sms", preferences.OPTED_OUT, "STOP")
 

@@ -10,7 +10,7 @@ from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.meaning import MEANS as MEANS
 from duebell.ledger.meaning import PROGRESS as PROGRESS
-from duebell.ledger.meaning import is_live, said_of
+from duebell.ledger.meaning import is_live
 from duebell.ledger.meaning import reason_of as reason_of
 from duebell.ledger.meaning import was_delivered as was_delivered
 from duebell.ledger.notifications import move
@@ -188,13 +188,16 @@ def _write(book: Writing, attempt: Attempt, known: Conclusion) -> None:
     was_held = attempt.provider_status == MessageStatus.CANCELED.value
     if attempt.send_at is not None and (is_live(attempt) or was_held):
         attempt.settle_at = scheduled.look_at(book.session, attempt, book.now)
-    _notice_ignored_schedule(book, attempt)
+    _notice_ignored_schedule(book, attempt, known)
 
 
-def _notice_ignored_schedule(book: Writing, attempt: Attempt) -> None:
+def _notice_ignored_schedule(book: Writing, attempt: Attempt, known: Conclusion) -> None:
     """Hold nothing more where Twilio sends before the time, as it silently did without a Messaging Service
     (twilio.com/docs/api/errors/35111).
+
+    What is said now counts, not what was known already: the time of an answer that a process wrote late, for
+    it stood still, may lie before that.
     """
     early = attempt.send_at is not None and book.now < attempt.send_at - CLOCKS_DIFFER
-    if early and attempt.state == AttemptState.ACCEPTED.value and said_of(attempt) in TOLD:
+    if early and known.attempt is AttemptState.ACCEPTED and known.notification in TOLD:
         hold_switch.take_off(book, f"Twilio sent attempt {attempt.attempt_id} before its time")
