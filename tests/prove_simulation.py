@@ -20,10 +20,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
+from tests.support_clockwork import Nerves
 from tests.support_played_twilio import AFTER_ALL, HELD_AFTER_ALL, HELD_FATES, SORELY_WRONG, Disorder
 from tests.support_proofs import Ledgers, commit, ledgers
 from tests.support_simulation import Life, Plot
@@ -42,13 +44,21 @@ def plot_of(seed: int, messages: int, *, sending: str, wide: bool = False) -> Pl
     In a ``wide`` one people do what they rarely do; in every other of these, Twilio mostly answers wrong.
     """
     holds = sending == "hold"
+    plain = Plot(seed, messages, nerves=_nerves_of(messages))
     if not wide:
-        return Plot(seed, messages, holds=True, fates=HELD_FATES) if holds else Plot(seed, messages)
+        return replace(plain, holds=True, fates=HELD_FATES) if holds else plain
     if holds:
-        return Plot(seed, messages, fates=HELD_AFTER_ALL, disorder=WILD, holds=True, office=True, opens=LATER)
+        return replace(plain, fates=HELD_AFTER_ALL, disorder=WILD, holds=True, office=True, opens=LATER)
     if seed % 2:
-        return Plot(seed, messages, fates=AFTER_ALL, disorder=WILD, office=True, opens=LATER)
-    return Plot(seed, messages, fates=SORELY_WRONG, disorder=WILDER, changes=0.0, reads_fail=0.6)
+        return replace(plain, fates=AFTER_ALL, disorder=WILD, office=True, opens=LATER)
+    return replace(plain, fates=SORELY_WRONG, disorder=WILDER, changes=0.0, reads_fail=0.6)
+
+
+def _nerves_of(messages: int) -> Nerves:
+    """Processes die as often in a crowded life as in any: one run takes more steps there."""
+    usual = Nerves(dies=0.003, stops=0.0012)
+    crowd = max(1.0, messages / A_LIFE)
+    return replace(usual, dies=usual.dies / crowd, stops=usual.stops / crowd)
 
 
 def live(plot: Plot, database: str) -> Verdict:
