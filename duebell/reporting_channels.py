@@ -8,9 +8,11 @@ from duebell.calls import utc
 from duebell.ledger import channel_stops
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake
+from duebell.stop_scopes import OURS, closed_by
 from duebell.visible import in_markdown
 
 NAMES = {"sms": "SMS", "email": "Email"}
+SENDERS = {OURS: "your own sender"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,11 @@ MEND = (
 
 
 def name_of(scope: str) -> str:
-    """A channel as it is said to people: ``SMS``, or ``SMS to US``."""
-    channel, _, country = scope.removeprefix(channel_stops.SCOPE).partition(":")
-    return f"{NAMES.get(channel, channel)} to {country}" if country else NAMES.get(channel, channel)
+    """What is closed as it is said to people: ``SMS``, ``SMS to US``, ``SMS from Kauri``."""
+    closed = closed_by(scope)
+    to = f" to {closed.country}" if closed.country else ""
+    sender = f" from {SENDERS.get(closed.sender, closed.sender)}" if closed.sender else ""
+    return f"{NAMES.get(closed.channel, closed.channel)}{to}{sender}"
 
 
 def _tried_again(row: Brake) -> str:

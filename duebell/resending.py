@@ -25,6 +25,7 @@ from duebell.resending_which import About
 from duebell.resources import Resources
 from duebell.standing_still import NOTHING_OUT
 from duebell.states import TOLD, WAITING, NotificationState, Sending
+from duebell.stop_scopes import is_of_one_country, reason_of
 from duebell.telling import FRESH, rules_of
 
 S = NotificationState
@@ -103,8 +104,8 @@ def _waits(book: Writing, row: Notification, ceiling: Sending) -> Iterator[str]:
     stop = channel_stops.in_the_way(book, legs.current(book.session, row))
     if stop is None or row.state != S.PLANNED.value:
         return
-    if not (channel_stops.is_of_one_country(stop) and legs.has_another_way(book.session, row)):
-        yield in_words(channel_stops.reason_of(stop.scope))
+    if not (is_of_one_country(stop.scope) and legs.has_another_way(book.session, row)):
+        yield in_words(reason_of(stop.scope))
 
 
 def _held(row: Notification, ceiling: Sending) -> str:

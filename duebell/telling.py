@@ -32,6 +32,7 @@ from duebell.quarantine import compare_once
 from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
 from duebell.states import NotificationState, Sending
+from duebell.stop_scopes import is_of_one_country, reason_of
 
 FRESH = timedelta(seconds=60)
 """How old the read of an invoice may be at the moment at which somebody is told about it."""
@@ -200,8 +201,8 @@ def _wait(book: Writing, claim: Claim, row: Notification, leg: Leg) -> Said:
     stop = channel_stops.waits_for(book.session, leg)
     if stop is None:
         return _put_back(book, claim, "stopped_or_overtaken")
-    reason = channel_stops.reason_of(stop.scope)
-    if channel_stops.is_of_one_country(stop) and legs.pass_on(book.session, row, reason):
+    reason = reason_of(stop.scope)
+    if is_of_one_country(stop.scope) and legs.pass_on(book.session, row, reason):
         reason = f"next_channel:{reason}"
         return let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=book.now)
     return let_go(book, claim, S.HELD, reason, not_before=stop.retry_at, dispatch_at=stop.retry_at)

@@ -1,138 +1,29 @@
 """A fault of our own setup stops its channel: nothing is spent on it, nobody is lost."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import select
 
 from deployments.receiver.orders import CHANNEL_STOPPED, Seen, orders_for
-from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import channel_stops, dispatch, preferences
+from duebell.ledger import channel_stops
 from duebell.ledger.channel_stops import FIRST_WAIT, LONGEST_WAIT
-from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
-from duebell.ledger.notifications import claim_all
 from duebell.ledger.receipts import keep_receipt
-from duebell.ledger.tables import Attempt, Audit, Notification
-from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
 from duebell.reporting_channels import told_of
 from duebell.resending import resend
-from duebell.resources import Resources
 from duebell.states import NotificationState
-from duebell.telling import rules_of, tell
 from tests.support_facts import (
-    ACCOUNT,
-    CONTACT,
     MOBILE,
     NOW,
     OTHER_CONTACT,
-    TENANT,
-    Hand,
-    invoice_body,
-    keep_contact,
-    keep_invoice,
-    numbered,
-    open_tenant,
     receipt,
-    resources_over,
-    sid,
 )
+from tests.support_shop import ABROAD, OTHER, OURS_TO_US, SMS, TO_US, Shop, came_back, refused
 
 S = NotificationState
-ABROAD = "+12025550123"
-EMAIL = "rimu@example.com"
-SMS, TO_US = "channel:sms", "channel:sms:US"
 MINUTE = timedelta(minutes=1)
-
-
-class Twilio:
-    """A Twilio that refuses with a code, for each country until it is mended; ``asked`` are its POSTs."""
-
-    def __init__(self) -> None:
-        self.refuses: dict[str, tuple[int, int]] = {}
-        self.mail = 202
-        self.asked: list[str] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/v1/Emails":
-            self.asked.append("email")
-            if self.mail != 202:
-                return httpx.Response(self.mail, json={"message": "no"})
-            return httpx.Response(202, json={"operationId": f"comms_operation_{len(self.asked):026}"})
-        to = httpx.QueryParams(request.content.decode())["To"]
-        self.asked.append(to)
-        for beginning, (status, code) in self.refuses.items():
-            if to.startswith(beginning):
-                return httpx.Response(status, json={"code": code, "message": "no", "status": status})
-        body = {"sid": sid(len(self.asked)), "status": "queued", "account_sid": ACCOUNT}
-        return httpx.Response(201, json=body)
-
-
-class Shop:
-    """A business whose invoices are told one by one, on a clock that is moved."""
-
-    def __init__(self, engine: Engine, folder: Path, channels: str = '"sms"') -> None:
-        self.engine, self.clock, self.twilio = engine, Hand(), Twilio()
-        lines = f'[invoice_issued]\nopens = "00:00"\ncloses = "00:00"\nchannels = [{channels}]\n'
-        (folder / "policy.toml").write_text(lines)
-        self.resources: Resources = resources_over(
-            engine,
-            self.clock,
-            twilio=self.twilio,
-            DUEBELL_POLICY=str(folder / "policy.toml"),
-            EMAIL_FROM="bills@kauri.example",
-        )
-        open_tenant(engine)
-        keep_contact(engine, EmailAddress=EMAIL)
-        keep_contact(engine, OTHER_CONTACT, ABROAD, EmailAddress="us@example.com")
-
-    def issues(self, *numbers: int, contact: str = CONTACT) -> None:
-        for number in numbers:
-            body = invoice_body(numbered(number), Contact={"ContactID": contact})
-            keep_invoice(self.engine, body, read_at=self.clock.now)
-
-    def tells(self, *numbers: int) -> list[str]:
-        """A run for these invoices; returns how each of what it claimed stands then."""
-        ids, now = [numbered(number) for number in numbers], self.clock.now
-        with writing(self.engine, now) as book:
-            rules = rules_of(self.resources)
-            rows = plan_kind(book, TENANT, INVOICE_ISSUED, ids, rules, actor="test", flow_run_id=None)
-            claims = claim_all(book, rows, f"run {now}")
-        return [tell(self.resources, claim, self._reads, flow_run_id="r").state for claim in claims]
-
-    def _reads(self, _tenant_id: str, invoice_ids: Sequence[str], _since: datetime) -> None:
-        for invoice_id in invoice_ids:
-            with reading(self.engine) as session:
-                wanted = select(Notification.contact_id).where(Notification.invoice_id == invoice_id)
-                contact = session.exec(wanted).first()
-            self.issues(int(invoice_id[-4:], 16) & 0xFFF, contact=contact or CONTACT)
-
-    def due(self) -> list[int]:
-        """The invoices that the net would start runs for now."""
-        runs = dispatch.due(self.engine, now=self.clock.now)
-        return [int(one[-4:], 16) & 0xFFF for run in runs for one in run.invoice_ids]
-
-    def later(self, wait: timedelta) -> None:
-        self.clock.now += wait
-
-    def stands(self, number: int) -> tuple[str, str]:
-        with reading(self.engine) as session:
-            wanted = select(Notification).where(Notification.invoice_id == numbered(number))
-            row = session.exec(wanted).one()
-            return row.state, row.reason
-
-    def stopped(self) -> list[str]:
-        return [stop.scope for stop in channel_stops.stops(self.engine)]
-
-    def trail(self) -> list[str]:
-        with reading(self.engine) as session:
-            wanted = select(Audit.action).where(Audit.subject_type == "brake").order_by("sequence")
-            return list(session.exec(wanted).all())
 
 
 @pytest.fixture
@@ -140,11 +31,7 @@ def shop(ledger: Engine, tmp_path: Path) -> Shop:
     return Shop(ledger, tmp_path)
 
 
-def refused(shop: Shop, status: int, code: int, to: str = "+") -> None:
-    shop.twilio.refuses[to] = (status, code)
-
-
-@pytest.mark.parametrize(("status", "code"), [(401, 20003), (403, 0), (400, 21660), (429, 63038)])
+@pytest.mark.parametrize(("status", "code"), [(401, 20003), (403, 0), (400, 21609), (429, 63038)])
 def test_f082_one_message_shows_the_fault_and_the_others_wait_without_being_spent(
     shop: Shop, status: int, code: int
 ) -> None:
@@ -216,14 +103,48 @@ def test_news_of_an_invoice_does_not_try_a_stopped_channel(shop: Shop) -> None:
     assert shop.stands(1) == (S.HELD, "channel_stopped:sms")
 
 
-@pytest.mark.parametrize("code", [21408, 21606, 21657, 21703, 30034])
-def test_a_country_that_is_closed_to_us_stops_nobody_else(shop: Shop, code: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "closed"),
+    [(21408, TO_US), *((code, OURS_TO_US) for code in (21606, 21657, 21703, 30034))],
+)
+def test_a_country_that_is_closed_to_us_stops_nobody_else(shop: Shop, code: int, closed: str) -> None:
     refused(shop, 400, code, "+1")
     shop.issues(1, 2, contact=OTHER_CONTACT)
     shop.issues(3)
     assert shop.tells(1, 2, 3) == [S.HELD, S.HELD, S.ACCEPTED]
     assert shop.twilio.asked == [ABROAD, MOBILE]
-    assert shop.stopped() == [TO_US]
+    assert shop.stopped() == [closed]
+
+
+@pytest.mark.parametrize(
+    ("code", "closed"), [(21606, f"channel:sms:NZ:from:{OTHER}"), (21660, f"channel:sms:from:{OTHER}")]
+)
+def test_a_sender_that_is_not_ours_stops_no_other_sender(shop: Shop, code: int, closed: str) -> None:
+    refused(shop, 400, code, OTHER)
+    shop.currencies = {1: "AUD", 2: "AUD"}
+    shop.issues(1, 2, 3)
+    assert shop.tells(1, 2, 3) == [S.HELD, S.HELD, S.ACCEPTED]
+    assert shop.stopped() == [closed]
+    shop.twilio.refuses.clear()
+    shop.later(FIRST_WAIT)
+    assert shop.tells(1, 2) == [S.ACCEPTED, S.ACCEPTED]
+    assert shop.stopped() == []
+
+
+def test_the_stop_of_one_sender_is_said_with_its_name(shop: Shop) -> None:
+    refused(shop, 400, 21660, OTHER)
+    shop.currencies = {1: "AUD"}
+    shop.issues(1)
+    shop.tells(1)
+    assert told_of(shop.engine, f"channel:sms:from:{OTHER}").message.startswith(
+        f"SMS from {OTHER} is stopped"
+    )
+    shop.twilio.refuses.clear()
+    refused(shop, 400, 30034, "+1")
+    shop.issues(2, contact=OTHER_CONTACT)
+    shop.tells(2)
+    told = told_of(shop.engine, OURS_TO_US).message
+    assert told.startswith("SMS to US from your own sender is stopped")
 
 
 def test_what_cannot_go_to_a_country_goes_by_the_next_channel_at_once(ledger: Engine, tmp_path: Path) -> None:
@@ -254,10 +175,6 @@ def test_a_fault_of_one_message_stops_nothing(shop: Shop, code: int) -> None:
 
 
 # The same by a callback.
-
-
-def came_back(shop: Shop, number: int, code: int, status: str = "undelivered") -> None:
-    keep_receipt(shop.engine, receipt(status, number, code=code), now=shop.clock.now)
 
 
 def test_a_message_that_comes_back_for_such_a_fault_stops_the_channel_and_is_said_again_after_the_mend(
@@ -342,52 +259,3 @@ def test_what_is_told_of_a_stop_names_the_fault_the_wait_and_the_mend_and_no_num
     channel_stops.lift_all(shop.engine, "person:test", now=shop.clock.now)
     assert told_of(shop.engine, SMS).sound
     assert told_of(shop.engine, "channel:fax").sound
-
-
-# Numbers that fail again and again.
-
-
-def fails(shop: Shop, number: int, code: int) -> None:
-    """A message about this invoice is taken and comes back."""
-    shop.issues(number)
-    shop.tells(number)
-    came_back(shop, len(shop.twilio.asked), code)
-
-
-def is_invalid(shop: Shop) -> bool:
-    with reading(shop.engine) as session:
-        return preferences.refusals(session, [MOBILE]) == {MOBILE: "invalid"}
-
-
-def test_a_number_that_is_unknown_twice_is_not_texted_until_it_changes_in_xero(shop: Shop) -> None:
-    fails(shop, 1, 30005)
-    assert not is_invalid(shop)
-    fails(shop, 2, 30005)
-    assert is_invalid(shop)
-    shop.issues(3)
-    assert shop.tells(3) == []
-    assert shop.stands(3) == (S.SKIPPED, "number_invalid")
-    keep_contact(shop.engine, mobile="+64219999999", read_at=shop.clock.now + MINUTE)
-    assert shop.tells(3) == [S.ACCEPTED]
-
-
-def test_a_phone_that_is_off_is_invalid_only_after_days_of_it(shop: Shop) -> None:
-    for number in range(1, 4):
-        fails(shop, number, 30003)
-    assert not is_invalid(shop)
-    shop.later(timedelta(days=3))
-    fails(shop, 4, 30003)
-    assert is_invalid(shop)
-
-
-def test_a_delivery_in_between_says_that_the_number_is_good(shop: Shop) -> None:
-    fails(shop, 1, 30005)
-    shop.later(MINUTE)
-    shop.issues(2)
-    shop.tells(2)
-    keep_receipt(shop.engine, receipt("delivered", 2), now=shop.clock.now)
-    shop.later(MINUTE)
-    fails(shop, 3, 30005)
-    assert not is_invalid(shop)
-    with reading(shop.engine) as session:
-        assert len(session.exec(select(Attempt)).all()) == 3

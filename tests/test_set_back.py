@@ -36,8 +36,8 @@ from tests.support_facts import (
     resources_over,
     sid,
 )
+from tests.support_shop import EMAIL, Shop, came_back
 from tests.support_watching import Office
-from tests.test_channel_stops import EMAIL, Shop, came_back
 from tests.test_journal import copied_aside
 
 S = NotificationState

@@ -101,8 +101,9 @@ def test_a_ruling_does_not_contradict_itself(ruling: Ruling) -> None:
     assert ruling.marks_invalid == (ruling.action is Action.NUMBER_INVALID)
     assert ruling.fall_back or ruling.action is not Action.NEXT_CHANNEL
     assert ruling.stops is Stops.NOTHING or ruling.action is Action.CONFIGURATION
-    # What is closed in one country can go by another channel; while a whole channel is stopped, all wait.
-    assert ruling.stops is Stops.NOTHING or ruling.fall_back is (ruling.stops is Stops.DESTINATION)
+    # What is closed in one country can go by another channel; while a channel or sender is stopped, all wait.
+    of_one_country = ruling.stops in {Stops.DESTINATION, Stops.ROUTE}
+    assert ruling.stops is Stops.NOTHING or ruling.fall_back is of_one_country
     assert not ruling.invalid_over_days or ruling.invalid_after > 1
 
 

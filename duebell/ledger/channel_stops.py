@@ -1,7 +1,6 @@
 """Channels that a fault of our own setup has stopped: their messages wait, and one of them tries again.
 
-A stop is a brake with a time. Its scope is ``channel:sms`` or ``channel:email``, or ``channel:sms:US`` where
-only one country is closed to us.
+A stop is a brake with a time; what it closes is said by its scope (``duebell.stop_scopes``).
 """
 
 from collections.abc import Sequence
@@ -19,15 +18,11 @@ from duebell.ledger.engine import reading
 from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import Attempt, Brake, Leg, Notification
 from duebell.ledger.writing import Writing, writing
-from duebell.phone import country_of_number
 from duebell.states import NotificationState
+from duebell.stop_scopes import SCOPE, reason_of, scopes_of
 from duebell.twilio.codes import Stops
 
 S = NotificationState
-
-SCOPE = "channel:"
-STOPPED = "channel_stopped:"
-"""How the scopes of such stops begin, and the reasons of what waits for their end."""
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=6)
 """After how long one message tries a stopped channel: each time as long again as it has been stopped."""
@@ -38,27 +33,16 @@ ANSWER = "answer"
 REACHED = frozenset({S.SENT, S.DELIVERED})
 
 
-def scopes_of(channel: str, address: str) -> tuple[str, ...]:
-    """What may stop a message by this channel to this address, the widest first."""
-    country = country_of_number(address) if channel == "sms" else None
-    return (f"{SCOPE}{channel}", *([f"{SCOPE}{channel}:{country}"] if country else []))
-
-
-def reason_of(scope: str) -> str:
-    """Why something waits for the end of this stop."""
-    return STOPPED + scope.removeprefix(SCOPE)
-
-
 def heed(book: Writing, attempt: Attempt, leg: Leg, known: Conclusion) -> Conclusion | None:
     """Stop what this outcome says is closed to us, or open what it proves to be open again.
 
     Returns what follows where the message is to wait for the end of a stop.
     """
-    scopes = scopes_of(leg.channel, attempt.address)
+    scopes = scopes_of(leg.channel, attempt.address, leg.sender)
     if known.stops is Stops.NOTHING:
-        _open_again(book, attempt, scopes, known)
+        _open_again(book, attempt, list(scopes.values()), known)
         return None
-    scope = scopes[0] if known.stops is Stops.CHANNEL else scopes[-1]
+    scope = scopes.get(known.stops, scopes[Stops.CHANNEL])
     until = _stop(book, attempt, scope, known)
     return replace(known, notification=S.HELD, reason=reason_of(scope), not_before=until)
 
@@ -91,7 +75,7 @@ def _open_again(book: Writing, attempt: Attempt, scopes: Sequence[str], known: C
 
 def may_pass(book: Writing, leg: Leg) -> bool:
     """Whether a message may go by this leg now. Where a stop's wait is over, this one tries it for all."""
-    rows = _stopped(book.session, scopes_of(leg.channel, leg.address))
+    rows = _in_the_way_of(book.session, leg)
     if any(_lasts(row, book.now) for row in rows):
         return False
     for row in rows:
@@ -104,7 +88,7 @@ def may_pass(book: Writing, leg: Leg) -> bool:
 
 def in_the_way(book: Writing, leg: Leg) -> Brake | None:
     """The stop by which no message may go by this leg now; none where it may try it."""
-    rows = _stopped(book.session, scopes_of(leg.channel, leg.address))
+    rows = _in_the_way_of(book.session, leg)
     return next((row for row in rows if _lasts(row, book.now)), None)
 
 
@@ -114,12 +98,7 @@ def _lasts(stop: Brake, now: datetime) -> bool:
 
 def waits_for(session: Session, leg: Leg) -> Brake | None:
     """The stop that keeps this leg waiting."""
-    return next(iter(_stopped(session, scopes_of(leg.channel, leg.address))), None)
-
-
-def is_of_one_country(stop: Brake) -> bool:
-    """Whether only the messages to one country wait."""
-    return stop.scope.count(":") > 1
+    return next(iter(_in_the_way_of(session, leg)), None)
 
 
 def stops(engine: Engine) -> Sequence[Brake]:
@@ -147,6 +126,10 @@ def lift_all(engine: Engine, by: str, *, now: datetime) -> list[str]:
 def count_waiting(session: Session, scope: str) -> int:
     """How many messages wait for the end of this stop."""
     return len(session.exec(select(Notification.notification_id).where(*_waiting(scope))).all())
+
+
+def _in_the_way_of(session: Session, leg: Leg) -> Sequence[Brake]:
+    return _stopped(session, list(scopes_of(leg.channel, leg.address, leg.sender).values()))
 
 
 def _stopped(session: Session, scopes: Sequence[str]) -> Sequence[Brake]:

@@ -31,6 +31,10 @@ class Stops(StrEnum):
     NOTHING = "nothing"
     DESTINATION = "destination"
     """The recipient's country."""
+    ROUTE = "route"
+    """The recipient's country, from this sender."""
+    SENDER = "sender"
+    """Everybody, from this sender."""
     CHANNEL = "channel"
 
 
@@ -96,8 +100,12 @@ def _stop(meaning: str) -> Ruling:
     return _config(meaning, stops=Stops.CHANNEL)
 
 
-def _closed(meaning: str) -> Ruling:
-    return _config(meaning, fall_back=True, stops=Stops.DESTINATION)
+def _bad_sender(meaning: str) -> Ruling:
+    return _config(meaning, stops=Stops.SENDER)
+
+
+def _closed(meaning: str, stops: Stops = Stops.ROUTE) -> Ruling:
+    return _config(meaning, fall_back=True, stops=stops)
 
 
 def _next(meaning: str, *, alert: bool = False, invalid_after: int = 0) -> Ruling:
@@ -140,14 +148,14 @@ TABLE: dict[int, Ruling] = {
     20500: _settle("Twilio failed while it worked on the request"),
     20503: _settle("Twilio was not available while it worked on the request"),
     21211: _invalid("not a phone number that can be texted"),
-    21212: _stop("the sender is not a valid number or name"),
+    21212: _bad_sender("the sender is not a valid number or name"),
     21214: _invalid("the number cannot be reached"),
     21265: _invalid("the recipient is a short code"),
     21266: _invalid("the recipient is the sender itself"),
-    21408: _closed("the recipient's country is not enabled in Geo Permissions"),
-    21601: _stop("the sender cannot send text messages"),
+    21408: _closed("the recipient's country is not enabled in Geo Permissions", Stops.DESTINATION),
+    21601: _bad_sender("the sender cannot send text messages"),
     21602: _config("the message has no body", fall_back=True),
-    21603: _stop("the message has no sender"),
+    21603: _bad_sender("the message has no sender"),
     21606: _closed("the sender is not ours, or cannot text this destination"),
     21608: _config("a trial account, or one without compliance profile, texts verified numbers only"),
     21609: _stop("the status callback's URL is refused"),
@@ -166,12 +174,12 @@ TABLE: dict[int, Ruling] = {
     21656: _config("the content variables are not valid", fall_back=True),
     21657: _closed("the sender's name is not supported in the recipient's country"),
     21658: _config("a parameter has too many characters", fall_back=True),
-    21660: _stop("the sender belongs to another account"),
-    21701: _stop("no such Messaging Service"),
+    21660: _bad_sender("the sender belongs to another account"),
+    21701: _bad_sender("no such Messaging Service"),
     21703: _closed("the Messaging Service has no sender for this destination"),
-    21704: _stop("the Messaging Service has no sender at all"),
-    21705: _stop("the Messaging Service is not valid"),
-    21709: _stop("the Messaging Service may not use an alphanumeric sender"),
+    21704: _bad_sender("the Messaging Service has no sender at all"),
+    21705: _bad_sender("the Messaging Service is not valid"),
+    21709: _bad_sender("the Messaging Service may not use an alphanumeric sender"),
     30001: _retry("the queue overflowed", 240, alert=True),
     30002: _stop("the account was suspended after the message was queued"),
     30003: replace(_retry("the phone is off or out of reach", 720, 2), invalid_after=3, invalid_over_days=3),
