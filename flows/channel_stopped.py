@@ -14,7 +14,7 @@ def channel_stopped(scope: str) -> State[None]:
     The run fails on purpose while the channel is stopped, so that it stands out in the UI.
 
     Args:
-        scope: the stop, such as ``channel:sms``, or ``channel:sms:US:from:Kauri`` for one country and sender.
+        scope: the stop, such as ``channel:sms``, or ``channel:sms:AU:from:Kauri`` for one country and sender.
     """
     told = explain_stop(scope)
     return (Completed if told.sound else Failed)(name=told.name, message=told.message)
