@@ -7,6 +7,7 @@ from duebell.errors import DuebellError
 from duebell.ledger import copies, receipts, scheduled, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.scheduled import Held
+from duebell.ledger.unsettled import Unsettled
 from duebell.ledger.writing import writing
 from duebell.resources import Resources
 from duebell.settling import BEFORE, candidates
@@ -38,18 +39,24 @@ def _look_for_copies(resources: Resources, one: Held) -> None:
     with reading(resources.engine) as session:
         held = unsettled.held_of(session, one.notification_id)
         attempts = [attempt for attempt in held if attempt.text]  # to lost words anything would answer
-    twilio = resources.twilio()
-    for attempt in attempts:
-        listed = twilio.find(attempt.address, attempt.started_at - BEFORE)
-        with reading(resources.engine) as session:
-            bound = unsettled.bound_sids(session, [message.sid for message in listed])
-            if unsettled.others_say_it(session, attempt):
-                continue
-        found = candidates(attempt, listed, bound)
-        if attempt.sid is None and found:
-            _bind(resources, attempt.attempt_id, found.pop(0))
-        for copy in found:
-            _see_to(resources, attempt.attempt_id, copy)
+    for address in dict.fromkeys(attempt.address for attempt in attempts):
+        of_address = [attempt for attempt in attempts if attempt.address == address]
+        first = min(attempt.started_at for attempt in of_address)
+        listed = resources.twilio().find(address, first - BEFORE)
+        for attempt in of_address:
+            _look_among(resources, attempt, listed)
+
+
+def _look_among(resources: Resources, attempt: Unsettled, listed: Sequence[MessageState]) -> None:
+    with reading(resources.engine) as session:
+        bound = unsettled.bound_sids(session, [message.sid for message in listed])
+        if unsettled.others_say_it(session, attempt):
+            return
+    found = candidates(attempt, listed, bound)
+    if attempt.sid is None and found:
+        _bind(resources, attempt.attempt_id, found.pop(0))
+    for copy in found:
+        _see_to(resources, attempt.attempt_id, copy)
 
 
 def _see_to(resources: Resources, attempt_id: str, copy: MessageState) -> None:

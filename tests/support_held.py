@@ -60,6 +60,8 @@ class HoldingTwilio:
     lag: timedelta = timedelta(0)
     lists_fail: int = 0
     """How many of the next lists are not answered."""
+    lists_left: int | None = None
+    """After how many more none is answered; None for never."""
     fates: list[str] = field(default_factory=list[str])
     cancel_fates: list[str] = field(default_factory=list[str])
     copies: list[Copy] = field(default_factory=list[Copy])
@@ -109,9 +111,10 @@ class HoldingTwilio:
         now = self.clock()
         if not request.url.path.endswith("/Messages.json"):
             return httpx.Response(200, json=self._told(self._named(request)))
-        if self.lists_fail:
-            self.lists_fail -= 1
+        if self.lists_fail or self.lists_left == 0:
+            self.lists_fail = max(0, self.lists_fail - 1)
             raise httpx.ReadTimeout("no answer", request=request)
+        self.lists_left = None if self.lists_left is None else self.lists_left - 1
         to = request.url.params["To"]
         listed = [self._told(one) for one in self.copies if one.to == to and one.listed_from <= now]
         return httpx.Response(200, json={"messages": listed[::-1], "page_size": 50, "next_page_uri": None})

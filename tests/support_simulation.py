@@ -330,7 +330,8 @@ class Life:
             net.look()
             seconds = self.clockwork.seconds
             brisk = 900 if not self.plot.holds else 2 * self.plot.last_send
-            self.clockwork.wait(10 if seconds < brisk else 60 if seconds < 2 * brisk + 1_200 else 300)
+            is_awake = self.plot.holds or seconds < 2 * brisk + 1_200  # what is held has its looks
+            self.clockwork.wait(10 if seconds < brisk else 60 if is_awake else 300)
 
     def _prefect(self, request: httpx.Request) -> httpx.Response:
         if self.chance.random() < 0.01:

@@ -65,6 +65,24 @@ def test_a_copy_whose_taking_back_was_not_answered_is_seen_to_again(lost: Office
     assert len(lost.trail(TAKEN_BACK)) == 1
 
 
+def test_one_answer_is_enough_to_find_the_copies_of_every_attempt(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = Office(sqlite_ledger, tmp_path)
+    office.twilio.fates = ["vanished", "lost"]
+    office.tells()
+    office.until(NOW + 23 * MINUTE)
+    office.tells()
+    office.until(NOW + 25 * MINUTE)
+    assert office.row().state == S.SCHEDULED
+    office.twilio.duplicate()
+    office.passes(6 * MINUTE)
+    office.twilio.lists_left = 1
+    office.looks()
+    office.passes(30 * MINUTE)
+    assert len(office.twilio.went_out()) == 1
+
+
 def test_copies_that_twilio_cannot_be_asked_for_do_not_hold_up_taking_back(lost: Office) -> None:
     lost.invoice = {"Status": "VOIDED"}
     lost.passes(20 * MINUTE)
