@@ -139,6 +139,11 @@ class Taken:
     code: int | None = None
 
     @property
+    def is_email(self) -> bool:
+        """Whether it is an email, which no phone number is told by."""
+        return self.sid.startswith("comms_")
+
+    @property
     def went_out(self) -> bool:
         """Whether somebody is told, or will be whatever we do now."""
         return self.status != "scheduled" and not self.reached_nobody

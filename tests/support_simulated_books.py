@@ -17,6 +17,11 @@ class Truth:
     stopped: datetime | None = None
 
     @property
+    def email(self) -> str:
+        """Where its customer is written to when an SMS cannot say it."""
+        return f"rimu{self.to[1:]}@example.com"
+
+    @property
     def ended(self) -> datetime | None:
         """Since when nobody is to be told of it: it was paid or voided, or its customer said stop."""
         at, status, _ = self.states[-1]
@@ -56,6 +61,7 @@ def contact_in_xero(truth: Truth) -> str:
             "ContactID": numbered(100_000 + int(truth.to[5:])),
             "Name": "Rimu Test Limited",
             "ContactStatus": "ACTIVE",
+            "EmailAddress": truth.email,
             "Phones": [{"PhoneType": "MOBILE", "PhoneNumber": truth.to}],
         }
     )

@@ -45,6 +45,7 @@ from tests.support_facts import (
     resources_over,
 )
 from tests.support_held import SERVICE_SET
+from tests.support_played_email import PlayedEmail
 from tests.support_played_twilio import FATES, Disorder, Fate, PlayedTwilio
 from tests.support_simulated_books import Truth, contact_in_xero, invoice_in_xero
 from tests.support_simulated_looks import settle
@@ -59,6 +60,9 @@ closes = "00:00"
 [limits]
 messages_an_hour = 100000
 """
+LEGS = POLICY.replace(
+    "[invoice_issued]", '[invoice_issued]\nchannels = ["sms", "email"]\nfall_back = "at_once"'
+)
 HOLDING = POLICY.replace("[invoice_issued]", '[invoice_issued]\nsending = "hold"')
 POLLED_EVERY = 15 * 60.0
 TOGETHER = 10
@@ -83,6 +87,8 @@ class Plot:
     runs_twice: float = 0.05
     holds: bool = False
     """Whether Twilio holds the messages until their time."""
+    legs: bool = False
+    """Whether an email says what an SMS could not."""
     office: bool = False
     """Whether people stop, review, cancel, ask again and resend."""
     opens: str = "00:00"
@@ -134,11 +140,14 @@ class Life:
         self.twilio = PlayedTwilio(
             self.clockwork, self.chance, self._ring, plot.fates, plot.disorder, self._follow
         )
+        self.email = PlayedEmail(self.clockwork, self.chance, plot.disorder)
         policy, sender = (HOLDING, SERVICE_SET) if plot.holds else (POLICY, {})
+        if plot.legs:
+            policy, sender = LEGS, {"EMAIL_FROM": "bills@kauri.example"}
         (folder / "policy.toml").write_text(policy.replace('opens = "00:00"', f'opens = "{plot.opens}"'))
         variables = {"DUEBELL_POLICY": str(folder / "policy.toml")} | sender
         self.resources = resources_over(
-            engine, self.clockwork, xero=nobody_answers, twilio=self.twilio, **variables
+            engine, self.clockwork, xero=nobody_answers, twilio=self._provider, **variables
         )
         self.truths = [self._truth(number) for number in range(plot.messages)]
         self.jobs: list[Job] = []
@@ -151,6 +160,10 @@ class Life:
 
     def _before_each_transaction(self, *_: object) -> None:
         self.clockwork.step()
+
+    def _provider(self, request: httpx.Request) -> httpx.Response:
+        is_email = request.url.path.startswith("/v1/Emails")
+        return self.email(request) if is_email else self.twilio(request)
 
     def _truth(self, number: int) -> Truth:
         shared = number - number % 2 if number % 10 < 2 else number  # some customers have two invoices

@@ -20,6 +20,7 @@ from tests.support_steps import steps_of
 S = NotificationState
 FRESH = timedelta(seconds=60)
 TOLD = {S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}
+CAME_BACK = {"undelivered", "failed"}
 REFUSED = {"21211", "21610"}
 FINAL_FLOOR = 0.95
 THE_LATEST_THAT_SPEAKS = select(Notification).order_by(
@@ -80,7 +81,7 @@ class Verdict:
 def judge(life: Life, *, in_time: bool) -> Verdict:
     """The verdict on a life that was played."""
     by_number: dict[str, list[Taken]] = defaultdict(list)
-    for message in filter(lambda one: one.went_out, life.twilio.messages):
+    for message in [*filter(lambda one: one.went_out, life.twilio.messages), *life.email.messages]:
         by_number[message.number].append(message)
     with reading(life.engine) as session:
         rows = {row.subject_id: row for row in session.exec(THE_LATEST_THAT_SPEAKS).all()}
@@ -88,11 +89,11 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
     found = Verdict(
         lives=1,
         owed=len(life.truths),
-        posts=life.twilio.seen,
+        posts=life.twilio.seen + life.email.seen,
         deaths=life.clockwork.deaths,
         stops=life.clockwork.stops,
         steps=Counter(steps_of(life.engine)),
-        wrongs=[*life.twilio.wrongs, *broken(life.engine)],
+        wrongs=[*life.twilio.wrongs, *life.email.wrongs, *broken(life.engine)],
     )
     if not in_time:
         found.wrongs.append("it was not over within a simulated day")
@@ -127,23 +128,29 @@ def unseen(steps: Iterable[tuple[str, str]]) -> list[str]:
 def _count(
     found: Verdict, life: Life, truth: Truth, row: Notification | None, messages: Sequence[Taken]
 ) -> None:
-    number, sent = number_of(truth), bool(messages)
+    number = number_of(truth)
     state = S(row.state) if row is not None else None
+    heard = [one for one in messages if one.status not in CAME_BACK]
+    # An SMS that came back is what an email follows, and that may end in any way.
+    sent = bool(heard if life.plot.legs and state not in TOLD else messages)
+    is_doubled = len(heard) > 1 or any(
+        count > 1 for count in Counter(one.is_email for one in messages).values()
+    )
     found.sent += sent
-    found.doubled += len(messages) > 1
+    found.doubled += is_doubled
     found.ended += state in TOLD | {S.SKIPPED, S.GIVEN_UP, S.PARKED}
     found.parked += state is S.PARKED
     found.parked_though_sent += state is S.PARKED and sent
     found.skipped += state is S.SKIPPED
     found.given_up += state is S.GIVEN_UP
-    if len(messages) > 1:
+    if is_doubled:
         found.wrongs.append(f"{number} was told {len(messages)} times")
     why = _why_lost(life, truth, state, sent=sent)
     if why:
         found.lost += 1
         found.wrongs.append(f"{number} is {why}")
-    if sent and state is not None and state in TOLD and state.value != messages[0].status:
-        found.wrongs.append(f"{number} is {state.value}, and Twilio says {messages[0].status}")
+    if sent and state is not None and state in TOLD and state.value != messages[-1].status:
+        found.wrongs.append(f"{number} is {state.value}, and Twilio says {messages[-1].status}")
 
 
 def _why_lost(life: Life, truth: Truth, state: NotificationState | None, *, sent: bool) -> str:
@@ -181,15 +188,15 @@ def _untrue(truth: Truth, message: Taken, attempt: Attempt | None) -> Iterator[s
         return
     began = attempt.started_at
     if (attempt.text, attempt.address) != (message.body, message.to):
-        yield "other words or another number than were written down"
-    if message.to != truth.to:
+        yield "other words or another address than were written down"
+    if message.to != (truth.email if message.is_email else truth.to):
         yield "to another customer"
     if attempt.read_age_seconds > FRESH.total_seconds():
         yield f"told on a read that was {attempt.read_age_seconds:.0f} s old"
     at, status, _ = truth.states[-1]
     if status != "AUTHORISED" and at < began - FRESH:
         yield f"told though {status} for {(began - at).total_seconds():.0f} s when it was written down"
-    if truth.stopped is not None and truth.stopped < began:
+    if truth.stopped is not None and truth.stopped < began and not message.is_email:
         yield "told after the customer had said stop"
     if not any(f"{amount}.00" in message.body for amount in truth.amounts_between(began - FRESH, began)):
         yield "an amount that was not true any more"

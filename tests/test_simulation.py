@@ -41,6 +41,27 @@ def test_in_a_life_of_trouble_what_twilio_holds_goes_out_once(migrated: Path, tm
     assert all(one.send_at is not None for one in life.twilio.messages)
 
 
+def test_in_a_life_of_bad_numbers_an_email_says_what_an_sms_could_not_and_once(
+    migrated: Path, tmp_path: Path
+) -> None:
+    life, verdict = played(plot_of(7, 25, sending="strict", legs=True), migrated, tmp_path / "life")
+    assert verdict.wrongs == []
+    assert (verdict.doubled, verdict.lost, verdict.ended) == (0, 0, 25)
+    told = {one.number for one in life.email.messages}
+    assert told
+    assert {one.number for one in life.twilio.messages if one.status == "delivered"}.isdisjoint(told)
+
+
+def test_the_judge_sees_an_email_beside_an_sms_that_arrived(migrated: Path, tmp_path: Path) -> None:
+    fates = (Fate(WELL.name, 1.0, taken=True),)
+    plot = Plot(1, 2, legs=True, fates=fates, disorder=Disorder(undelivered=0), changes=0, arrive_within=1)
+    life, verdict = played(plot, migrated, tmp_path / "life")
+    assert verdict.sound
+    told = life.twilio.messages[0]
+    life.email.messages.append(replace(told, sid="comms_operation_1", to=life.truths[0].email))
+    assert judge(life, in_time=True).doubled == 1
+
+
 def test_a_copy_that_twilios_list_hides_for_longer_than_it_is_held_is_seen_by_the_judge(
     migrated: Path, tmp_path: Path
 ) -> None:
