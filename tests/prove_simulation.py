@@ -4,6 +4,7 @@
     make prove-simulation ARGS="--messages 100000 --jobs 2"
     make prove-simulation ARGS="--seed 17"        one life again, for example one that failed
     make prove-simulation ARGS="--legs"           an email says what an SMS could not
+    make prove-simulation ARGS="--reminders"      of all that a customer owes, in one message
     make prove-simulation ARGS="--wide"           people act, too, and Twilio says what a receipt proves wrong
 
 Each life is a ledger of its own with some hundred messages, several senders and everything that goes wrong,
@@ -27,14 +28,8 @@ from itertools import islice
 from pathlib import Path
 
 from tests.support_clockwork import Nerves
-from tests.support_played_twilio import (
-    AFTER_ALL,
-    FATES,
-    HELD_AFTER_ALL,
-    HELD_FATES,
-    SORELY_WRONG,
-    Disorder,
-)
+from tests.support_fates import AFTER_ALL, FATES, HELD_AFTER_ALL, HELD_FATES, SORELY_WRONG, Fate
+from tests.support_played_twilio import Disorder
 from tests.support_proofs import Ledgers, commit, ledgers
 from tests.support_simulation import Life, Plot
 from tests.support_verdict import FINAL_FLOOR, Verdict, judge, unseen
@@ -42,28 +37,41 @@ from tests.support_verdict import FINAL_FLOOR, Verdict, judge, unseen
 A_LIFE = 400
 LATER = "14:19"
 """Some minutes after a life begins: what comes before waits for the hours in which people are written to."""
-BAD_NUMBERS = tuple(replace(one, share=0.06) if one.name == "21211" else one for one in FATES)
 WILD = Disorder(queues=0.5, fails=0.15, corrected=0.4, expires=0.06, undelivered=0.15)
 WILDER = Disorder(queues=0.9, fails=0.3, corrected=0.2, undelivered=0.5)
 
 
-def plot_of(seed: int, messages: int, *, sending: str, wide: bool = False, legs: bool = False) -> Plot:
+def plot_of(
+    seed: int,
+    messages: int,
+    *,
+    sending: str,
+    wide: bool = False,
+    legs: bool = False,
+    reminds: bool = False,
+) -> Plot:
     """What is to happen in the life of a seed.
 
     In a ``wide`` one people do what they rarely do; in every other of these, Twilio mostly answers wrong. In
     one with ``legs`` many numbers are bad, and an email takes over.
     """
     holds = sending == "hold"
-    plain = Plot(seed, messages, nerves=_nerves_of(messages))
+    fates, disorder = HELD_FATES if holds else FATES, Disorder()
     if legs:
-        return replace(plain, legs=True, fates=BAD_NUMBERS, disorder=Disorder(undelivered=0.3))
+        fates, disorder = bad_numbers(fates), Disorder(undelivered=0.3)
+    plain = Plot(seed, messages, nerves=_nerves_of(messages), fates=fates, disorder=disorder, holds=holds)
     if not wide:
-        return replace(plain, holds=True, fates=HELD_FATES) if holds else plain
+        return replace(plain, legs=legs, reminds=reminds, changes=0.2 if reminds else plain.changes)
     if holds:
-        return replace(plain, fates=HELD_AFTER_ALL, disorder=WILD, holds=True, office=True, opens=LATER)
+        return replace(plain, fates=HELD_AFTER_ALL, disorder=WILD, office=True, opens=LATER)
     if seed % 2:
         return replace(plain, fates=AFTER_ALL, disorder=WILD, office=True, opens=LATER)
     return replace(plain, fates=SORELY_WRONG, disorder=WILDER, changes=0.0, reads_fail=0.6)
+
+
+def bad_numbers(fates: Iterable[Fate]) -> tuple[Fate, ...]:
+    """The same, where many of the numbers can never be reached."""
+    return tuple(replace(one, share=0.06) if one.name == "21211" else one for one in fates)
 
 
 def _nerves_of(messages: int) -> Nerves:
@@ -151,7 +159,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     count = 1 if wanted.seed is not None else -(-wanted.messages // wanted.life)
     first = wanted.seed if wanted.seed is not None else wanted.first
     plots = (
-        plot_of(seed, wanted.life, sending=wanted.sending, wide=wanted.wide, legs=wanted.legs)
+        plot_of(
+            seed,
+            wanted.life,
+            sending=wanted.sending,
+            wide=wanted.wide,
+            legs=wanted.legs,
+            reminds=wanted.reminders,
+        )
         for seed in range(first, first + count)
     )
     what = f"seeds {first} to {first + count - 1}, {wanted.sending}, {wanted.database}, commit {commit()}"
@@ -180,6 +195,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sending", choices=["strict", "hold"], default="strict")
     parser.add_argument("--wide", action="store_true", help="with all that people and Twilio rarely do, too")
     parser.add_argument("--legs", action="store_true", help="with emails that say what an SMS could not")
+    parser.add_argument("--reminders", action="store_true", help="of a customer's overdue invoices together")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     return parser.parse_args(arguments)
 

@@ -14,7 +14,8 @@ import httpx
 
 from duebell.email.messages import TAG
 from tests.support_clockwork import Clockwork
-from tests.support_played_twilio import AMBIGUOUS, WELL, Disorder, Fate, Posted, Taken, number_in
+from tests.support_fates import AMBIGUOUS, WELL, Fate
+from tests.support_played_twilio import Disorder, Posted, Taken, number_in
 
 EMAIL_FATES = (
     Fate("no connection", 0.03),

@@ -6,8 +6,8 @@ What it does wrong is drawn by a seed. The truth is never read from the ledger.
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode
 
@@ -16,79 +16,14 @@ import httpx
 from deployments.sandbox.callbacks import twilio_signature
 from tests.support_clockwork import Clockwork
 from tests.support_facts import ACCOUNT, ENVIRONMENT, sid
+from tests.support_fates import AMBIGUOUS, FATES, ONLY_HELD, WELL, Fate
 from tests.support_truth import attempt_of
 
 NUMBER = re.compile(r"INV-[0-9]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of one POST: whether it is taken, after how long, and what its sender sees, and when."""
-
-    name: str
-    share: float
-    taken: bool = False
-    after: tuple[float, float] = (0.05, 0.5)
-    answer_after: tuple[float, float] = (0.1, 1.5)
-    copies: int = 1
-    """How often it arrives, where something on the way repeats it."""
-    told_within: tuple[float, float] | None = None
-    """That every receipt comes, and after how long, where the answer to the POST says the contrary."""
-    follows: str = ""
-    """What people do as soon as it arrives: the customer says ``STOP``, or a person puts the ``brake`` on."""
-    listed_after: float = 0.0
-    """How long Twilio's list hides it at least, in seconds."""
-
-
-FATES = (
-    Fate("no connection", 0.03),
-    Fate("lost on the way", 0.02, answer_after=(10, 11)),
-    Fate("taken, the answer lost", 0.03, taken=True, answer_after=(10, 11)),
-    Fate("taken late, the answer lost", 0.01, taken=True, after=(5, 90), answer_after=(20, 21)),
-    Fate("500, not taken", 0.01),
-    Fate("503, taken", 0.01, taken=True),
-    Fate("taken, the answer unreadable", 0.003, taken=True),
-    Fate("429", 0.04),
-    Fate("21211", 0.003),
-    Fate("21610", 0.002),
-)
-ONLY_HELD = (
-    Fate("taken much later, the answer lost", 0.01, taken=True, after=(60, 2_400), answer_after=(20, 21)),
-    Fate("taken twice, the answer lost", 0.01, taken=True, after=(1, 300), answer_after=(10, 11), copies=2),
-)
-"""Of messages that Twilio holds: only there may one be under way for long, or twice."""
-HELD_FATES = (*FATES, *ONLY_HELD)
-SEEN_LATE = (80.0, 300.0)
-"""After how long a sender that stood still sees an answer: others hold it for dead by then."""
-SORELY_WRONG = (
-    Fate("429, taken after all", 0.2, taken=True, told_within=(0.05, 12)),
-    Fate("429, taken after all, and STOP", 0.25, taken=True, told_within=(8, 200), follows="STOP"),
-    Fate("429, taken after all, and a brake", 0.15, taken=True, told_within=(8, 140), follows="brake"),
-    Fate("21211, taken after all", 0.15, taken=True, told_within=(0.05, 300)),
-    Fate("20003, taken after all", 0.05, taken=True, told_within=(0.05, 300)),
-    Fate(
-        "taken, the answer lost, told late",
-        0.2,
-        taken=True,
-        answer_after=(10, 11),
-        told_within=(1_000, 5_000),
-        listed_after=6_000,
-    ),
-)
-"""Answers that a receipt proves wrong: where that comes too late, the message is not to be sent anew."""
-AFTER_ALL = (
-    *FATES,
-    *(replace(one, share=one.share / 4) for one in SORELY_WRONG),
-    Fate("429, seen late", 0.02, answer_after=SEEN_LATE),
-    Fate("20003, seen late", 0.02, answer_after=SEEN_LATE),
-    Fate("21211, seen late", 0.02, answer_after=SEEN_LATE),
-)
-HELD_AFTER_ALL = (*HELD_FATES, Fate("20003", 0.01))
 LEAD = timedelta(minutes=5)
 """How long before its time to send Twilio still takes a message that it is to hold."""
-WELL = Fate("taken", 1.0, taken=True)
-AMBIGUOUS = {one.name for one in AFTER_ALL if one.taken} | {"lost on the way", "500, not taken", WELL.name}
-"""After these a message may exist: no other POST may follow for the same piece of news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +72,11 @@ class Taken:
     send_at: datetime | None = None
     status: str = "queued"
     code: int | None = None
+
+    @property
+    def numbers(self) -> list[str]:
+        """The invoices that it is about."""
+        return NUMBER.findall(self.body)
 
     @property
     def is_email(self) -> bool:
@@ -219,10 +159,11 @@ class PlayedTwilio:
 
     def _post(self, request: httpx.Request, form: dict[str, str]) -> httpx.Response:
         send_at = _send_at(form)
-        number, attempt_id, fate = number_in(form["Body"]), attempt_of(form), self._drawn(send_at)
+        attempt_id, fate = attempt_of(form), self._drawn(send_at)
         posted = Posted(fate.name, send_at)
-        self._look_for_a_second(number, attempt_id)
-        self.posts[number].append(posted)
+        self._look_for_a_second(NUMBER.findall(form["Body"]), attempt_id)
+        for number in NUMBER.findall(form["Body"]):
+            self.posts[number].append(posted)
         self.seen[fate.name] += 1
         for _ in range(fate.copies if fate.taken else 0):  # on its way by now, whatever becomes of its sender
             self.clockwork.at(self.chance.uniform(*fate.after), lambda: self._take(form, posted, fate))
@@ -250,14 +191,15 @@ class PlayedTwilio:
                 return WELL if fate in ONLY_HELD and send_at is None else fate
         return WELL
 
-    def _look_for_a_second(self, number: str, attempt_id: str) -> None:
+    def _look_for_a_second(self, numbers: Sequence[str], attempt_id: str) -> None:
         self.of_attempt[attempt_id] += 1
         if self.of_attempt[attempt_id] > 1:
             self.wrongs.append(f"attempt {attempt_id} was posted twice")
-        before = self.posts[number]
-        if any(one.may_come_out(self.clockwork.now) for one in before):
-            fates = ", ".join(one.fate for one in before)
-            self.wrongs.append(f"{number} was posted again after {fates}")
+        for number in numbers:
+            before = self.posts[number]
+            if any(one.may_come_out(self.clockwork.now) for one in before):
+                fates = ", ".join(one.fate for one in before)
+                self.wrongs.append(f"{number} was posted again after {fates}")
 
     def _take(self, form: dict[str, str], posted: Posted, fate: Fate) -> None:
         now, disorder, send_at = self.clockwork.now, self.disorder, posted.send_at

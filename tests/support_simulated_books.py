@@ -14,6 +14,7 @@ class Truth:
     number: int
     to: str
     states: list[tuple[datetime, str, str]]
+    due_on: str = "2026-12-20"
     stopped: datetime | None = None
 
     @property
@@ -45,6 +46,7 @@ def invoice_in_xero(truth: Truth) -> str:
         Contact={"ContactID": numbered(100_000 + int(truth.to[5:]))},
         Total=int(amount),
         AmountDue=int(amount),
+        DueDateString=f"{truth.due_on}T00:00:00",
         InvoiceNumber=number_of(truth),
     )
 

@@ -24,12 +24,13 @@ from deployments.receiver.prefect_rest import PrefectPlace, PrefectRest
 from deployments.receiver.twilio_status import receipt_of
 from duebell.errors import Transient
 from duebell.giving_back import hold_cancelled
-from duebell.keys import INVOICE_ISSUED
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE
 from duebell.ledger import dispatch, notifications, scheduled, snapshots
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.turns import TURNS, Turns
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
+from duebell.sweeping import sweep
 from duebell.telling import rules_of, tell
 from duebell.twilio.callbacks import STATUS_PATH, read_status_callback
 from duebell.twilio.inbound import Wish
@@ -44,26 +45,17 @@ from tests.support_facts import (
     open_tenant,
     resources_over,
 )
+from tests.support_fates import FATES, Fate
 from tests.support_held import SERVICE_SET
 from tests.support_played_email import PlayedEmail
-from tests.support_played_twilio import FATES, Disorder, Fate, PlayedTwilio
+from tests.support_played_twilio import Disorder, PlayedTwilio
 from tests.support_simulated_books import Truth, contact_in_xero, invoice_in_xero
 from tests.support_simulated_looks import settle
 from tests.support_simulated_office import Office
+from tests.support_simulated_policies import A_WEEK_AGO, EMAIL_SET, policy_of
 from tests.support_steps import watch_steps
 
 HOURS = 3_600.0
-POLICY = """
-[invoice_issued]
-opens = "00:00"
-closes = "00:00"
-[limits]
-messages_an_hour = 100000
-"""
-LEGS = POLICY.replace(
-    "[invoice_issued]", '[invoice_issued]\nchannels = ["sms", "email"]\nfall_back = "at_once"'
-)
-HOLDING = POLICY.replace("[invoice_issued]", '[invoice_issued]\nsending = "hold"')
 POLLED_EVERY = 15 * 60.0
 TOGETHER = 10
 """Invoices that one webhook brings, and one run tells of."""
@@ -89,6 +81,8 @@ class Plot:
     """Whether Twilio holds the messages until their time."""
     legs: bool = False
     """Whether an email says what an SMS could not."""
+    reminds: bool = False
+    """Whether it is of invoices that are overdue, those of a customer together."""
     office: bool = False
     """Whether people stop, review, cancel, ask again and resend."""
     opens: str = "00:00"
@@ -133,6 +127,7 @@ class Life:
 
     def __init__(self, plot: Plot, engine: Engine, folder: Path) -> None:
         self.plot, self.engine = plot, engine
+        self.kind = INVOICE_OVERDUE if plot.reminds else INVOICE_ISSUED
         self.chance = random.Random(plot.seed)  # noqa: S311 - it guards nothing
         random.seed(plot.seed)  # the code's own jitter
         self.clockwork = Clockwork(NOW, self.chance, plot.nerves)
@@ -141,10 +136,10 @@ class Life:
             self.clockwork, self.chance, self._ring, plot.fates, plot.disorder, self._follow
         )
         self.email = PlayedEmail(self.clockwork, self.chance, plot.disorder)
-        policy, sender = (HOLDING, SERVICE_SET) if plot.holds else (POLICY, {})
-        if plot.legs:
-            policy, sender = LEGS, {"EMAIL_FROM": "bills@kauri.example"}
-        (folder / "policy.toml").write_text(policy.replace('opens = "00:00"', f'opens = "{plot.opens}"'))
+        (folder / "policy.toml").write_text(
+            policy_of(reminds=plot.reminds, holds=plot.holds, legs=plot.legs, opens=plot.opens)
+        )
+        sender = (SERVICE_SET if plot.holds else {}) | (EMAIL_SET if plot.legs else {})
         variables = {"DUEBELL_POLICY": str(folder / "policy.toml")} | sender
         self.resources = resources_over(
             engine, self.clockwork, xero=nobody_answers, twilio=self._provider, **variables
@@ -166,6 +161,8 @@ class Life:
         return self.email(request) if is_email else self.twilio(request)
 
     def _truth(self, number: int) -> Truth:
+        if self.plot.reminds:
+            return Truth(number, f"+6421{number - number % 3:07}", [(NOW, "AUTHORISED", "115")], A_WEEK_AGO)
         shared = number - number % 2 if number % 10 < 2 else number  # some customers have two invoices
         return Truth(number, f"+6421{shared:07}", [(NOW, "AUTHORISED", "115")])
 
@@ -252,6 +249,9 @@ class Life:
         """A webhook is drained: the invoices are read and planned, and a run is nudged, or that is lost."""
         now, ids = self.clockwork.now, [numbered(number) for number in numbers]
         self._keep(numbers, with_contacts=True)
+        if self.plot.reminds:
+            self._sweep()
+            return
         with writing(self.engine, now) as book:
             plan_kind(
                 book,
@@ -265,6 +265,14 @@ class Life:
             if self.chance.random() >= self.plot.nudges_lost:
                 dispatch.run_started(book, TENANT, INVOICE_ISSUED, ids)
                 self._hand_out(Job(f"drained {numbers[0]}", tuple(ids)))
+
+    def _sweep(self) -> None:
+        """Stages have come: what is due is planned, and runs are nudged, or that is lost."""
+        for run in sweep(self.resources, TENANT, flow_run_id="sweep").runs:
+            if self.chance.random() >= self.plot.nudges_lost:
+                with writing(self.engine, self.clockwork.now) as book:
+                    dispatch.run_started(book, TENANT, run.kind, run.record_ids)
+                self._hand_out(Job(f"swept {self.clockwork.seconds}", tuple(run.record_ids)))
 
     def _hand_out(self, job: Job) -> None:
         twice = self.chance.random() < self.plot.runs_twice
@@ -318,9 +326,9 @@ class Life:
         with writing(self.engine, self.clockwork()) as book:
             rules = rules_of(self.resources)
             if job.by_person:
-                dispatch.run_again(book, TENANT, INVOICE_ISSUED, job.invoice_ids, job.owner)
+                dispatch.run_again(book, TENANT, self.kind, job.invoice_ids, job.owner)
             rows = plan_kind(
-                book, TENANT, INVOICE_ISSUED, job.invoice_ids, rules, actor="test", flow_run_id=job.owner
+                book, TENANT, self.kind, job.invoice_ids, rules, actor="test", flow_run_id=job.owner
             )
             claims = notifications.claim_all(book, rows, job.owner)
         for claim in claims:

@@ -3,7 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import product
 
 from sqlmodel import col, select
 
@@ -82,7 +83,8 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
     """The verdict on a life that was played."""
     by_number: dict[str, list[Taken]] = defaultdict(list)
     for message in [*filter(lambda one: one.went_out, life.twilio.messages), *life.email.messages]:
-        by_number[message.number].append(message)
+        for number in message.numbers:
+            by_number[number].append(message)
     with reading(life.engine) as session:
         rows = {row.subject_id: row for row in session.exec(THE_LATEST_THAT_SPEAKS).all()}
         attempts = {one.attempt_id: one for one in session.exec(select(Attempt)).all()}
@@ -103,7 +105,7 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
         _count(found, life, truth, rows.get(numbered(truth.number)), messages)
         for message in messages:
             attempt = attempts.get(message.attempt_id)
-            found.wrongs += [f"{message.number}: {what}" for what in _untrue(truth, message, attempt)]
+            found.wrongs += [f"{message.number}: {what}" for what in _untrue(life, truth, message, attempt)]
             if truth.ended is not None and message.went_at > truth.ended:
                 found.late += 1
                 if message.send_at is not None and message.send_at - truth.ended > TAKEN_BACK:
@@ -181,7 +183,7 @@ def _refused(life: Life, number: str) -> bool:
     return bool(REFUSED & {one.fate.partition(",")[0] for one in life.twilio.posts[number]})
 
 
-def _untrue(truth: Truth, message: Taken, attempt: Attempt | None) -> Iterator[str]:
+def _untrue(life: Life, truth: Truth, message: Taken, attempt: Attempt | None) -> Iterator[str]:
     """What was wrong with a message at the moment at which it was written down."""
     if attempt is None:
         yield "posted without an attempt in the ledger"
@@ -198,5 +200,13 @@ def _untrue(truth: Truth, message: Taken, attempt: Attempt | None) -> Iterator[s
         yield f"told though {status} for {(began - at).total_seconds():.0f} s when it was written down"
     if truth.stopped is not None and truth.stopped < began and not message.is_email:
         yield "told after the customer had said stop"
-    if not any(f"{amount}.00" in message.body for amount in truth.amounts_between(began - FRESH, began)):
+    if not _names_true_amount(life, message, began):
         yield "an amount that was not true any more"
+
+
+def _names_true_amount(life: Life, message: Taken, began: datetime) -> bool:
+    """Whether it names what its invoices came to together shortly before."""
+    told = [one for one in life.truths if number_of(one) in message.numbers]
+    amounts = [one.amounts_between(began - FRESH, began) for one in told]
+    sums = {sum(map(int, some)) for some in product(*amounts)}
+    return any(f"{amount}.00" in message.body for amount in sums)

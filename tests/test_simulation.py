@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 
 from duebell.states import ONLY_ON_PAPER
 from tests.prove_simulation import lives, plot_of
+from tests.support_fates import HELD_FATES, WELL, Fate
 from tests.support_ledger import copied, emptied
-from tests.support_played_twilio import HELD_FATES, WELL, Disorder, Fate, Taken
+from tests.support_played_twilio import Disorder, Taken
 from tests.support_simulation import Life, Plot
 from tests.support_truth import hurried
 from tests.support_verdict import Verdict, judge, unseen
@@ -50,6 +51,16 @@ def test_in_a_life_of_bad_numbers_an_email_says_what_an_sms_could_not_and_once(
     told = {one.number for one in life.email.messages}
     assert told
     assert {one.number for one in life.twilio.messages if one.status == "delivered"}.isdisjoint(told)
+
+
+@pytest.mark.parametrize("sending", ["strict", "hold"])
+def test_in_a_life_of_reminders_each_invoice_is_told_of_once_and_with_its_customers_others(
+    migrated: Path, tmp_path: Path, sending: str
+) -> None:
+    life, verdict = played(plot_of(3, 30, sending=sending, reminds=True), migrated, tmp_path / "life")
+    assert verdict.wrongs == []
+    assert (verdict.doubled, verdict.lost, verdict.ended) == (0, 0, 30)
+    assert any(len(one.numbers) == 3 for one in life.twilio.messages)
 
 
 def test_the_judge_sees_an_email_beside_an_sms_that_arrived(migrated: Path, tmp_path: Path) -> None:
