@@ -59,9 +59,19 @@ def plot_of(
     fates, disorder = HELD_FATES if holds else FATES, Disorder()
     if legs:
         fates, disorder = bad_numbers(fates), Disorder(undelivered=0.3)
-    plain = Plot(seed, messages, nerves=_nerves_of(messages), fates=fates, disorder=disorder, holds=holds)
+    plain = Plot(
+        seed,
+        messages,
+        nerves=_nerves_of(messages),
+        fates=fates,
+        disorder=disorder,
+        changes=0.2 if reminds else 0.12,
+        holds=holds,
+        legs=legs,
+        reminds=reminds,
+    )
     if not wide:
-        return replace(plain, legs=legs, reminds=reminds, changes=0.2 if reminds else plain.changes)
+        return plain
     if holds:
         return replace(plain, fates=HELD_AFTER_ALL, disorder=WILD, office=True, opens=LATER)
     if seed % 2:

@@ -140,7 +140,7 @@ class PlayedTwilio:
 
     def is_in_the_log(self, number: str) -> bool:
         """Whether a person finds a message about an invoice; where not, no POST so far counts any more."""
-        if any(one.number == number for one in self.messages):
+        if any(number in one.numbers for one in self.messages):
             return True
         for posted in self.posts[number]:
             posted.is_written_off = True
@@ -148,7 +148,7 @@ class PlayedTwilio:
 
     def expired(self, number: str) -> bool:
         """Whether a message about an invoice was given up in Twilio's queue."""
-        return any(one.number == number and one.code == EXPIRED for one in self.messages)
+        return any(number in one.numbers and one.code == EXPIRED for one in self.messages)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of the account's."""

@@ -1,7 +1,7 @@
 """Xero's books in a simulated life: what is true of each invoice, from when on."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tests.support_facts import invoice_body, numbered
@@ -28,6 +28,10 @@ class Truth:
         at, status, _ = self.states[-1]
         ends = [one for one in (at if status != "AUTHORISED" else None, self.stopped) if one]
         return min(ends, default=None)
+
+    def ended_for(self, *, email: bool) -> datetime | None:
+        """The same for one way of telling: a STOP is about messages to the number."""
+        return replace(self, stopped=None).ended if email else self.ended
 
     def amounts_between(self, since: datetime, until: datetime) -> set[str]:
         """The amounts that were true at some moment between the two."""

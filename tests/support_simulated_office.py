@@ -133,7 +133,7 @@ class Office:
         for row in asked_for:
             if self._life.twilio.is_in_the_log(_number_of(row)):
                 continue
-            resending.resend(self._life.resources, row.invoice_id, by=PERSON, why="it was dropped")
+            self._resend(row, "it was dropped")
         ids = [row.invoice_id for row in waits if row not in asked_for]
         for start in range(0, len(ids), 10):
             self._life.run_by_hand(tuple(ids[start : start + 10]))
@@ -146,9 +146,11 @@ class Office:
     def _look_for(self, row: Notification) -> None:
         still_parked = any(one.notification_id == row.notification_id for one in self._parked())
         if still_parked and not self._life.twilio.is_in_the_log(_number_of(row)):
-            resending.resend(
-                self._life.resources, row.invoice_id, by=PERSON, why="nothing of it in Twilio's log"
-            )
+            self._resend(row, "nothing of it in Twilio's log")
+
+    def _resend(self, row: Notification, why: str) -> None:
+        resources = self._life.resources
+        resending.resend(resources, row.invoice_id, by=PERSON, why=why, kind=row.kind, stage=row.step)
 
     def _parked(self) -> Sequence[Notification]:
         with reading(self._engine) as session:

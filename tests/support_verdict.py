@@ -106,9 +106,10 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
         for message in messages:
             attempt = attempts.get(message.attempt_id)
             found.wrongs += [f"{message.number}: {what}" for what in _untrue(life, truth, message, attempt)]
-            if truth.ended is not None and message.went_at > truth.ended:
+            ended = truth.ended_for(email=message.is_email)
+            if ended is not None and message.went_at > ended:
                 found.late += 1
-                if message.send_at is not None and message.send_at - truth.ended > TAKEN_BACK:
+                if message.send_at is not None and message.send_at - ended > TAKEN_BACK:
                     found.told_late.append(f"seed {life.plot.seed}: {message.number}")
     found.wrongs += [f"a message about {number}, which nobody owed" for number in by_number]
     found.wrongs = [f"seed {life.plot.seed}: {what}" for what in found.wrongs]
