@@ -140,7 +140,7 @@ class PlayedTwilio:
 
     def is_in_the_log(self, number: str) -> bool:
         """Whether a person finds a message about an invoice; where not, no POST so far counts any more."""
-        if any(number in one.numbers for one in self.messages):
+        if any(number in one.numbers and one.status != "canceled" for one in self.messages):
             return True
         for posted in self.posts[number]:
             posted.is_written_off = True

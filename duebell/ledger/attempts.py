@@ -1,5 +1,6 @@
 """Attempts: written down before the call; those whose sender died are given up to the search for evidence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.failpoints import fail_point
-from duebell.ledger import channel_stops, groups, unsettled
+from duebell.ledger import channel_stops, groups, told_together, unsettled
 from duebell.ledger.built_once import built_once
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
@@ -66,8 +67,8 @@ def begin(
     """
     if not channel_stops.may_pass(book, leg) or (passed := _pass_gate(book, claimed, leg)) is None:
         return None
-    key, lease_until = passed
-    attempt = _attempt(claimed, leg, attempt_id, text, book.now)
+    key, lease_until, told_with = passed
+    attempt = _attempt(claimed, leg, attempt_id, text, book.now, told_with)
     attempt.read_age_seconds = (book.now - read_at).total_seconds()
     attempt.flow_run_id, attempt.send_at = flow_run_id, send_at
     book.session.add(attempt)
@@ -79,7 +80,9 @@ def begin(
     return _intent(attempt, leg, lease_until, tries, open_until)
 
 
-def _attempt(claimed: Claim, leg: Leg, attempt_id: str, text: str, now: datetime) -> Attempt:
+def _attempt(
+    claimed: Claim, leg: Leg, attempt_id: str, text: str, now: datetime, told_with: Sequence[int]
+) -> Attempt:
     return Attempt(
         attempt_id=attempt_id,
         notification_id=claimed.notification_id,
@@ -90,6 +93,7 @@ def _attempt(claimed: Claim, leg: Leg, attempt_id: str, text: str, now: datetime
         address=leg.address,
         text=text,
         read_age_seconds=0,
+        told_with=told_together.noted(told_with),
     )
 
 
@@ -113,8 +117,10 @@ def _intent(
     )
 
 
-def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime] | None:
-    """Move from ``claimed`` to ``sending`` unless something stands against it; key and end of the lease."""
+def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime, list[int]] | None:
+    """Move from ``claimed`` to ``sending`` unless something stands against it; key, end of the lease, and
+    those that are told with it.
+    """
     move(S.CLAIMED, S.SENDING)
     passed = _begin_sending(
         book.session,
@@ -127,8 +133,8 @@ def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime] 
     ).one_or_none()
     if passed is None:
         return None
-    groups.follow(book, claimed.notification_id, S.CLAIMED, actor="send")
-    return passed[0], passed[1]
+    told_with = groups.follow(book, claimed.notification_id, S.CLAIMED, actor="send")
+    return passed[0], passed[1], told_with
 
 
 @built_once

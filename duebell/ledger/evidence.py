@@ -5,7 +5,16 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
-from duebell.ledger import channel_stops, groups, hold_switch, legs, present, scheduled, withdrawn
+from duebell.ledger import (
+    channel_stops,
+    groups,
+    hold_switch,
+    legs,
+    present,
+    scheduled,
+    told_together,
+    withdrawn,
+)
 from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.meaning import MEANS as MEANS
@@ -32,6 +41,16 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     this attempt alone. A state is never moved backwards, and what was settled stays settled.
     """
     attempt, notification = _locked(book.session, attempt_id)
+    is_late = told_together.is_late(attempt, notification)
+    state = _conclude(book, attempt, notification, known, is_late=is_late)
+    if is_late:
+        told_together.take_in(book, attempt, notification, actor=known.settled_by)
+    return state
+
+
+def _conclude(
+    book: Writing, attempt: Attempt, notification: Notification, known: Conclusion, *, is_late: bool
+) -> NotificationState:
     leg = legs.of_attempt(book.session, attempt)
     current = S(notification.state)
     known = withdrawn.as_it_is(book, attempt, current, known)
@@ -47,9 +66,11 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     known = withdrawn.what_is_left(book.session, attempt, known)
     if known.notification is current:
         return current
+    if is_late and known.attempt is AttemptState.ACCEPTED:
+        told_together.let_go(book, attempt, notification)
     known = _what_follows(book, attempt, notification, known, waits)
     _move_on(book, attempt, notification, known)
-    groups.follow(book, notification.notification_id or 0, current, actor=known.settled_by)
+    groups.follow(book, attempt.notification_id, current, actor=known.settled_by)
     if current is S.PARKED and known.notification in TOLD:
         for told in (notification, *groups.of_lead(book.session, notification.notification_id or 0)):
             _disarm_resends(book, told)

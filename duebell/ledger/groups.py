@@ -119,18 +119,20 @@ def _claim_with(lead_id: int, owner: str, token: int, until: datetime, now: date
     )
 
 
-def follow(book: Writing, lead_id: int, before: NotificationState, *, actor: str) -> None:
+def follow(book: Writing, lead_id: int, before: NotificationState, *, actor: str) -> list[int]:
     """Take the step that the lead took from ``before``: its state, its reason, its times, its lease.
 
-    Rows of theirs that the session has read stay as they were: :func:`of_lead` reads them anew.
+    Returns the ids of those that took it. Rows of theirs that the session has read stay as they were:
+    :func:`of_lead` reads them anew.
     """
-    moved = _follow(book.session, lead_id, before.value, book.now).scalars().all()
+    moved = _follow(book.session, lead_id, before.value, book.now).all()
     if not moved:
-        return
+        return []
     lead = book.session.get_one(Notification, lead_id, populate_existing=True)
-    for key in moved:
+    for _, key in moved:
         action, details = f"notification {lead.state}", {"reason": lead.reason, "lead": lead.key}
         book.audit(Entry(actor, action, "notification", key, lead.tenant_id, details=details))
+    return sorted(one for one, _ in moved)
 
 
 @built_once
@@ -145,7 +147,7 @@ def _follow(lead_id: int, before: str, now: datetime) -> UpdateBase:
             col(Notification.lead_id) == col(lead.notification_id),
         )
         .values(updated_at=now, **taken)
-        .returning(col(Notification.key))
+        .returning(col(Notification.notification_id), col(Notification.key))
     )
 
 

@@ -99,7 +99,8 @@ def _of_notification(row: Notification, own: Sequence[Attempt]) -> Iterator[str]
     tokens = Counter(one.lease_token for one in own)
     if any(count > 1 for count in tokens.values()):
         yield "two attempts stand on one claim"
-    if any(token > row.lease_token for token in tokens):
+    # Those of a lead whom it joined since are claims of that one.
+    if row.lead_id is None and any(token > row.lease_token for token in tokens):
         yield "an attempt stands on a claim that was never made"
     if sum(A(one.state) in UNDER_WAY for one in own) > 1:
         yield "two attempts are under way"

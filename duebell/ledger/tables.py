@@ -424,6 +424,9 @@ class Attempt(Row, table=True):
     decided on since."""
     settled_by: str = ""
     flow_run_id: str | None = None
+    told_with: str | None = Field(default=None, sa_type=Text)
+    """The ids of the notifications that its message told beside its own, separated by blanks; ``None`` where
+    that was not noted."""
 
 
 class PolicyText(Row, table=True):

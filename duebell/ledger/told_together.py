@@ -1,0 +1,91 @@
+"""What one message told beside the news that led it, also where its group is another once it is proven.
+
+A message that its provider refused, or does not list, may have arrived all the same. Until that is proven its
+notifications wait: others join them, which that message did not tell, and some leave that it did.
+"""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from duebell.audit import Entry
+from duebell.ledger import groups
+from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.writing import Writing
+from duebell.states import WAITING, AttemptState, NotificationState
+
+S = NotificationState
+NOBODY_KNEW = {*WAITING, S.CLAIMED, S.SKIPPED, S.GIVEN_UP}
+"""The states of what is taken for untold, whatever a message about it has come to since."""
+
+
+def noted(told: Sequence[int]) -> str:
+    """As an attempt keeps which notifications its message tells beside its own."""
+    return " ".join(map(str, told))
+
+
+def is_late(attempt: Attempt, lead: Notification) -> bool:
+    """Whether the group may be another since: its message is under way no more, and nothing showed it."""
+    is_under_way = S(lead.state) in {S.SENDING, S.UNKNOWN} and attempt.lease_token == lead.lease_token
+    return attempt.told_with is not None and attempt.sid is None and not is_under_way
+
+
+def let_go(book: Writing, attempt: Attempt, lead: Notification) -> None:
+    """Have those who joined the lead since go their own way: this message did not tell them."""
+    told = _told(attempt)
+    for row in groups.of_lead(book.session, attempt.notification_id):
+        if row.notification_id in told:
+            continue
+        if S(row.state) is S.CLAIMED:
+            groups.leave(book, row, S.PLANNED, "", not_before=book.now, dispatch_at=book.now)
+        else:
+            row.lead_id, row.updated_at = None, book.now
+            book.session.add(row)
+            details = {"lead": lead.key, "attempt": attempt.attempt_id}
+            book.audit(Entry("plan", "told apart", "notification", row.key, row.tenant_id, details=details))
+    book.session.flush()
+
+
+def take_in(book: Writing, attempt: Attempt, lead: Notification, *, actor: str) -> None:
+    """Have those who left the lead since, and were told by nothing else, stand where it stands."""
+    if AttemptState(attempt.state) is not AttemptState.ACCEPTED:
+        return
+    for row in _gone(book.session, attempt):
+        if S(row.state) not in NOBODY_KNEW:
+            continue
+        _free_those_led_by(book, row)
+        token = max(row.lease_token, lead.lease_token)  # its own claims stay counted
+        for name in groups.TAKEN_OVER:
+            setattr(row, name, getattr(lead, name))
+        row.lead_id, row.lease_token, row.updated_at = attempt.notification_id, token, book.now
+        book.session.add(row)
+        details = {"reason": lead.reason, "lead": lead.key, "attempt": attempt.attempt_id}
+        action = f"notification {lead.state}"
+        book.audit(Entry(actor, action, "notification", row.key, row.tenant_id, details=details))
+    book.session.flush()
+
+
+def _told(attempt: Attempt) -> set[int]:
+    return {int(one) for one in (attempt.told_with or "").split()}
+
+
+def _gone(session: Session, attempt: Attempt) -> Sequence[Notification]:
+    told = _told(attempt)
+    if not told:
+        return []
+    wanted = select(Notification).where(
+        col(Notification.notification_id).in_(told),
+        col(Notification.lead_id).is_distinct_from(attempt.notification_id),
+    )
+    ordered = wanted.order_by(col(Notification.notification_id)).with_for_update()
+    return session.exec(ordered.execution_options(populate_existing=True)).all()
+
+
+def _free_those_led_by(book: Writing, row: Notification) -> None:
+    for other in groups.of_lead(book.session, row.notification_id or 0):
+        if S(other.state) is S.CLAIMED:
+            groups.leave(book, other, S.PLANNED, "", not_before=book.now, dispatch_at=book.now)
+        else:
+            other.lead_id = None
+            book.session.add(other)
+    book.session.flush()
