@@ -10,10 +10,10 @@ from sqlmodel import Session, col, select
 from duebell.audit import Entry
 from duebell.journal import Posted
 from duebell.keys import is_contact, parts_of
-from duebell.ledger import groups, present, receipts, spoken_last
+from duebell.ledger import groups, present, receipts, spoken_last, told_together
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.evidence import PROGRESS, conclude
-from duebell.ledger.notifications import GIVEN_BACK, move
+from duebell.ledger.notifications import move
 from duebell.ledger.spoken_last import ACTOR, REASON
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
@@ -164,10 +164,7 @@ def _release(book: Writing, lead: Notification, told: Sequence[Notification]) ->
     for row in groups.of_lead(book.session, lead.notification_id or 0):
         if row.notification_id in ids or S(row.state) is S.DELIVERED:
             continue
-        if S(row.state) in GIVEN_BACK:
-            row.lead_id = None
-        else:
-            groups.leave(book, row, S.PLANNED, "", not_before=book.now, dispatch_at=book.now)
+        told_together.set_apart(book, row)
 
 
 def _join(book: Writing, lead: Notification, members: Sequence[Notification], one: Posted) -> None:

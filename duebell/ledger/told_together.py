@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.ledger import groups
+from duebell.ledger.notifications import GIVEN_BACK
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import WAITING, AttemptState, NotificationState
@@ -34,13 +35,8 @@ def let_go(book: Writing, attempt: Attempt, lead: Notification) -> None:
     """Have those who joined the lead since go their own way: this message did not tell them."""
     told = _told(attempt)
     for row in groups.of_lead(book.session, attempt.notification_id):
-        if row.notification_id in told:
-            continue
-        if S(row.state) is S.CLAIMED:
-            groups.leave(book, row, S.PLANNED, "", not_before=book.now, dispatch_at=book.now)
-        else:
-            row.lead_id, row.updated_at = None, book.now
-            book.session.add(row)
+        if row.notification_id not in told:
+            set_apart(book, row)
             details = {"lead": lead.key, "attempt": attempt.attempt_id}
             book.audit(Entry("plan", "told apart", "notification", row.key, row.tenant_id, details=details))
     book.session.flush()
@@ -53,7 +49,8 @@ def take_in(book: Writing, attempt: Attempt, lead: Notification, *, actor: str) 
     for row in _gone(book.session, attempt):
         if S(row.state) not in NOBODY_KNEW:
             continue
-        _free_those_led_by(book, row)
+        for other in groups.of_lead(book.session, row.notification_id or 0):
+            set_apart(book, other)
         token = max(row.lease_token, lead.lease_token)  # its own claims stay counted
         for name in groups.TAKEN_OVER:
             setattr(row, name, getattr(lead, name))
@@ -63,6 +60,15 @@ def take_in(book: Writing, attempt: Attempt, lead: Notification, *, actor: str) 
         action = f"notification {lead.state}"
         book.audit(Entry(actor, action, "notification", row.key, row.tenant_id, details=details))
     book.session.flush()
+
+
+def set_apart(book: Writing, row: Notification) -> None:
+    """Have one that is told in another's message go its own way: as it waits, or decided anew."""
+    if S(row.state) in GIVEN_BACK:
+        row.lead_id = None
+        book.session.add(row)
+    else:
+        groups.leave(book, row, S.PLANNED, "", not_before=book.now, dispatch_at=book.now)
 
 
 def _told(attempt: Attempt) -> set[int]:
@@ -79,13 +85,3 @@ def _gone(session: Session, attempt: Attempt) -> Sequence[Notification]:
     )
     ordered = wanted.order_by(col(Notification.notification_id)).with_for_update()
     return session.exec(ordered.execution_options(populate_existing=True)).all()
-
-
-def _free_those_led_by(book: Writing, row: Notification) -> None:
-    for other in groups.of_lead(book.session, row.notification_id or 0):
-        if S(other.state) is S.CLAIMED:
-            groups.leave(book, other, S.PLANNED, "", not_before=book.now, dispatch_at=book.now)
-        else:
-            other.lead_id = None
-            book.session.add(other)
-    book.session.flush()
