@@ -99,8 +99,11 @@ TRANSITIONS: dict[NotificationState, frozenset[NotificationState]] = {
     S.SKIPPED: frozenset({S.PLANNED, S.HELD, S.UNKNOWN}) | _FROM_PROVIDER,
 }
 
-NEXT_LEG_FROM = frozenset({S.SENDING, S.UNKNOWN, S.SCHEDULED, S.ACCEPTED, S.SENT})
-"""States from which a leg that failed is followed by the next: the only way back from what was taken.
+NEXT_LEG_FROM = frozenset(
+    {S.PLANNED, S.HELD, S.CLAIMED, S.SENDING, S.UNKNOWN, S.SCHEDULED, S.ACCEPTED, S.SENT}
+)
+"""States from which a leg that failed is followed by the next: the only way back from what was taken. What
+waits is among them, because what its provider refused may have been taken all the same, and come back.
 
 A message that a person was asked about (parked) is theirs to decide; what was delivered is told.
 """

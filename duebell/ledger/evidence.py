@@ -19,7 +19,7 @@ from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.meaning import MEANS as MEANS
 from duebell.ledger.meaning import PROGRESS as PROGRESS
-from duebell.ledger.meaning import is_live
+from duebell.ledger.meaning import is_live, said_of
 from duebell.ledger.meaning import reason_of as reason_of
 from duebell.ledger.meaning import was_delivered as was_delivered
 from duebell.ledger.notifications import move
@@ -82,12 +82,26 @@ def _what_follows(
 ) -> Conclusion:
     """The conclusion, or what another leg makes of it. ``waits``: the wait for the end of a fault of ours."""
     known = waits if waits is not None and known.notification is S.HELD else known
+    came_back = known.attempt is AttemptState.ACCEPTED
+    if came_back and _is_another_heard(book.session, attempt):
+        move(S(notification.state), known.notification)
+        return known
     next_leg = legs.fall_back(book, attempt, notification, known)
     if next_leg is None and waits is not None:
         next_leg = legs.say_again(book, attempt, notification, known, waits)
     if next_leg is None:
         move(S(notification.state), known.notification)
     return next_leg or known
+
+
+def _is_another_heard(session: Session, attempt: Attempt) -> bool:
+    """Whether another message about it reached the person, or may have: no further way follows then."""
+    others = present.other_attempts(session, attempt.notification_id, attempt.attempt_id)
+    under_way = {AttemptState.SENDING, AttemptState.UNKNOWN}
+    taken = [one for one in others if AttemptState(one.state) is AttemptState.ACCEPTED]
+    return any(AttemptState(one.state) in under_way for one in others) or any(
+        said_of(one) not in {S.UNDELIVERED, S.FAILED} for one in taken
+    )
 
 
 def _disarm_resends(book: Writing, told: Notification) -> None:
