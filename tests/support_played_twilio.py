@@ -162,7 +162,7 @@ class PlayedTwilio:
         attempt_id, fate = attempt_of(form), self._drawn(send_at)
         posted = Posted(fate.name, send_at)
         self._look_for_a_second(NUMBER.findall(form["Body"]), attempt_id)
-        for number in NUMBER.findall(form["Body"]):
+        for number in set(NUMBER.findall(form["Body"])):
             self.posts[number].append(posted)
         self.seen[fate.name] += 1
         for _ in range(fate.copies if fate.taken else 0):  # on its way by now, whatever becomes of its sender

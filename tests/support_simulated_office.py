@@ -131,7 +131,7 @@ class Office:
         waits = [row for row in {one.invoice_id: one for one in rows}.values() if row.state in NOT_SAID]
         asked_for = [row for row in waits if row.invoice_id in dropped and row.state == S.SKIPPED]
         for row in asked_for:
-            if self._life.twilio.is_in_the_log(_number_of(row)):
+            if self._life.is_in_a_log(_number_of(row)):
                 continue
             self._resend(row, "it was dropped")
         ids = [row.invoice_id for row in waits if row not in asked_for]
@@ -145,7 +145,7 @@ class Office:
 
     def _look_for(self, row: Notification) -> None:
         still_parked = any(one.notification_id == row.notification_id for one in self._parked())
-        if still_parked and not self._life.twilio.is_in_the_log(_number_of(row)):
+        if still_parked and not self._life.is_in_a_log(_number_of(row)):
             self._resend(row, "nothing of it in Twilio's log")
 
     def _resend(self, row: Notification, why: str) -> None:

@@ -160,6 +160,11 @@ class Life:
         is_email = request.url.path.startswith("/v1/Emails")
         return self.email(request) if is_email else self.twilio(request)
 
+    def is_in_a_log(self, number: str) -> bool:
+        """Whether a person finds anything about an invoice at Twilio."""
+        by_sms, by_email = self.twilio.is_in_the_log(number), self.email.is_in_the_log(number)
+        return by_sms or by_email
+
     def _truth(self, number: int) -> Truth:
         if self.plot.reminds:
             return Truth(number, f"+6421{number - number % 3:07}", [(NOW, "AUTHORISED", "115")], A_WEEK_AGO)

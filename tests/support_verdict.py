@@ -134,11 +134,10 @@ def _count(
     number = number_of(truth)
     state = S(row.state) if row is not None else None
     heard = [one for one in messages if one.status not in CAME_BACK]
+    came_back = bool(messages) and not heard
     # An SMS that came back is what an email follows, and that may end in any way.
     sent = bool(heard if life.plot.legs and state not in TOLD else messages)
-    is_doubled = len(heard) > 1 or any(
-        count > 1 for count in Counter(one.is_email for one in messages).values()
-    )
+    is_doubled = _is_told_twice(life, number, messages)
     found.sent += sent
     found.doubled += is_doubled
     found.ended += state in TOLD | {S.SKIPPED, S.GIVEN_UP, S.PARKED}
@@ -148,12 +147,24 @@ def _count(
     found.given_up += state is S.GIVEN_UP
     if is_doubled:
         found.wrongs.append(f"{number} was told {len(messages)} times")
-    why = _why_lost(life, truth, state, sent=sent)
+    why = "" if came_back and state is S.SKIPPED else _why_lost(life, truth, state, sent=sent)
     if why:
         found.lost += 1
         found.wrongs.append(f"{number} is {why}")
-    if sent and state is not None and state in TOLD and state.value != messages[-1].status:
-        found.wrongs.append(f"{number} is {state.value}, and Twilio says {messages[-1].status}")
+    at_last = "delivered" if any(one.status == "delivered" for one in messages) else ""
+    at_last = at_last or (messages[-1].status if messages else "")
+    if sent and state is not None and state in TOLD and state.value != at_last:
+        found.wrongs.append(f"{number} is {state.value}, and Twilio says {at_last}")
+
+
+def _is_told_twice(life: Life, number: str, messages: Sequence[Taken]) -> bool:
+    """Whether one way told it twice, or two did, though Twilio had not denied the one for which another was
+    taken.
+    """
+    heard = [one for one in messages if one.status not in CAME_BACK]
+    by_one_way = max(Counter(one.is_email for one in messages).values(), default=0)
+    was_denied = any("taken after all" in one.fate for one in life.twilio.posts[number])
+    return by_one_way > 1 or (len(heard) > 1 and not was_denied)
 
 
 def _why_lost(life: Life, truth: Truth, state: NotificationState | None, *, sent: bool) -> str:
