@@ -8,16 +8,37 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from duebell.ledger import preferences
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Attempt
-from tests.support_facts import keep_contact, open_tenant, receipt
+from duebell.ledger.writing import writing
+from tests.support_facts import MOBILE, keep_contact, numbered, open_tenant, receipt
 from tests.support_overdue import Office, at, due, office_over, policy_text
 
 DUE = date(2026, 11, 2)  # a Monday
 DAY = timedelta(days=1)
 LIMITS = "[limits]\nreminders_a_day = 9\nreminders_a_week = 9\n"
+
+
+def test_one_of_several_that_were_left_out_together_is_told_alone_when_it_is_asked_for(
+    ledger: Engine, tmp_path: Path
+) -> None:
+    open_tenant(ledger)
+    keep_contact(ledger, read_at=at(DUE - 30 * DAY))
+    office = office_over(ledger, tmp_path, at(DUE + DAY), policy_text("gap_days = 0\n", rest=LIMITS))
+    office.keeps(1, 2, **due(DUE))
+    office.sweeps()
+    [claim] = office.claims([*office.books])
+    with writing(ledger, office.clock.now) as book:
+        preferences.refuse_address(book, MOBILE, "sms", preferences.OPTED_OUT, "STOP")
+    office.says(claim)
+    assert states(office) == {"1": "skipped", "2": "skipped"}
+    with writing(ledger, office.clock.now) as book:
+        preferences.allow(book, MOBILE, "sms", "START")
+    office.tells([numbered(1)])
+    assert states(office) == {"1": "accepted", "2": "skipped"}
 
 
 @pytest.fixture

@@ -49,6 +49,16 @@ def join(book: Writing, lead: Notification, members: Sequence[Notification]) -> 
         book.audit(Entry("plan", "told together", "notification", row.key, row.tenant_id, details=details))
 
 
+def part(book: Writing, lead_id: int) -> None:
+    """Have those that were left out with the lead stand by themselves: it may be told without them."""
+    book.session.exec(
+        update(Notification)
+        .where(col(Notification.lead_id) == lead_id, col(Notification.state) == S.SKIPPED.value)
+        .values(lead_id=None)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
 def of_lead(session: Session, lead_id: int) -> list[Notification]:
     """The notifications that are told in this one's message, oldest first."""
     return list(_told_with(session, lead_id).all())

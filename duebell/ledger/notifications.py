@@ -74,12 +74,12 @@ def plan(
     A row that waits, or was skipped, takes the new verdict, which is kept with its ``grounds`` where it
     changes something; one that is being sent or was sent stays as it is, whatever the verdict says now.
     """
-    is_new = _insert(book, owed)
-    row = _locked(book.session, owed.key)
+    is_new, row = _insert(book, owed), _locked(book.session, owed.key)
     if S(row.state) not in WAITING | {S.SKIPPED}:
         return row
     before = (row.state, row.reason, row.not_before)
-    row.flow_run_id, row.contact_id, row.lead_id = flow_run_id, owed.contact_id, None
+    _stand_alone(book, row)
+    row.flow_run_id, row.contact_id = flow_run_id, owed.contact_id
     verdicts.apply(row, verdict, book.now)
     book.session.flush()
     if isinstance(verdict, Send | Hold):
@@ -89,6 +89,12 @@ def plan(
         if is_new or not isinstance(verdict, Send) or (row.state, row.reason) != before[:2]:
             kept_verdicts.keep(book, row.notification_id, grounds, actor=actor)
     return row
+
+
+def _stand_alone(book: Writing, row: Notification) -> None:
+    row.lead_id = None
+    if S(row.state) is S.SKIPPED:
+        groups.part(book, row.notification_id or 0)
 
 
 def _locked(session: Session, key: str) -> Notification:
