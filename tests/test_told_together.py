@@ -82,6 +82,19 @@ def test_an_invoice_that_joined_since_was_not_told_by_it_and_is_told(office: Off
     assert "INV-0001" not in told[1]
 
 
+def test_an_invoice_that_joined_since_and_was_told_by_the_next_is_not_told_again(office: Office) -> None:
+    office.keeps(3, **due(DUE))
+    office.sweeps()
+    office.later(minutes=20)
+    office.nets()
+    assert states(office) == {"1": "accepted", "2": "accepted", "3": "accepted"}
+    arrived_after_all(office)
+    office.later(minutes=20)
+    office.nets()
+    assert set(states(office).values()) == {"delivered"}
+    assert len(office.phones.heard) == 1
+
+
 def test_an_invoice_that_left_it_since_was_told_by_it_all_the_same(office: Office) -> None:
     office.keeps(2, **due(DUE, Status="PAID", AmountDue=0))
     office.later(minutes=20)

@@ -32,10 +32,10 @@ def is_late(attempt: Attempt, lead: Notification) -> bool:
 
 
 def let_go(book: Writing, attempt: Attempt, lead: Notification) -> None:
-    """Have those who joined the lead since go their own way: this message did not tell them."""
+    """Have those who joined the lead since, and wait, go their own way: this message did not tell them."""
     told = _told(attempt)
     for row in groups.of_lead(book.session, attempt.notification_id):
-        if row.notification_id not in told:
+        if row.notification_id not in told and S(row.state) in NOBODY_KNEW:
             set_apart(book, row)
             details = {"lead": lead.key, "attempt": attempt.attempt_id}
             book.audit(Entry("plan", "told apart", "notification", row.key, row.tenant_id, details=details))
