@@ -84,4 +84,5 @@ def test_stop_to_one_sender_reaches_the_other_and_the_next_invoice_is_not_told_u
     wait_until(lambda: shown(road) == (), "Xero shows it no more")
     again = road.issue("43.00")
     road.wait_for(again.invoice_id, "delivered")
+    road.wait_for(stopped.invoice_id, "delivered")  # its contact changed in Xero: decided anew
     assert {one.sender_id for one in road.sandbox.consent_log()} == {B}
