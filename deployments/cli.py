@@ -23,6 +23,7 @@ from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import channel_stops, hold_switch, tenants, trail
 from duebell.reporting import in_words
+from duebell.reporting_channels import typed
 from duebell.resending import at_once, read_first
 from duebell.resending import resend as plan_resend
 from duebell.setting_needs import Use
@@ -163,7 +164,7 @@ def resume() -> None:
         )
         opened_again = channel_stops.lift_all(resources.engine, by_whom(), now=resources.clock())
         hold_switch.put_on(resources.engine, by_whom(), now=resources.clock())
-        say(" ".join(["Sending goes on.", *(f"{one} is tried again." for one in opened_again)]))
+        say(" ".join(["Sending goes on.", *(f"{typed(one)} is tried again." for one in opened_again)]))
 
 
 @app.command("send-test")

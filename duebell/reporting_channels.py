@@ -8,7 +8,7 @@ from duebell.calls import utc
 from duebell.ledger import channel_stops
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake
-from duebell.stop_scopes import OURS, closed_by
+from duebell.stop_scopes import OURS, Closed, closed_by
 from duebell.visible import in_markdown
 
 NAMES = {"sms": "SMS", "email": "Email"}
@@ -52,9 +52,18 @@ MEND = (
 def name_of(scope: str) -> str:
     """What is closed as it is said to people: ``SMS``, ``SMS to US``, ``SMS from Kauri``."""
     closed = closed_by(scope)
+    return NAMES.get(closed.channel, closed.channel) + _how_much(closed)
+
+
+def typed(scope: str) -> str:
+    """The same as a command answers, with the channel as it is typed: ``sms to US``."""
+    closed = closed_by(scope)
+    return closed.channel + _how_much(closed)
+
+
+def _how_much(closed: Closed) -> str:
     to = f" to {closed.country}" if closed.country else ""
-    sender = f" from {SENDERS.get(closed.sender, closed.sender)}" if closed.sender else ""
-    return f"{NAMES.get(closed.channel, closed.channel)}{to}{sender}"
+    return to + (f" from {SENDERS.get(closed.sender, closed.sender)}" if closed.sender else "")
 
 
 def _tried_again(row: Brake) -> str:

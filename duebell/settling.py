@@ -97,12 +97,7 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
     with writing(resources.engine, resources.clock()) as book:
         if message is not None:
             receipts.apply(
-                book,
-                attempt.attempt_id,
-                message.sid,
-                message.raw_status,
-                message.error_code,
-                BY_LIST,
+                book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, BY_LIST
             )
             receipts.bind_earlier(book, attempt.attempt_id, message.sid)
             if looked.has_copies:

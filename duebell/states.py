@@ -108,6 +108,9 @@ waits is among them, because what its provider refused may have been taken all t
 A message that a person was asked about (parked) is theirs to decide; what was delivered is told.
 """
 
+NOT_REACHED = frozenset({S.UNDELIVERED, S.FAILED})
+"""The provider had the message, and says that it did not arrive: it came back."""
+
 TOLD = frozenset({S.ACCEPTED, S.SENT, S.DELIVERED})
 """The provider has taken the message: the person is told, or about to be."""
 

@@ -43,7 +43,7 @@ def closed_by(scope: str) -> Closed:
 
 
 def scopes_of(channel: str, address: str, sender: str) -> dict[Stops, str]:
-    """What may stop a message by this channel to this address from this sender, the widest first.
+    """What may stop a message by this channel to this address from this sender, by how much of it is closed.
 
     ``sender`` is empty for the installation's own. Only SMS differ by country and sender.
     """

@@ -61,10 +61,11 @@ def _look_among(resources: Resources, attempt: Unsettled, listed: Sequence[Messa
 
 def _see_to(resources: Resources, attempt_id: str, copy: MessageState) -> None:
     """Take a copy back, or say of it that it went out: that one nobody can take back."""
-    known = resources.twilio().cancel(copy.sid) if copy.raw_status == "scheduled" else copy
-    log.warning("Twilio made %s of attempt %s too: it is %s", known.sid, attempt_id, known.raw_status)
+    if copy.raw_status == "scheduled":
+        copy = resources.twilio().cancel(copy.sid)
+        log.warning("Twilio made %s of attempt %s too: it is %s", copy.sid, attempt_id, copy.raw_status)
     with writing(resources.engine, resources.clock()) as book:
-        copies.notice(book, attempt_id, known.sid, known.raw_status, actor=scheduled.BY_LIST)
+        copies.notice(book, attempt_id, copy.sid, copy.raw_status, actor=scheduled.BY_LIST)
 
 
 def _bind(resources: Resources, attempt_id: str, message: MessageState) -> None:

@@ -11,7 +11,7 @@ from duebell.ledger import channel_stops
 from duebell.ledger.channel_stops import FIRST_WAIT, LONGEST_WAIT
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
-from duebell.reporting_channels import told_of
+from duebell.reporting_channels import told_of, typed
 from duebell.resending import resend
 from duebell.states import NotificationState
 from tests.support_facts import (
@@ -233,6 +233,19 @@ def test_a_mail_provider_that_refuses_us_stops_email_alone(ledger: Engine, tmp_p
 
 
 # Who hears of it.
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        ("sms", "sms"),
+        ("sms:US", "sms to US"),
+        ("sms:from:Kauri", "sms from Kauri"),
+        ("sms:NZ:from:-", "sms to NZ from your own sender"),
+    ],
+)
+def test_what_is_opened_again_is_named_as_it_is_typed(scope: str, said: str) -> None:
+    assert typed(scope) == said
 
 
 def test_one_run_a_stop_says_so_however_often_it_is_looked_at(shop: Shop) -> None:

@@ -26,7 +26,7 @@ from duebell.ledger.notifications import move
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.scheduling import CLOCKS_DIFFER
-from duebell.states import OPEN, TOLD, WAITING, WITHDRAWN, AttemptState, NotificationState
+from duebell.states import NOT_REACHED, OPEN, TOLD, WAITING, WITHDRAWN, AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus, message_status, rank
 
 __all__ = ["Conclusion", "conclude"]
@@ -82,16 +82,21 @@ def _what_follows(
 ) -> Conclusion:
     """The conclusion, or what another leg makes of it. ``waits``: the wait for the end of a fault of ours."""
     known = waits if waits is not None and known.notification is S.HELD else known
-    came_back = known.attempt is AttemptState.ACCEPTED
-    if came_back and _is_another_heard(book.session, attempt):
-        move(S(notification.state), known.notification)
-        return known
-    next_leg = legs.fall_back(book, attempt, notification, known)
-    if next_leg is None and waits is not None:
-        next_leg = legs.say_again(book, attempt, notification, known, waits)
+    next_leg = _next_leg(book, attempt, notification, known, waits)
     if next_leg is None:
         move(S(notification.state), known.notification)
     return next_leg or known
+
+
+def _next_leg(
+    book: Writing, attempt: Attempt, notification: Notification, known: Conclusion, waits: Conclusion | None
+) -> Conclusion | None:
+    if known.notification in NOT_REACHED and _is_another_heard(book.session, attempt):
+        return None
+    next_leg = legs.fall_back(book, attempt, notification, known)
+    if next_leg is None and waits is not None:
+        next_leg = legs.say_again(book, attempt, notification, known, waits)
+    return next_leg
 
 
 def _is_another_heard(session: Session, attempt: Attempt) -> bool:
@@ -100,7 +105,7 @@ def _is_another_heard(session: Session, attempt: Attempt) -> bool:
     under_way = {AttemptState.SENDING, AttemptState.UNKNOWN}
     taken = [one for one in others if AttemptState(one.state) is AttemptState.ACCEPTED]
     return any(AttemptState(one.state) in under_way for one in others) or any(
-        said_of(one) not in {S.UNDELIVERED, S.FAILED} for one in taken
+        said_of(one) not in NOT_REACHED for one in taken
     )
 
 

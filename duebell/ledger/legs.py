@@ -15,7 +15,7 @@ from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send
 from duebell.policy_shapes import FallBack
 from duebell.reaching import Way
-from duebell.states import NEXT_LEG_FROM, AttemptState, NotificationState
+from duebell.states import NEXT_LEG_FROM, NOT_REACHED, AttemptState, NotificationState
 
 S = NotificationState
 
@@ -178,7 +178,7 @@ def say_again(
 
     Its provider says that it did not arrive, and why: nothing of it is about the person or the number.
     """
-    came_back = known.notification in {S.UNDELIVERED, S.FAILED}
+    came_back = known.notification in NOT_REACHED
     if not came_back or S(row.state) not in NEXT_LEG_FROM:
         return None
     legs = of(book.session, row.notification_id or 0)

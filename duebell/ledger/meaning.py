@@ -1,7 +1,7 @@
 """What a provider's word for a message means for its notification."""
 
 from duebell.ledger.tables import Attempt
-from duebell.states import AttemptState, NotificationState
+from duebell.states import NOT_REACHED, AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus, message_status
 
 S = NotificationState
@@ -60,4 +60,4 @@ def was_delivered(row: Attempt) -> bool:
 
 def reason_of(state: NotificationState, error_code: int | None) -> str:
     """Twilio's code as the reason of a message that did not reach its phone."""
-    return f"twilio:{error_code}" if error_code and state in {S.UNDELIVERED, S.FAILED} else ""
+    return f"twilio:{error_code}" if error_code and state in NOT_REACHED else ""

@@ -20,15 +20,13 @@ from duebell.ledger.preferences import INVALID, OPTED_OUT, allowed_at, refuse_ad
 from duebell.ledger.tables import Attempt, Leg, Receipt
 from duebell.ledger.writing import Writing, writing
 from duebell.mirroring import OWN, Consent, Source, Wish
-from duebell.states import AttemptState, NotificationState
+from duebell.states import NOT_REACHED, AttemptState, NotificationState
 from duebell.twilio.codes import Ruling, Stops, action_for
 from duebell.twilio.statuses import message_status, rank
 
 S = NotificationState
 
 _AT_ONCE = 500
-
-NOT_REACHED = frozenset({S.UNDELIVERED, S.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
