@@ -28,7 +28,7 @@ from itertools import islice
 from pathlib import Path
 
 from tests.support_clockwork import Nerves
-from tests.support_fates import AFTER_ALL, FATES, HELD_AFTER_ALL, HELD_FATES, SORELY_WRONG, Fate
+from tests.support_fates import AFTER_ALL, FATES, HELD_AFTER_ALL, HELD_FATES, SORELY_WRONG
 from tests.support_played_twilio import Disorder
 from tests.support_proofs import Ledgers, commit, ledgers
 from tests.support_simulation import Life, Plot
@@ -56,37 +56,29 @@ def plot_of(
     one with ``legs`` many numbers are bad, and an email takes over.
     """
     holds = sending == "hold"
-    fates, disorder = HELD_FATES if holds else FATES, Disorder()
-    if legs:
-        fates, disorder = bad_numbers(fates), Disorder(undelivered=0.3)
-    plain = Plot(
-        seed,
-        messages,
-        nerves=_nerves_of(messages),
-        fates=fates,
-        disorder=disorder,
-        changes=0.2 if reminds else 0.12,
-        holds=holds,
-        legs=legs,
-        reminds=reminds,
-    )
-    if not wide:
-        return plain
-    if holds:
-        return replace(plain, fates=HELD_AFTER_ALL, disorder=WILD, office=True, opens=LATER)
-    if seed % 2:
-        return replace(plain, fates=AFTER_ALL, disorder=WILD, office=True, opens=LATER)
-    return replace(plain, fates=SORELY_WRONG, disorder=WILDER, changes=0.0, reads_fail=0.6)
+    plot = Plot(seed, messages, fates=HELD_FATES if holds else FATES, holds=holds, legs=legs, reminds=reminds)
+    plot = replace(plot, nerves=_in_a_crowd(plot.nerves, messages))
+    if reminds:
+        plot = replace(plot, changes=0.2)
+    if wide and holds:
+        plot = replace(plot, fates=HELD_AFTER_ALL, disorder=WILD, office=True, opens=LATER)
+    elif wide and seed % 2:
+        plot = replace(plot, fates=AFTER_ALL, disorder=WILD, office=True, opens=LATER)
+    elif wide:
+        plot = replace(plot, fates=SORELY_WRONG, disorder=WILDER, changes=0.0, reads_fail=0.6)
+    return _with_bad_numbers(plot) if legs else plot
 
 
-def bad_numbers(fates: Iterable[Fate]) -> tuple[Fate, ...]:
-    """The same, where many of the numbers can never be reached."""
-    return tuple(replace(one, share=0.06) if one.name == "21211" else one for one in fates)
+def _with_bad_numbers(plot: Plot) -> Plot:
+    """The same, where many numbers can never be reached. That a message arrived is not denied first: nobody
+    can help it that an email has followed by then.
+    """
+    fates = tuple(replace(one, share=0.06) if one.name == "21211" else one for one in plot.fates)
+    return replace(plot, fates=fates, disorder=replace(plot.disorder, corrected=0.0, undelivered=0.3))
 
 
-def _nerves_of(messages: int) -> Nerves:
+def _in_a_crowd(usual: Nerves, messages: int) -> Nerves:
     """Processes die as often in a crowded life as in any: one run takes more steps there."""
-    usual = Nerves(dies=0.003, stops=0.0012)
     crowd = max(1.0, messages / A_LIFE)
     return replace(usual, dies=usual.dies / crowd, stops=usual.stops / crowd)
 

@@ -6,7 +6,6 @@ It tells of an email by an operation and, where it is asked for a tag, by a list
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,8 +14,8 @@ import httpx
 
 from duebell.email.messages import TAG
 from tests.support_clockwork import Clockwork
-from tests.support_fates import AMBIGUOUS, WELL, Fate
-from tests.support_played_twilio import NUMBER, Disorder, Posted, Taken, number_in
+from tests.support_fates import WELL, Fate
+from tests.support_played_twilio import Disorder, Posted, Remembers, Taken
 
 EMAIL_FATES = (
     Fate("no connection", 0.03),
@@ -31,7 +30,7 @@ EMAIL_FATES = (
 
 
 @dataclass
-class PlayedEmail:
+class PlayedEmail(Remembers):
     """Answers as the Email API does, with what goes wrong drawn by ``chance``."""
 
     clockwork: Clockwork
@@ -49,22 +48,14 @@ class PlayedEmail:
         """Answer a request of the account's."""
         return self._read(request) if request.method == "GET" else self._post(request)
 
-    def is_in_the_log(self, number: str) -> bool:
-        """Whether a person finds an email about an invoice; where not, no POST so far counts any more."""
-        if any(number in one.numbers for one in self.messages):
-            return True
-        for posted in self.posts[number]:
-            posted.is_written_off = True
-        return False
-
     def _post(self, request: httpx.Request) -> httpx.Response:
         email = json.loads(request.content)
-        numbers, attempt_id = NUMBER.findall(email["content"]["text"]), str(email["tags"][TAG])
-        self._look_for_a_second(numbers, attempt_id)
-        fate = next(iter(self.chance.choices([*self.fates, WELL], self._shares())))
+        attempt_id, fate = (
+            str(email["tags"][TAG]),
+            self.chance.choices([*self.fates, WELL], self._shares())[0],
+        )
         posted = Posted(fate.name, None)
-        for number in set(numbers):
-            self.posts[number].append(posted)
+        self.remember(posted, email["content"]["text"], attempt_id)
         self.seen[f"email {fate.name}"] += 1
         if fate.taken:
             delay = self.chance.uniform(*fate.after)
@@ -76,23 +67,12 @@ class PlayedEmail:
         shares = [fate.share for fate in self.fates]
         return [*shares, 1 - sum(shares)]
 
-    def _look_for_a_second(self, numbers: Iterable[str], attempt_id: str) -> None:
-        self.of_attempt[attempt_id] += 1
-        if self.of_attempt[attempt_id] > 1:
-            self.wrongs.append(f"attempt {attempt_id} was posted twice")
-        for number in set(numbers):
-            before = self.posts[number]
-            if any(one.fate in AMBIGUOUS and not one.is_written_off for one in before):
-                fates = ", ".join(one.fate for one in before)
-                self.wrongs.append(f"an email about {number} was posted again after {fates}")
-
     def _take(self, email: dict[str, Any], attempt_id: str, posted: Posted) -> None:
         now, text = self.clockwork.now, str(email["content"]["text"])
         lag = self.chance.uniform(0, self.disorder.list_lag)
         message = Taken(
             f"comms_operation_{len(self.messages) + 1:026}",
             attempt_id,
-            number_in(text),
             str(email["to"][0]["address"]),
             text,
             now,

@@ -6,7 +6,7 @@ What it does wrong is drawn by a seed. The truth is never read from the ledger.
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode
@@ -20,6 +20,13 @@ from tests.support_fates import AMBIGUOUS, FATES, ONLY_HELD, WELL, Fate
 from tests.support_truth import attempt_of
 
 NUMBER = re.compile(r"INV-[0-9]+")
+
+
+def numbers_in(text: str) -> list[str]:
+    """The invoices that a message is about."""
+    found = list(dict.fromkeys(NUMBER.findall(text)))
+    assert found, "every message names its invoice"
+    return found
 
 
 LEAD = timedelta(minutes=5)
@@ -64,7 +71,6 @@ class Taken:
 
     sid: str
     attempt_id: str
-    number: str
     to: str
     body: str
     at: datetime
@@ -76,7 +82,12 @@ class Taken:
     @property
     def numbers(self) -> list[str]:
         """The invoices that it is about."""
-        return NUMBER.findall(self.body)
+        return numbers_in(self.body)
+
+    @property
+    def number(self) -> str:
+        """The first of them."""
+        return self.numbers[0]
 
     @property
     def is_email(self) -> bool:
@@ -118,8 +129,38 @@ class Posted:
         return any(one.went_out for one in self.taken)
 
 
+class Remembers:
+    """What every played provider keeps: its messages, and the POSTs about each invoice by its number."""
+
+    clockwork: Clockwork
+    messages: list[Taken]
+    posts: dict[str, list[Posted]]
+    of_attempt: Counter[str]
+    wrongs: list[str]
+
+    def is_in_the_log(self, number: str) -> bool:
+        """Whether a person finds a message about an invoice; where not, no POST so far counts any more."""
+        if any(number in one.numbers and one.status != "canceled" for one in self.messages):
+            return True
+        for posted in self.posts[number]:
+            posted.is_written_off = True
+        return False
+
+    def remember(self, posted: Posted, text: str, attempt_id: str) -> None:
+        """Keep a POST, and whether it may say something for the second time."""
+        self.of_attempt[attempt_id] += 1
+        if self.of_attempt[attempt_id] > 1:
+            self.wrongs.append(f"attempt {attempt_id} was posted twice")
+        for number in numbers_in(text):
+            before = self.posts[number]
+            if any(one.may_come_out(self.clockwork.now) for one in before):
+                fates = ", ".join(one.fate for one in before)
+                self.wrongs.append(f"{number} was posted again after {fates}")
+            before.append(posted)
+
+
 @dataclass
-class PlayedTwilio:
+class PlayedTwilio(Remembers):
     """Answers as Twilio does, with what goes wrong drawn by ``chance``; ``tell`` is given each callback."""
 
     clockwork: Clockwork
@@ -138,14 +179,6 @@ class PlayedTwilio:
     under_way: int = 0
     """Callbacks that are still to come."""
 
-    def is_in_the_log(self, number: str) -> bool:
-        """Whether a person finds a message about an invoice; where not, no POST so far counts any more."""
-        if any(number in one.numbers and one.status != "canceled" for one in self.messages):
-            return True
-        for posted in self.posts[number]:
-            posted.is_written_off = True
-        return False
-
     def expired(self, number: str) -> bool:
         """Whether a message about an invoice was given up in Twilio's queue."""
         return any(number in one.numbers and one.code == EXPIRED for one in self.messages)
@@ -161,9 +194,7 @@ class PlayedTwilio:
         send_at = _send_at(form)
         attempt_id, fate = attempt_of(form), self._drawn(send_at)
         posted = Posted(fate.name, send_at)
-        self._look_for_a_second(NUMBER.findall(form["Body"]), attempt_id)
-        for number in set(NUMBER.findall(form["Body"])):
-            self.posts[number].append(posted)
+        self.remember(posted, form["Body"], attempt_id)
         self.seen[fate.name] += 1
         for _ in range(fate.copies if fate.taken else 0):  # on its way by now, whatever becomes of its sender
             self.clockwork.at(self.chance.uniform(*fate.after), lambda: self._take(form, posted, fate))
@@ -191,16 +222,6 @@ class PlayedTwilio:
                 return WELL if fate in ONLY_HELD and send_at is None else fate
         return WELL
 
-    def _look_for_a_second(self, numbers: Sequence[str], attempt_id: str) -> None:
-        self.of_attempt[attempt_id] += 1
-        if self.of_attempt[attempt_id] > 1:
-            self.wrongs.append(f"attempt {attempt_id} was posted twice")
-        for number in numbers:
-            before = self.posts[number]
-            if any(one.may_come_out(self.clockwork.now) for one in before):
-                fates = ", ".join(one.fate for one in before)
-                self.wrongs.append(f"{number} was posted again after {fates}")
-
     def _take(self, form: dict[str, str], posted: Posted, fate: Fate) -> None:
         now, disorder, send_at = self.clockwork.now, self.disorder, posted.send_at
         if send_at is not None and send_at <= now + LEAD:
@@ -215,7 +236,6 @@ class PlayedTwilio:
         message = Taken(
             sid(len(self.messages) + 1),
             attempt_of(form),
-            number_in(form["Body"]),
             form["To"],
             form["Body"],
             now,
@@ -319,13 +339,6 @@ class PlayedTwilio:
 
 def _send_at(form: dict[str, str]) -> datetime | None:
     return datetime.fromisoformat(form["SendAt"]) if "SendAt" in form else None
-
-
-def number_in(body: str) -> str:
-    """The invoice that a message is about."""
-    found = NUMBER.search(body)
-    assert found, "every message names its invoice"
-    return found[0]
 
 
 def as_told(message: Taken) -> dict[str, object]:
