@@ -139,6 +139,29 @@ def test_what_was_known_of_one_email_address_in_several_spellings_is_one_after_t
     engine.dispose()
 
 
+def test_what_was_left_out_with_a_message_that_goes_on_stands_by_itself_after_the_upgrade(url: str) -> None:
+    engine = open_ledger(url)
+    tables = upgraded(engine, "0016")
+    told = next(one for one in tables if one.name == "notification")
+    rows = [(11, "planned", None), (12, "skipped", 11), (13, "planned", 11)]
+    rows += [(14, "skipped", None), (15, "skipped", 14)]
+    with engine.begin() as connection:
+        for table in tables:
+            row = {column.name: a_value(column, 1) for column in table.columns}
+            connection.execute(table.insert().values(row))
+        for number, state, lead_id in rows:
+            row = {column.name: a_value(column, number) for column in told.columns}
+            owner = {name: a_value(told.c[name], 1) for name in ("tenant_id", "invoice_id")}
+            connection.execute(told.insert().values(row | owner | {"state": state, "lead_id": lead_id}))
+    upgraded(engine, "0017")
+    with engine.connect() as connection:
+        found = connection.execute(select(told.c.notification_id, told.c.lead_id)).all()
+    assert {number: lead_id for number, lead_id in found if number > 10} == {
+        11: None, 12: None, 13: 11, 14: None, 15: 14
+    }  # fmt: skip
+    engine.dispose()
+
+
 def upgraded(engine: Engine, version: str) -> list[Table]:
     """The tables as this version knows them, those that are referred to first."""
     config = Config()
