@@ -1,7 +1,7 @@
 """A business whose reminders are told: its ledger, a clock that is moved, and a provider that remembers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -57,13 +57,20 @@ def at(day: date, hour: int = 10, minute: int = 0) -> datetime:
 
 @dataclass
 class Phones:
-    """Twilio, which takes every message or email and remembers to whom it went and what it said."""
+    """Twilio, which takes every message or email and remembers to whom it went and what it said.
+
+    ``meanwhile``: what happens elsewhere while it answers the next time.
+    """
 
     heard: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     came_from: list[str] = field(default_factory=list[str])
     answer: int = 201
+    meanwhile: Callable[[], None] | None = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            happens()
         if request.url.path == "/v1/Emails":
             email = json.loads(request.content)
             self.heard.append((email["to"][0]["address"], email["content"]["text"]))

@@ -1,6 +1,5 @@
 """Evidence: what is known of an attempt, from whatever source, and what follows for its notification."""
 
-from sqlalchemy import update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -11,6 +10,7 @@ from duebell.ledger import (
     hold_switch,
     legs,
     present,
+    resends,
     scheduled,
     told_together,
     withdrawn,
@@ -57,23 +57,48 @@ def _conclude(
     if not _is_news(attempt, known):
         return current
     moves = _moves(attempt, leg, notification, known)
+    stood = told_together.stood_by(attempt)
     _write(book, attempt, known)
     waits = channel_stops.heed(book, attempt, leg, known)
-    if not moves:
-        return current
-    if known.notification in TOLD and legs.is_unsure(leg):
+    if moves and known.notification in TOLD and legs.is_unsure(leg):
         legs.tell_by_after_all(book.session, leg, notification)
-    known = withdrawn.what_is_left(book.session, attempt, known)
-    if known.notification is current:
+    left = withdrawn.what_is_left(book.session, attempt, known) if moves else None
+    if left is not known:
+        _tell_the_rest(book, attempt, notification, known, stood, waits)
+    if left is None or left.notification is current:
         return current
-    if is_late and known.attempt is AttemptState.ACCEPTED:
+    if is_late and left.attempt is AttemptState.ACCEPTED:
         told_together.let_go(book, attempt, notification)
+    return _take_step(book, attempt, notification, left, waits)
+
+
+def _tell_the_rest(
+    book: Writing,
+    attempt: Attempt,
+    lead: Notification,
+    known: Conclusion,
+    stood: NotificationState,
+    waits: Conclusion | None,
+) -> None:
+    """What this message alone told does not stand where another message left its lead."""
+    if known.notification in TOLD | {S.SCHEDULED, S.UNKNOWN}:
+        return
+    heir = told_together.rest_on_it(book, attempt, lead, stood)
+    if heir is not None:
+        _take_step(book, attempt, heir, known, waits)
+
+
+def _take_step(
+    book: Writing, attempt: Attempt, notification: Notification, known: Conclusion, waits: Conclusion | None
+) -> NotificationState:
+    """Move the notification, with all that are told in its message, where the conclusion says."""
+    current, lead_id = S(notification.state), notification.notification_id or 0
     known = _what_follows(book, attempt, notification, known, waits)
     _move_on(book, attempt, notification, known)
-    groups.follow(book, attempt.notification_id, current, actor=known.settled_by)
+    groups.follow(book, lead_id, current, actor=known.settled_by)
     if current is S.PARKED and known.notification in TOLD:
-        for told in (notification, *groups.of_lead(book.session, notification.notification_id or 0)):
-            _disarm_resends(book, told)
+        for told in (notification, *groups.of_lead(book.session, lead_id)):
+            resends.disarm(book, told)
     return known.notification
 
 
@@ -107,32 +132,6 @@ def _is_another_heard(session: Session, attempt: Attempt) -> bool:
     return any(AttemptState(one.state) in under_way for one in others) or any(
         said_of(one) not in NOT_REACHED for one in taken
     )
-
-
-def _disarm_resends(book: Writing, told: Notification) -> None:
-    """A re-send was asked for because nobody knew; now it is proven that the first arrived."""
-    waiting = (
-        update(Notification)
-        .where(
-            col(Notification.tenant_id) == told.tenant_id,
-            col(Notification.kind) == told.kind,
-            col(Notification.subject_id) == told.subject_id,
-            col(Notification.step) == told.step,
-            col(Notification.recipient) == told.recipient,
-            col(Notification.generation) > told.generation,
-            col(Notification.state).in_([state.value for state in (*WAITING, S.CLAIMED)]),
-        )
-        .values(
-            state=S.SKIPPED.value,
-            reason="told_after_all",
-            not_before=None,
-            dispatch_at=None,
-            lease_until=None,
-        )
-        .returning(col(Notification.key))
-    )
-    for key in book.session.exec(waiting).scalars():
-        book.audit(Entry("receipt", "re-send disarmed", "notification", key, told.tenant_id))
 
 
 def _move_on(book: Writing, attempt: Attempt, notification: Notification, known: Conclusion) -> None:

@@ -93,7 +93,7 @@ def set_ways(session: Session, row: Notification, verdict: Send | Hold, takes_ov
 def tell_by(session: Session, row: Notification, channel: str, address: str) -> Leg | None:
     """Tell by this channel from now on: returns its leg, or ``None`` where none of it was ever planned."""
     legs = of(session, row.notification_id or 0)
-    leg = _last_of(legs, channel)
+    leg = last_of(legs, channel)
     if leg is not None:
         use_address(leg, address)
         row.leg_position = leg.position
@@ -158,7 +158,7 @@ def _close(session: Session, row: Notification, closed: Leg, following: Leg, why
     session.add_all([closed, row])
     for told in groups.of_lead(session, row.notification_id or 0):
         theirs = of(session, told.notification_id or 0)
-        own = _last_of(theirs, closed.channel)
+        own = last_of(theirs, closed.channel)
         if own is not None:
             own.over = why
             after = _following(theirs, own)
@@ -166,7 +166,7 @@ def _close(session: Session, row: Notification, closed: Leg, following: Leg, why
     session.flush()
 
 
-def _last_of(legs: Sequence[Leg], channel: str) -> Leg | None:
+def last_of(legs: Sequence[Leg], channel: str) -> Leg | None:
     """The leg that speaks for a channel, of legs in their order."""
     return next((leg for leg in reversed(legs) if leg.channel == channel), None)
 
@@ -213,6 +213,6 @@ def tell_by_after_all(session: Session, leg: Leg, row: Notification) -> None:
     """
     leg.over, row.leg_position = "", leg.position
     for told in groups.of_lead(session, row.notification_id or 0):
-        own = _last_of(of(session, told.notification_id or 0), leg.channel)
+        own = last_of(of(session, told.notification_id or 0), leg.channel)
         if own is not None and is_unsure(own):
             own.over, told.leg_position = "", own.position

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
-from duebell.ledger import groups
+from duebell.ledger import groups, legs, present
+from duebell.ledger.meaning import said_of
 from duebell.ledger.notifications import GIVEN_BACK
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
-from duebell.states import WAITING, AttemptState, NotificationState
+from duebell.states import MAY_EXIST, WAITING, AttemptState, NotificationState
 
 S = NotificationState
 NOBODY_KNEW = {*WAITING, S.CLAIMED, S.SKIPPED, S.GIVEN_UP}
@@ -60,6 +61,50 @@ def take_in(book: Writing, attempt: Attempt, lead: Notification, *, actor: str) 
         action = f"notification {lead.state}"
         book.audit(Entry(actor, action, "notification", row.key, row.tenant_id, details=details))
     book.session.flush()
+
+
+def stood_by(attempt: Attempt) -> NotificationState:
+    """Where a notification stands that rests on this attempt alone."""
+    return said_of(attempt) if attempt.sid is not None else S.UNKNOWN
+
+
+def rest_on_it(
+    book: Writing, attempt: Attempt, lead: Notification, stood: NotificationState
+) -> Notification | None:
+    """Have those that this message alone told rest on it alone, and stand where it ``stood``; returns the one
+    of them that leads the others, if there are any.
+
+    Their lead rests on another message, which was proven late and did not tell them.
+    """
+    rest = [] if S(lead.state) in NOBODY_KNEW else _told_by_it_alone(book.session, attempt)
+    own = legs.of_attempt(book.session, attempt)
+    leg = legs.last_of(legs.of(book.session, rest[0].notification_id or 0), own.channel) if rest else None
+    if leg is None:
+        return None
+    heir = rest[0]
+    for row in rest:
+        row.lead_id = None if row is heir else heir.notification_id
+        row.state, row.lease_until, row.updated_at = stood.value, None, book.now
+        row.leg_position = leg.position
+        book.session.add(row)
+        details = {"lead": lead.key, "attempt": attempt.attempt_id}
+        book.audit(Entry("plan", "told apart", "notification", row.key, row.tenant_id, details=details))
+    also_told = (_told(attempt) | {attempt.notification_id}) - {heir.notification_id}
+    attempt.notification_id, attempt.leg_id = heir.notification_id or 0, leg.leg_id or 0
+    attempt.told_with = noted(sorted(also_told))
+    book.session.add(attempt)
+    book.session.flush()
+    return heir
+
+
+def _told_by_it_alone(session: Session, attempt: Attempt) -> list[Notification]:
+    """Those of its group that no other message about its lead told, or may have told."""
+    others = present.other_attempts(session, attempt.notification_id, attempt.attempt_id)
+    speaking = [one for one in others if AttemptState(one.state) in MAY_EXIST]
+    if not speaking or any(one.told_with is None for one in speaking):  # of those nobody knows whom they told
+        return []
+    told = _told(attempt).difference(*map(_told, speaking))
+    return [row for row in groups.of_lead(session, attempt.notification_id) if row.notification_id in told]
 
 
 def set_apart(book: Writing, row: Notification) -> None:
