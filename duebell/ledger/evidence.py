@@ -67,6 +67,7 @@ def _conclude(
         _tell_the_rest(book, attempt, notification, known, stood, waits)
     if left is None or left.notification is current:
         return current
+    told_together.step_out(book, attempt, notification)
     if is_late and left.attempt is AttemptState.ACCEPTED:
         told_together.let_go(book, attempt, notification)
     return _take_step(book, attempt, notification, left, waits)
@@ -194,18 +195,20 @@ def _moves(attempt: Attempt, leg: Leg, notification: Notification, known: Conclu
     A newer attempt that is under way speaks for the notification; an older one that turns out to have
     arrived disarms one that still waits. Of a leg that another took over from, only proof that it was
     delivered counts; of one whose outcome nobody knew, also that it was taken, until the next has spoken.
+    One that is told in another's message since rests on that, but for proof that its own had it told.
     """
-    current = S(notification.state)
+    current, own = S(notification.state), notification.lead_id is None
     if leg.over and known.notification is not S.DELIVERED:
         waits = current in WAITING | {S.CLAIMED}
         return waits and known.notification in TOLD and legs.is_unsure(leg)
     if known.attempt in WITHDRAWN:
-        return withdrawn.moves(attempt, notification)
+        return own and withdrawn.moves(attempt, notification)
+    on_its_claim = own and attempt.lease_token == notification.lease_token
     if known.notification not in PROGRESS:
-        return attempt.lease_token == notification.lease_token and current in {S.SENDING, S.UNKNOWN}
+        return on_its_claim and current in {S.SENDING, S.UNKNOWN}
     if current in PROGRESS:
         return PROGRESS[known.notification] > PROGRESS[current]
-    return current is not S.SENDING or attempt.lease_token == notification.lease_token
+    return current is not S.SENDING or on_its_claim or not own
 
 
 def _write(book: Writing, attempt: Attempt, known: Conclusion) -> None:

@@ -177,7 +177,7 @@ def _join(book: Writing, lead: Notification, members: Sequence[Notification], on
             spoken_last.overtake(book, row)
             _release(book, row, members)
         row.lead_id, row.lease_until = lead.notification_id, lead.lease_until
-        row.lease_token = lead.lease_token
+        row.lease_token = max(row.lease_token, lead.lease_token)
         row.state, row.reason, row.updated_at = lead.state, lead.reason, book.now
         row.not_before, row.dispatch_at = lead.not_before, lead.dispatch_at
     book.session.flush()

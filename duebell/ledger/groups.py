@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, update
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session, col, select
@@ -28,9 +28,11 @@ TAKEN_OVER = (
     "not_before",
     "dispatch_at",
     "lease_owner",
-    "lease_token",
     "lease_until",
 )
+"""What is told in another's message takes over from that one. Its claims it goes on counting: attempts of its
+own stand on them.
+"""
 CLAIMABLE = [state.value for state in (*WAITING, S.CLAIMED)]
 
 
@@ -120,7 +122,7 @@ def _claim_with(lead_id: int, owner: str, token: int, until: datetime, now: date
         .values(
             state=S.CLAIMED.value,
             lease_owner=owner,
-            lease_token=token,
+            lease_token=_later(token),
             lease_until=until,
             updated_at=now,
             flow_run_id=owner,
@@ -149,6 +151,7 @@ def follow(book: Writing, lead_id: int, before: NotificationState, *, actor: str
 def _follow(lead_id: int, before: str, now: datetime) -> UpdateBase:
     lead = aliased(Notification)
     taken = {name: getattr(lead, name) for name in TAKEN_OVER}
+    token = _later(col(lead.lease_token))
     return (
         update(Notification)
         .where(
@@ -156,9 +159,15 @@ def _follow(lead_id: int, before: str, now: datetime) -> UpdateBase:
             col(Notification.state) == before,
             col(Notification.lead_id) == col(lead.notification_id),
         )
-        .values(updated_at=now, **taken)
+        .values(updated_at=now, lease_token=token, **taken)
         .returning(col(Notification.notification_id), col(Notification.key))
     )
+
+
+def _later(other: SQLColumnExpression[int] | int) -> ColumnElement[int]:
+    """The later of its own last claim and another."""
+    own = col(Notification.lease_token)
+    return case((own < other, other), else_=own)
 
 
 def leave(

@@ -28,8 +28,19 @@ def noted(told: Sequence[int]) -> str:
 
 def is_late(attempt: Attempt, lead: Notification) -> bool:
     """Whether the group may be another since: its message is under way no more, and nothing showed it."""
-    is_under_way = S(lead.state) in {S.SENDING, S.UNKNOWN} and attempt.lease_token == lead.lease_token
+    on_its_claim = lead.lead_id is None and attempt.lease_token == lead.lease_token
+    is_under_way = on_its_claim and S(lead.state) in {S.SENDING, S.UNKNOWN}
     return attempt.told_with is not None and attempt.sid is None and not is_under_way
+
+
+def step_out(book: Writing, attempt: Attempt, row: Notification) -> None:
+    """Have one that has joined another since this message was posted rest on this message again."""
+    if row.lead_id is None:
+        return
+    lead = book.session.get_one(Notification, row.lead_id)
+    row.lead_id = None
+    _told_apart(book, attempt, lead, row)
+    book.session.flush()
 
 
 def let_go(book: Writing, attempt: Attempt, lead: Notification) -> None:
@@ -38,8 +49,7 @@ def let_go(book: Writing, attempt: Attempt, lead: Notification) -> None:
     for row in groups.of_lead(book.session, attempt.notification_id):
         if row.notification_id not in told and S(row.state) in NOBODY_KNEW:
             set_apart(book, row)
-            details = {"lead": lead.key, "attempt": attempt.attempt_id}
-            book.audit(Entry("plan", "told apart", "notification", row.key, row.tenant_id, details=details))
+            _told_apart(book, attempt, lead, row)
     book.session.flush()
 
 
@@ -47,6 +57,8 @@ def take_in(book: Writing, attempt: Attempt, lead: Notification, *, actor: str) 
     """Have those who left the lead since, and were told by nothing else, stand where it stands."""
     if AttemptState(attempt.state) is not AttemptState.ACCEPTED:
         return
+    if lead.lead_id is not None:  # its message told it later, and got as far or further
+        lead = present.notification(book.session, lead.lead_id)
     for row in _gone(book.session, attempt):
         if S(row.state) not in NOBODY_KNEW:
             continue
@@ -55,7 +67,7 @@ def take_in(book: Writing, attempt: Attempt, lead: Notification, *, actor: str) 
         token = max(row.lease_token, lead.lease_token)  # its own claims stay counted
         for name in groups.TAKEN_OVER:
             setattr(row, name, getattr(lead, name))
-        row.lead_id, row.lease_token, row.updated_at = attempt.notification_id, token, book.now
+        row.lead_id, row.lease_token, row.updated_at = lead.notification_id, token, book.now
         book.session.add(row)
         details = {"reason": lead.reason, "lead": lead.key, "attempt": attempt.attempt_id}
         action = f"notification {lead.state}"
@@ -86,15 +98,19 @@ def rest_on_it(
         row.lead_id = None if row is heir else heir.notification_id
         row.state, row.lease_until, row.updated_at = stood.value, None, book.now
         row.leg_position = leg.position
-        book.session.add(row)
-        details = {"lead": lead.key, "attempt": attempt.attempt_id}
-        book.audit(Entry("plan", "told apart", "notification", row.key, row.tenant_id, details=details))
+        _told_apart(book, attempt, lead, row)
     also_told = (_told(attempt) | {attempt.notification_id}) - {heir.notification_id}
     attempt.notification_id, attempt.leg_id = heir.notification_id or 0, leg.leg_id or 0
     attempt.told_with = noted(sorted(also_told))
-    book.session.add(attempt)
+    heir.lease_token += 1  # one that none of its own attempts stands on
+    attempt.lease_token = heir.lease_token
     book.session.flush()
     return heir
+
+
+def _told_apart(book: Writing, attempt: Attempt, lead: Notification, row: Notification) -> None:
+    details = {"lead": lead.key, "attempt": attempt.attempt_id}
+    book.audit(Entry("plan", "told apart", "notification", row.key, row.tenant_id, details=details))
 
 
 def _told_by_it_alone(session: Session, attempt: Attempt) -> list[Notification]:
