@@ -1,10 +1,12 @@
 """Xero's books in a simulated life: what is true of each invoice, from when on."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tests.support_facts import invoice_body, numbered
+
+PROMISED_FOR = "2027-01-31T00:00:00"
 
 
 @dataclass
@@ -16,6 +18,27 @@ class Truth:
     states: list[tuple[datetime, str, str]]
     due_on: str = "2026-12-20"
     stopped: datetime | None = None
+    promises: list[tuple[datetime, datetime | None]] = field(
+        default_factory=list[tuple[datetime, datetime | None]]
+    )
+    """From when until when it stood in Xero that its customer is to pay later."""
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether its customer is to pay later, as Xero has it now."""
+        return bool(self.promises) and self.promises[-1][1] is None
+
+    def turns_promise(self, now: datetime) -> None:
+        """That its customer pays later is entered in Xero, or taken out of it."""
+        if self.is_promised:
+            self.promises[-1] = (self.promises[-1][0], now)
+        else:
+            self.promises.append((now, None))
+        self.states.append((now, *self.states[-1][1:]))
+
+    def was_promised(self, since: datetime, until: datetime) -> bool:
+        """Whether that stood there all of this time."""
+        return any(begins <= since and (ends is None or ends > until) for begins, ends in self.promises)
 
     @property
     def email(self) -> str:
@@ -51,6 +74,7 @@ def invoice_in_xero(truth: Truth) -> str:
         Total=int(amount),
         AmountDue=int(amount),
         DueDateString=f"{truth.due_on}T00:00:00",
+        **({"ExpectedPaymentDate": PROMISED_FOR} if truth.is_promised else {}),
         InvoiceNumber=number_of(truth),
     )
 

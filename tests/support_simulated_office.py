@@ -159,9 +159,12 @@ class Office:
         return [row for row in latest.values() if not self._is_resent(row)]
 
     def _is_resent(self, row: Notification) -> bool:
+        """Whether it was asked for again, and that was not left out in its turn."""
         with reading(self._engine) as session:
             later = select(Notification).where(
-                Notification.invoice_id == row.invoice_id, col(Notification.generation) > row.generation
+                Notification.invoice_id == row.invoice_id,
+                col(Notification.generation) > row.generation,
+                Notification.state != S.SKIPPED.value,
             )
             return session.exec(later).first() is not None
 

@@ -213,18 +213,28 @@ class Life:
         if self.chance.random() >= self.plot.changes:
             return
         after = arrived + self.chance.choice([self.chance.uniform(0, 5), self.chance.expovariate(1 / 120)])
-        what = self.chance.choice(["PAID", "VOIDED", "edited", "STOP"])
+        promised = ["promised"] if self.plot.reminds else []
+        what = self.chance.choice(["PAID", "VOIDED", "edited", "STOP", *promised])
         self.clockwork.at(after, lambda: self._happens(truth, what))
 
     def _happens(self, truth: Truth, what: str) -> None:
         if what == "STOP":
             self._say_stop(truth.to)
             return
+        if what == "promised":
+            self.clockwork.at(self.chance.uniform(60, 1_500), lambda: self._turn_promise(truth))
+            self._turn_promise(truth)
+            return
         now = self.clockwork.now
         status, amount = ("AUTHORISED", "230") if what == "edited" else (what, "115")
         truth.states.append((now, status, amount))
         if self.plot.holds and self.chance.random() >= self.plot.nudges_lost:
             self.clockwork.at(self.chance.uniform(1, 30), lambda: self._hear_of(truth.number))
+
+    def _turn_promise(self, truth: Truth) -> None:
+        truth.turns_promise(self.clockwork.now)
+        self._hear_of(truth.number)
+        self._sweep()
 
     def _follow(self, what: str, to: str) -> None:
         if what == "STOP":

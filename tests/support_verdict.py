@@ -207,13 +207,19 @@ def _untrue(life: Life, truth: Truth, message: Taken, attempt: Attempt | None) -
         yield "to another customer"
     if attempt.read_age_seconds > FRESH.total_seconds():
         yield f"told on a read that was {attempt.read_age_seconds:.0f} s old"
+    yield from _too_late(truth, began, is_email=message.is_email)
+    if not _names_true_amount(life, message, began):
+        yield "an amount that was not true any more"
+
+
+def _too_late(truth: Truth, began: datetime, *, is_email: bool) -> Iterator[str]:
     at, status, _ = truth.states[-1]
     if status != "AUTHORISED" and at < began - FRESH:
         yield f"told though {status} for {(began - at).total_seconds():.0f} s when it was written down"
-    if truth.stopped is not None and truth.stopped < began and not message.is_email:
+    if truth.was_promised(began - FRESH, began):
+        yield "told though its customer had promised to pay later"
+    if truth.stopped is not None and truth.stopped < began and not is_email:
         yield "told after the customer had said stop"
-    if not _names_true_amount(life, message, began):
-        yield "an amount that was not true any more"
 
 
 def _names_true_amount(life: Life, message: Taken, began: datetime) -> bool:

@@ -162,6 +162,30 @@ def test_what_was_left_out_with_a_message_that_goes_on_stands_by_itself_after_th
     engine.dispose()
 
 
+def test_no_notification_counts_fewer_claims_than_its_attempts_stand_on_after_the_upgrade(url: str) -> None:
+    engine = open_ledger(url)
+    tables = upgraded(engine, "0017")
+    told = next(one for one in tables if one.name == "notification")
+    attempt = next(one for one in tables if one.name == "attempt")
+    with engine.begin() as connection:
+        for table in tables:
+            row = {column.name: a_value(column, 1) for column in table.columns}
+            connection.execute(table.insert().values(row))
+        for number, counted in ((11, 1), (12, 7), (13, 1)):
+            row = {column.name: a_value(column, number) for column in told.columns}
+            owner = {name: a_value(told.c[name], 1) for name in ("tenant_id", "invoice_id")}
+            connection.execute(told.insert().values(row | owner | {"lease_token": counted}))
+        for number, owner, token in ((21, 11, 2), (22, 11, 5), (23, 12, 6)):
+            row = {column.name: a_value(column, number) for column in attempt.columns}
+            stands = {"notification_id": owner, "lease_token": token, "leg_id": a_value(attempt.c.leg_id, 1)}
+            connection.execute(attempt.insert().values(row | stands))
+    upgraded(engine, "0018")
+    with engine.connect() as connection:
+        found = connection.execute(select(told.c.notification_id, told.c.lease_token)).all()
+    assert {number: token for number, token in found if number > 10} == {11: 5, 12: 7, 13: 1}
+    engine.dispose()
+
+
 def upgraded(engine: Engine, version: str) -> list[Table]:
     """The tables as this version knows them, those that are referred to first."""
     config = Config()
