@@ -108,6 +108,11 @@ waits is among them, because what its provider refused may have been taken all t
 A message that a person was asked about (parked) is theirs to decide; what was delivered is told.
 """
 
+STANDS_APART = {S.SENDING, S.UNKNOWN, S.PARKED} | _FROM_PROVIDER
+"""States from which what is told in another's message may go back to where a message of its own stands: that
+other, which was proven late, did not tell it. The only way back from what was delivered: to it, nothing was.
+"""
+
 NOT_REACHED = frozenset({S.UNDELIVERED, S.FAILED})
 """The provider had the message, and says that it did not arrive: it came back."""
 
@@ -148,3 +153,8 @@ to leave somebody waiting; whoever finds a way takes it out of here.
 def may_follow(current: NotificationState, following: NotificationState) -> bool:
     """Whether the step is in the table."""
     return following in TRANSITIONS[current]
+
+
+def may_stand_apart(current: NotificationState, following: NotificationState) -> bool:
+    """Whether one that followed its lead may go back to where its own message stands."""
+    return current in STANDS_APART and following in _FROM_PROVIDER | {S.UNKNOWN}

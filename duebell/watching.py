@@ -21,6 +21,7 @@ from duebell.errors import (
 from duebell.keys import INVOICE_OVERDUE
 from duebell.known import Known, known_of
 from duebell.ledger import groups, legs, present, receipts, scheduled
+from duebell.ledger.copies import SURPLUS
 from duebell.ledger.engine import reading
 from duebell.ledger.meaning import said_of
 from duebell.ledger.scheduled import Held
@@ -37,7 +38,7 @@ from duebell.telling import FRESH, ReadAgain, rules_of
 from duebell.xero.queries import IDS_PER_QUERY
 
 BRAKE, NOT_READ = "stopped", "not_read"
-OTHER_ADDRESS, OTHER_WORDS, SURPLUS = "another_address", "another_text", "surplus"
+OTHER_ADDRESS, OTHER_WORDS = "another_address", "another_text"
 """Why a message that Twilio holds is taken back, beside the reasons of the policy."""
 
 

@@ -32,9 +32,9 @@ def looked_for(resources: Resources, held: Sequence[Held]) -> set[Held]:
 
 
 def _look_for_copies(resources: Resources, one: Held) -> None:
-    """Further copies of a message whose POST was not answered. One that belongs to an attempt is bound to it,
-    and decided on from then on; the others are taken back before anything else happens, for nothing but the
-    list knows of them.
+    """Further copies of a message whose POST was not answered. One that may be an attempt's own is bound to
+    it, and decided on from then on; the others are taken back before anything else happens, for nothing but
+    the list knows of them.
     """
     with reading(resources.engine) as session:
         held = unsettled.held_of(session, one.notification_id)
@@ -43,20 +43,29 @@ def _look_for_copies(resources: Resources, one: Held) -> None:
         of_address = [attempt for attempt in attempts if attempt.address == address]
         first = min(attempt.started_at for attempt in of_address)
         listed = resources.twilio().find(address, first - BEFORE)
-        for attempt in of_address:
-            _look_among(resources, attempt, listed)
+        for attempt in sorted(of_address, key=_has_its_own):
+            seen = _look_among(resources, attempt, listed)
+            listed = [message for message in listed if message.sid not in seen]
 
 
-def _look_among(resources: Resources, attempt: Unsettled, listed: Sequence[MessageState]) -> None:
+def _has_its_own(attempt: Unsettled) -> bool:
+    """Whether its message is known: what else is listed is a copy of it, unless it is another attempt's."""
+    return attempt.sid is not None
+
+
+def _look_among(resources: Resources, attempt: Unsettled, listed: Sequence[MessageState]) -> set[str]:
+    """Bind or take back what is listed of an attempt; returns the SIDs of what was seen to."""
     with reading(resources.engine) as session:
         bound = unsettled.bound_sids(session, [message.sid for message in listed])
         if unsettled.others_say_it(session, attempt):
-            return
+            return set()
     found = candidates(attempt, listed, bound)
+    seen = {message.sid for message in found}
     if attempt.sid is None and found:
         _bind(resources, attempt.attempt_id, found.pop(0))
     for copy in found:
         _see_to(resources, attempt.attempt_id, copy)
+    return seen
 
 
 def _see_to(resources: Resources, attempt_id: str, copy: MessageState) -> None:

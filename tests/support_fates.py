@@ -39,6 +39,7 @@ ONLY_HELD = (
     Fate("taken twice, the answer lost", 0.01, taken=True, after=(1, 300), answer_after=(10, 11), copies=2),
 )
 """Of messages that Twilio holds: only there may one be under way for long, or twice."""
+FOR_HELD_ALONE = {one.name for one in ONLY_HELD}
 HELD_FATES = (*FATES, *ONLY_HELD)
 SEEN_LATE = (80.0, 300.0)
 """After how long a sender that stood still sees an answer: others hold it for dead by then."""

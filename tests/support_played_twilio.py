@@ -16,7 +16,7 @@ import httpx
 from deployments.sandbox.callbacks import twilio_signature
 from tests.support_clockwork import Clockwork
 from tests.support_facts import ACCOUNT, ENVIRONMENT, sid
-from tests.support_fates import AMBIGUOUS, FATES, ONLY_HELD, WELL, Fate
+from tests.support_fates import AMBIGUOUS, FATES, FOR_HELD_ALONE, WELL, Fate
 from tests.support_truth import attempt_of
 
 NUMBER = re.compile(r"INV-[0-9]+")
@@ -219,7 +219,7 @@ class PlayedTwilio(Remembers):
         for fate in self.fates:
             drawn -= fate.share
             if drawn < 0:
-                return WELL if fate in ONLY_HELD and send_at is None else fate
+                return WELL if fate.name in FOR_HELD_ALONE and send_at is None else fate
         return WELL
 
     def _take(self, form: dict[str, str], posted: Posted, fate: Fate) -> None:

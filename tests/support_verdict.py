@@ -10,8 +10,8 @@ from sqlmodel import col, select
 
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
-from duebell.ledger.tables import Attempt, Notification
-from duebell.states import NEXT_LEG_FROM, TRANSITIONS, NotificationState, may_follow
+from duebell.ledger.tables import Attempt, Audit, Notification
+from duebell.states import NEXT_LEG_FROM, TRANSITIONS, NotificationState, may_follow, may_stand_apart
 from tests.support_facts import numbered
 from tests.support_played_twilio import Taken
 from tests.support_simulated_books import Truth, number_of
@@ -99,7 +99,9 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
     )
     if not in_time:
         found.wrongs.append("it was not over within a simulated day")
-    found.wrongs += [f"a step from {one} to {other}" for one, other in found.steps if not _legal(one, other)]
+    apart = _was_told_apart(life)
+    steps = [(one, other) for one, other in found.steps if not _legal(one, other, apart=apart)]
+    found.wrongs += [f"a step from {one} to {other}" for one, other in steps]
     for truth in life.truths:
         messages = by_number.pop(number_of(truth), [])
         _count(found, life, truth, rows.get(numbered(truth.number)), messages)
@@ -116,9 +118,15 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
     return found
 
 
-def _legal(before: str, after: str) -> bool:
+def _was_told_apart(life: Life) -> bool:
+    with reading(life.engine) as session:
+        return session.exec(select(Audit).where(Audit.action == "told apart")).first() is not None
+
+
+def _legal(before: str, after: str, *, apart: bool) -> bool:
     is_next_leg = S(before) in NEXT_LEG_FROM and S(after) is S.PLANNED
-    return may_follow(S(before), S(after)) or is_next_leg
+    goes_back = apart and may_stand_apart(S(before), S(after))
+    return may_follow(S(before), S(after)) or is_next_leg or goes_back
 
 
 def unseen(steps: Iterable[tuple[str, str]]) -> list[str]:

@@ -38,17 +38,17 @@ def office(ledger: Engine, tmp_path: Path) -> Office:
     return business
 
 
-def with_a_promise(ledger: Engine, tmp_path: Path) -> Office:
-    """The same before that: one invoice is promised, and Twilio refuses the reminder of the other."""
+def with_a_promise(ledger: Engine, tmp_path: Path, *further: int) -> Office:
+    """The same before that: one invoice is promised, and Twilio refuses the reminder of all others."""
     open_tenant(ledger)
     keep_contact(ledger, read_at=at(DUE - 30 * DAY))
     text = policy_text("gap_days = 0\n", rest=LIMITS)
     business = office_over(ledger, tmp_path, at(DUE + DAY), text)
     business.keeps(1, **due(DUE, **PROMISED))
-    business.keeps(2, **due(DUE))
+    business.keeps(2, *further, **due(DUE))
     business.phones.answer = 429
     business.day()
-    assert states(business) == {"1": "held", "2": "planned"}
+    assert states(business).pop("1") == "held"
     return business
 
 
@@ -120,6 +120,21 @@ def test_where_the_other_message_told_it_too_it_was_told_by_the_one_that_got_fur
     assert states(office) == {"1": "accepted", "2": "accepted"}
     arrived_after_all(office)
     assert states(office) == {"1": "accepted", "2": "delivered"}
+
+
+def test_what_its_own_message_told_beside_it_was_told_too(ledger: Engine, tmp_path: Path) -> None:
+    office = with_a_promise(ledger, tmp_path, 3)
+    office.phones.answer = 201
+    office.keeps(1, **due(DUE))
+    office.keeps(3, **due(DUE, Status="PAID", AmountDue=0))
+    office.later(minutes=20)
+    office.sweeps()
+    assert leads(office) == {"2": "1"}
+    office.tells([numbered(1)])
+    assert states(office) == {"1": "accepted", "2": "accepted", "3": "skipped"}
+    keep_receipt(office.engine, receipt("delivered", 1), now=office.clock.now)
+    arrived_after_all(office)
+    assert states(office) == {"1": "delivered", "2": "delivered", "3": "delivered"}
 
 
 def test_its_claims_stay_counted_while_it_is_told_in_anothers_message(ledger: Engine, tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.errors import ConfigurationError
+from duebell.ledger import receipts, tenants
 from duebell.ledger.copies import TAKEN_BACK
+from duebell.ledger.invariants import broken
+from duebell.ledger.writing import writing
 from duebell.states import NotificationState
 from duebell.watching import decide_anew, due
-from tests.support_facts import MINUTE, NOW
+from tests.support_facts import MINUTE, NOW, sid
 from tests.support_watching import Office
 
 S = NotificationState
@@ -24,6 +27,10 @@ def lost(sqlite_ledger: Engine, tmp_path: Path) -> Office:
     office.until(NOW + 2 * MINUTE)
     assert office.row().state == S.SCHEDULED
     return office
+
+
+def stop(office: Office, *, stopped: bool) -> None:
+    tenants.set_brake(office.engine, stopped=stopped, by="test", why="", scope="all", now=office.clock())
 
 
 def test_a_copy_that_arrives_later_is_taken_back_long_before_the_last_looks(lost: Office) -> None:
@@ -81,6 +88,46 @@ def test_one_answer_is_enough_to_find_the_copies_of_every_attempt(
     office.looks()
     office.passes(30 * MINUTE)
     assert len(office.twilio.went_out()) == 1
+
+
+def test_what_may_be_the_message_of_a_newer_attempt_is_no_copy_of_one_that_was_taken_back(
+    lost: Office,
+) -> None:
+    lost.twilio.fates = ["vanished"]
+    stop(lost, stopped=True)
+    lost.passes(5 * MINUTE)
+    lost.looks()
+    assert lost.row().reason == "cancelled:stopped"
+    stop(lost, stopped=False)
+    lost.tells()
+    assert lost.row().state == S.UNKNOWN
+    lost.twilio.duplicate()  # on the way, the first POST is repeated
+    lost.twilio.copies[-1].cancelled, lost.twilio.copies[-1].at = False, lost.clock()
+    lost.passes(5 * MINUTE)
+    for batch in due(lost.engine, lost.clock()):
+        decide_anew(lost.resources, batch, lost.read_again)
+    lost.until(NOW + 90 * MINUTE)
+    assert [one.sid for one in lost.twilio.went_out()] == [sid(2)]
+    assert lost.attempts()[-1].sid == sid(2)
+
+
+def test_what_was_taken_back_as_a_copy_and_was_another_attempts_is_said_again(lost: Office) -> None:
+    lost.twilio.duplicate()
+    lost.until(NOW + 10 * MINUTE)
+    assert len(lost.trail(TAKEN_BACK)) == 1
+    stop(lost, stopped=True)
+    lost.until(NOW + 15 * MINUTE)
+    stop(lost, stopped=False)
+    lost.twilio.fates = ["vanished"]
+    lost.tells()
+    assert lost.row().state == S.UNKNOWN
+    with writing(lost.engine, lost.clock()) as book:
+        receipts.apply(book, lost.attempts()[-1].attempt_id, sid(2), "canceled", None, "receipt")
+    assert (lost.row().state, lost.row().reason) == (S.PLANNED, "cancelled:surplus")
+    assert broken(lost.engine) == []
+    lost.tells()
+    lost.until(NOW + 90 * MINUTE)
+    assert len(lost.twilio.went_out()) == 1
 
 
 def test_copies_that_twilio_cannot_be_asked_for_do_not_hold_up_taking_back(lost: Office) -> None:

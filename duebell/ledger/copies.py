@@ -24,6 +24,9 @@ WENT_OUT = "a copy went out"
 TAKEN_BACK = "a copy was taken back"
 """What the trail says of such a message, once."""
 
+SURPLUS = "surplus"
+"""Why a message that Twilio holds is taken back, where another tells the same."""
+
 OUT = frozenset({NotificationState.SENT, NotificationState.DELIVERED})
 
 
@@ -41,6 +44,12 @@ def notice(book: Writing, attempt_id: str, sid: str, status: str, *, actor: str)
     why = f"Twilio made {sid} of it beside {attempt.sid}"
     details = {"attempt": attempt_id, "sid": sid, "status": status, "why": why}
     book.audit(Entry(actor, action, "notification", row.key, row.tenant_id, attempt.flow_run_id, details))
+
+
+def was_taken_back(session: Session, notification_id: int, sid: str | None) -> bool:
+    """Whether this message was cancelled for a copy, at our wish."""
+    key = session.get_one(Notification, notification_id).key
+    return sid is not None and _is_told(session, key, TAKEN_BACK, sid)
 
 
 def _came_to(status: MessageStatus) -> str | None:

@@ -14,7 +14,7 @@ from duebell.ledger.meaning import said_of
 from duebell.ledger.notifications import GIVEN_BACK
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
-from duebell.states import MAY_EXIST, WAITING, AttemptState, NotificationState
+from duebell.states import MAY_EXIST, WAITING, AttemptState, NotificationState, may_stand_apart
 
 S = NotificationState
 NOBODY_KNEW = {*WAITING, S.CLAIMED, S.SKIPPED, S.GIVEN_UP}
@@ -88,7 +88,8 @@ def rest_on_it(
 
     Their lead rests on another message, which was proven late and did not tell them.
     """
-    rest = [] if S(lead.state) in NOBODY_KNEW else _told_by_it_alone(book.session, attempt)
+    apart = may_stand_apart(S(lead.state), stood)
+    rest = _told_by_it_alone(book.session, attempt) if apart else []
     own = legs.of_attempt(book.session, attempt)
     leg = legs.last_of(legs.of(book.session, rest[0].notification_id or 0), own.channel) if rest else None
     if leg is None:

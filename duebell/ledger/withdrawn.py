@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from duebell.ledger import present
+from duebell.ledger import copies, present
 from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.meaning import GONE_OUT, PROGRESS, S, of_attempt, reason_of, said_of, was_delivered
@@ -33,13 +33,23 @@ def as_it_is(book: Writing, attempt: Attempt, current: NotificationState, known:
     has_left = message_status(attempt.provider_status) in GONE_OUT
     if known.attempt is not A.ACCEPTED or current is S.PARKED or has_left:
         return known
-    if status is MessageStatus.CANCELED and attempt.cancel_why:
+    if status is MessageStatus.CANCELED and _we_asked(book.session, attempt, known.sid):
         return _anew(book, known, A.CANCELLED, f"cancelled:{attempt.cancel_why}")
     ruling = action_for(known.error_code, from_callback=True)
     expired = status is MessageStatus.FAILED and ruling.action is Action.DECIDE_ANEW
     if expired and _expired_before(book.session, attempt) < ruling.retries:
         return _anew(book, known, A.EXPIRED, f"twilio:{known.error_code}")
     return known
+
+
+def _we_asked(session: Session, attempt: Attempt, sid: str | None) -> bool:
+    """Whether it was cancelled at our wish: as the message of this attempt, or as a copy of another's, before
+    anybody knew better.
+    """
+    is_held = attempt.send_at is not None and not attempt.cancel_why
+    if is_held and copies.was_taken_back(session, attempt.notification_id, sid):
+        attempt.cancel_why = copies.SURPLUS
+    return bool(attempt.cancel_why)
 
 
 def _anew(book: Writing, known: Conclusion, attempt: AttemptState, reason: str) -> Conclusion:
