@@ -10,7 +10,14 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
 from duebell.ledger.engine import migrate, open_ledger
-from tests.support_ledger import NO_POSTGRES, POSTGRES, copied, emptied, migrated_file, throwaway_database
+from tests.support_ledger import (
+    NO_POSTGRES,
+    POSTGRES,
+    SqliteLedgers,
+    emptied,
+    migrated_file,
+    throwaway_database,
+)
 
 # A slow machine is no counterexample.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -90,20 +97,23 @@ def postgres() -> Generator[Engine]:
         engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def sqlite(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[SqliteLedgers]:
+    """The SQLite ledgers of the session, one after the other."""
+    ledgers = SqliteLedgers(migrated, tmp_path_factory.mktemp("sqlite"))
+    yield ledgers
+    ledgers.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Engine]:
+def ledger(request: pytest.FixtureRequest) -> Engine:
     """An empty ledger, on each of the two databases in turn."""
     if request.param == "postgresql":
-        yield emptied(request.getfixturevalue("postgres"))
-        return
-    engine = copied(request.getfixturevalue("migrated"), tmp_path)
-    yield engine
-    engine.dispose()
+        return emptied(request.getfixturevalue("postgres"))
+    return request.getfixturevalue("sqlite").fresh()
 
 
 @pytest.fixture
-def sqlite_ledger(migrated: Path, tmp_path: Path) -> Generator[Engine]:
+def sqlite_ledger(sqlite: SqliteLedgers) -> Engine:
     """An empty ledger on SQLite alone."""
-    engine = copied(migrated, tmp_path)
-    yield engine
-    engine.dispose()
+    return sqlite.fresh()

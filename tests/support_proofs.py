@@ -9,8 +9,7 @@ from sqlalchemy import Engine
 
 from deployments.children import ROOT
 from duebell.ledger.engine import migrate, open_ledger
-from tests.support_ledger import copied, emptied, migrated_file, throwaway_database
-from tests.support_truth import hurried
+from tests.support_ledger import SqliteLedgers, emptied, migrated_file, throwaway_database
 
 
 def commit() -> str:
@@ -29,25 +28,15 @@ class Ledgers:
     """Empty ledgers, one after the other, of one kind of database."""
 
     def __init__(self, folder: Path, postgres: Engine | None) -> None:
-        self._folder, self._postgres = folder, postgres
-        self._template = migrated_file(folder) if postgres is None else None
-        self._sqlite: Engine | None = None
+        self._postgres = postgres
+        self._sqlite = SqliteLedgers(migrated_file(folder), folder) if postgres is None else None
 
     def fresh(self) -> Engine:
-        """An empty ledger; the one before is gone.
-
-        It is opened by the same engine each time, which so knows its statements already.
-        """
-        if self._postgres is not None:
-            return emptied(self._postgres)
-        assert self._template is not None
+        """An empty ledger; the one before is gone."""
         if self._sqlite is not None:
-            self._sqlite.dispose()
-        for old in self._folder.glob("ledger.db*"):
-            old.unlink()
-        opened = copied(self._template, self._folder)
-        self._sqlite = self._sqlite or hurried(opened)
-        return self._sqlite
+            return self._sqlite.fresh()
+        assert self._postgres is not None
+        return emptied(self._postgres)
 
 
 @contextmanager

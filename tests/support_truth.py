@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event
 
 from tests.support_facts import ACCOUNT
 
@@ -94,13 +93,3 @@ def answered(outcome: str, message: Message | None, request: httpx.Request) -> h
         status, code = {"refused": (400, 21211), "opted out": (400, 21610)}.get(outcome, (429, 20429))
         return httpx.Response(status, json={"code": code, "message": "", "status": status})
     return httpx.Response(201, json=as_listed(message) | {"status": "queued"})
-
-
-def hurried(engine: Engine) -> Engine:
-    """The same SQLite ledger without the wait for the disk, for tests that open hundreds."""
-
-    def hurry(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA synchronous = OFF").close()
-
-    event.listen(engine, "connect", hurry)
-    return engine

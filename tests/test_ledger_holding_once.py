@@ -16,8 +16,7 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.writing import writing
 from tests.support_facts import MINUTE, MOBILE
-from tests.support_ledger import copied
-from tests.support_truth import hurried
+from tests.support_ledger import copied, hurried
 from tests.test_watching import HOLDING, Office
 
 ALWAYS = HOLDING.replace("[invoice_issued]\n", '[invoice_issued]\nopens = "00:00"\ncloses = "00:00"\n')

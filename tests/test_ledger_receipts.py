@@ -37,8 +37,7 @@ from tests.support_facts import (
     the_attempt,
     the_notification,
 )
-from tests.support_ledger import copied
-from tests.support_truth import hurried
+from tests.support_ledger import copied, hurried
 
 S = NotificationState
 A = AttemptState

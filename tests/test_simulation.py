@@ -10,10 +10,9 @@ from sqlalchemy import Engine
 from duebell.states import ONLY_ON_PAPER
 from tests.prove_simulation import lives, plot_of
 from tests.support_fates import HELD_FATES, WELL, Fate
-from tests.support_ledger import copied, emptied
+from tests.support_ledger import copied, emptied, hurried
 from tests.support_played_twilio import Disorder, Taken
 from tests.support_simulation import Life, Plot
-from tests.support_truth import hurried
 from tests.support_verdict import Verdict, judge, unseen
 
 
