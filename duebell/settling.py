@@ -21,6 +21,7 @@ from duebell.scheduling import ABSENCES_APART, SHORTEST_LEAD, taken_no_more
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.client import MAX_PAGES, PAGE_SIZE
 from duebell.twilio.messages import MessageState
+from duebell.twilio.statuses import MessageStatus
 
 ASK_AFTER, ASK_UNTIL = timedelta(hours=1), timedelta(days=4)
 """Age of a message without a final receipt at which Twilio is asked; past 72 hours nothing more comes."""
@@ -47,7 +48,8 @@ def matching(attempt: Unsettled, found: Sequence[MessageState]) -> MessageState 
 
 
 def candidates(attempt: Unsettled, listed: Sequence[MessageState], bound: set[str]) -> list[MessageState]:
-    """The messages of Twilio's list that may be this attempt, those first that can be stopped no more.
+    """The messages of Twilio's list that may be this attempt: those first that can be stopped no more, those
+    last that were stopped, for they tell nobody anything.
 
     The sender is not compared: a Messaging Service picks it, and a registered name may replace it.
     """
@@ -63,7 +65,10 @@ def candidates(attempt: Unsettled, listed: Sequence[MessageState], bound: set[st
         and message.created_at is not None
         and message.created_at <= until
     ]
-    return sorted(found, key=lambda message: message.raw_status == "scheduled")
+    return sorted(found, key=lambda message: _STOPPED_LAST.get(message.raw_status, 0))
+
+
+_STOPPED_LAST = {MessageStatus.SCHEDULED.value: 1, MessageStatus.CANCELED.value: 2}
 
 
 def made_since(message: MessageState, started_at: datetime) -> bool:

@@ -82,6 +82,16 @@ def test_two_candidates_are_no_evidence() -> None:
     assert matched(LISTED, replace(LISTED, sid=sid(2))) is None
 
 
+def test_of_copies_of_a_held_message_the_one_that_went_out_comes_first_and_a_cancelled_one_last() -> None:
+    held = replace(LOST, send_at=NOW + 25 * MINUTE)
+    copies = [
+        replace(LISTED, sid=sid(number), raw_status=status)
+        for number, status in enumerate(("canceled", "scheduled", "sent"), start=1)
+    ]
+    assert [one.raw_status for one in candidates(held, copies, set())] == ["sent", "scheduled", "canceled"]
+    assert matching(held, candidates(held, copies[:2], set())) == copies[1]
+
+
 def test_what_twilio_puts_before_a_trial_s_text_does_not_hide_it() -> None:
     trial = replace(LISTED, body="Sent from your Twilio trial account - a  text")
     assert matched(trial) == trial
