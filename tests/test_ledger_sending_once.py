@@ -58,19 +58,8 @@ from tests.support_facts import (
     resources_over,
     sid,
 )
-from tests.support_ledger import copied
-from tests.support_truth import (
-    MINUTES,
-    POSTS,
-    Killed,
-    Message,
-    Post,
-    World,
-    answered,
-    as_listed,
-    attempt_of,
-    hurried,
-)
+from tests.support_ledger import copied, hurried
+from tests.support_truth import MINUTES, POSTS, Killed, Message, Post, World, answered, as_listed, attempt_of
 
 S = NotificationState
 PEOPLE = range(3)
