@@ -63,6 +63,8 @@ ORDERLY = Disorder()
 
 EXPIRED = 30036
 """Twilio's code for what was in its queue for longer than it was valid."""
+UNKNOWN_HANDSET = 30005
+"""Twilio's code for a number that nobody has; twice of one number, and it is not written to any more."""
 
 
 @dataclass
@@ -78,6 +80,8 @@ class Taken:
     send_at: datetime | None = None
     status: str = "queued"
     code: int | None = None
+    had_no_handset: bool = False
+    """Whether Twilio has said that nobody has the number, whatever it said later."""
 
     @property
     def numbers(self) -> list[str]:
@@ -285,10 +289,13 @@ class PlayedTwilio(Remembers):
         if self._is_so(self.disorder.fails):
             course += [("sent", None)] if self._is_so(0.5) else []
             course += [("failed", 30008)]
-            course += [("undelivered", 30005)] if self._is_so(self.disorder.corrected) else []
+            course += [("undelivered", UNKNOWN_HANDSET)] if self._is_so(self.disorder.corrected) else []
         else:
             comes_back = self.chance.random() < self.disorder.undelivered
-            course += [("sent", None), ("undelivered", 30005) if comes_back else ("delivered", None)]
+            course += [
+                ("sent", None),
+                ("undelivered", UNKNOWN_HANDSET) if comes_back else ("delivered", None),
+            ]
         if course[-1][0] != "delivered" and self._is_so(self.disorder.corrected):
             course += [("delivered", None)]
         return course
@@ -299,6 +306,7 @@ class PlayedTwilio(Remembers):
 
     def _move(self, message: Taken, status: str, code: int | None) -> None:
         message.status, message.code = status, code
+        message.had_no_handset |= code == UNKNOWN_HANDSET
 
     def _ring(self, message: Taken, url: str, status: str, code: int | None) -> None:
         self.under_way -= 1

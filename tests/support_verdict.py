@@ -194,9 +194,12 @@ def _why_lost(life: Life, truth: Truth, state: NotificationState | None, *, sent
 
 
 def _was_refused(life: Life, truth: Truth) -> bool:
-    """Whether Twilio refused the customer's number, for this or for another invoice of theirs."""
+    """Whether Twilio refused the customer's number, for this or for another invoice of theirs, or said twice
+    that nobody has it.
+    """
     theirs = [number_of(one) for one in life.truths if one.to == truth.to]
-    return any(_refused(life, number) for number in theirs)
+    in_vain = sum(one.had_no_handset for one in life.twilio.messages if one.to == truth.to)
+    return in_vain > 1 or any(_refused(life, number) for number in theirs)
 
 
 def _refused(life: Life, number: str) -> bool:
