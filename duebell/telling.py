@@ -15,7 +15,16 @@ from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
 from duebell.giving_back import Said, hold_cancelled, let_go
 from duebell.known import Known, known_of
-from duebell.ledger import attempts, channel_stops, dispatch, freshness, legs, present, receipts
+from duebell.ledger import (
+    attempts,
+    channel_stops,
+    dispatch,
+    freshness,
+    legs,
+    notifications,
+    present,
+    receipts,
+)
 from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
@@ -57,13 +66,15 @@ def rules_of(resources: Resources) -> Rules:
 def render(resources: Resources, claim: Claim) -> Said | None:
     """Write the text of a claimed notification into its leg.
 
-    ``None`` where it stands, or where what it tells of, or whom, was taken away since it was claimed: the
-    last look decides on that. A template that cannot say it puts the notification on hold, with the template
-    and the field as its reason; nothing is sent.
+    ``None`` where it stands, or where what it tells of, or whom, or the claim itself was taken away since:
+    the last look decides on that. A template that cannot say it puts the notification on hold, with the
+    template and the field as its reason; nothing is sent.
     """
     with writing(resources.engine, resources.clock()) as book:
-        known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
+        if not notifications.is_still_claimed(book, claim):
+            return None
         row = present.notification(book.session, claim.notification_id)
+        known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
         leg = legs.current(book.session, row)
         leg.rendered_from = ""  # a text that waited for its hour may be from an older template
         try:

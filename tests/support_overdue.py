@@ -185,10 +185,16 @@ def _what(row: Notification) -> str:
 
 
 def office_over(
-    engine: Engine, folder: Path, now: datetime, text: str | None = None, *, email_from: str = ""
+    engine: Engine,
+    folder: Path,
+    now: datetime,
+    text: str | None = None,
+    *,
+    email_from: str = "",
+    phones: Phones | None = None,
 ) -> Office:
     """The business over this ledger, at this moment."""
-    clock, phones = Hand(now), Phones()
+    clock, phones = Hand(now), phones or Phones()
     (folder / "policy.toml").write_text(text or policy_text())
     file = str(folder / "policy.toml")
     resources = resources_over(engine, clock, twilio=phones, DUEBELL_POLICY=file, EMAIL_FROM=email_from)

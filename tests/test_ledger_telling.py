@@ -9,18 +9,20 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import select
 
 from duebell.errors import ConfigurationError, Transient
 from duebell.giving_back import Said, hold_cancelled
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import tenants
+from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim
-from duebell.ledger.tables import Attempt
+from duebell.ledger.tables import Attempt, Leg
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.states import NotificationState
-from duebell.telling import FRESH, ReadAgain, tell
+from duebell.telling import FRESH, ReadAgain, render, tell
 from tests.support_facts import (
     ACCOUNT,
     CONTACT,
@@ -178,6 +180,23 @@ def test_a_lost_claim_changes_nothing_and_says_how_the_message_stands(
         said = hold_cancelled(resources_over(sqlite_ledger), claimed)
     assert said.state == "sending"
     assert broken(sqlite_ledger) == []
+
+
+def text_of(engine: Engine) -> str:
+    """What the leg of the one message says."""
+    with reading(engine) as session:
+        return session.exec(select(Leg.text)).one()
+
+
+def test_a_run_whose_claim_another_has_taken_over_leaves_the_text_as_it_is(
+    sqlite_ledger: Engine, claimed: Claim
+) -> None:
+    assert render(resources_over(sqlite_ledger), claimed) is None
+    before = text_of(sqlite_ledger)
+    assert claim(sqlite_ledger, claimed.notification_id)
+    keep_invoice(sqlite_ledger, invoice_body(Total=230, AmountDue=230))
+    assert render(resources_over(sqlite_ledger), claimed) is None
+    assert text_of(sqlite_ledger) == before != ""
 
 
 def test_a_claim_that_never_was_posts_nothing(sqlite_ledger: Engine, claimed: Claim) -> None:
