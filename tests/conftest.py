@@ -98,22 +98,22 @@ def postgres() -> Generator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def sqlite(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[SqliteLedgers]:
+def sqlite(migrated: Path) -> Generator[SqliteLedgers]:
     """The SQLite ledgers of the session, one after the other."""
-    ledgers = SqliteLedgers(migrated, tmp_path_factory.mktemp("sqlite"))
+    ledgers = SqliteLedgers(migrated)
     yield ledgers
     ledgers.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest) -> Engine:
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     """An empty ledger, on each of the two databases in turn."""
     if request.param == "postgresql":
         return emptied(request.getfixturevalue("postgres"))
-    return request.getfixturevalue("sqlite").fresh()
+    return request.getfixturevalue("sqlite").fresh(tmp_path)
 
 
 @pytest.fixture
-def sqlite_ledger(sqlite: SqliteLedgers) -> Engine:
+def sqlite_ledger(sqlite: SqliteLedgers, tmp_path: Path) -> Engine:
     """An empty ledger on SQLite alone."""
-    return sqlite.fresh()
+    return sqlite.fresh(tmp_path)

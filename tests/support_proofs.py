@@ -1,5 +1,6 @@
 """What the proofs share: the commit that they speak of, and a ledger for each run of one."""
 
+import shutil
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -28,15 +29,20 @@ class Ledgers:
     """Empty ledgers, one after the other, of one kind of database."""
 
     def __init__(self, folder: Path, postgres: Engine | None) -> None:
-        self._postgres = postgres
-        self._sqlite = SqliteLedgers(migrated_file(folder), folder) if postgres is None else None
+        self._folder, self._postgres, self._made = folder, postgres, 0
+        self._sqlite = SqliteLedgers(migrated_file(folder)) if postgres is None else None
 
     def fresh(self) -> Engine:
         """An empty ledger; the one before is gone."""
-        if self._sqlite is not None:
-            return self._sqlite.fresh()
-        assert self._postgres is not None
-        return emptied(self._postgres)
+        if self._sqlite is None:
+            assert self._postgres is not None
+            return emptied(self._postgres)
+        self._made += 1
+        before, own = (self._folder / f"{number}" for number in (self._made - 1, self._made))
+        own.mkdir()
+        engine = self._sqlite.fresh(own)
+        shutil.rmtree(before, ignore_errors=True)
+        return engine
 
 
 @contextmanager
