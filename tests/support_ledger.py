@@ -48,8 +48,8 @@ class SqliteLedgers:
     """Empty ledgers, one after the other, without the wait for the disk.
 
     They are opened by the same engine, which so knows its statements already: to compile them anew takes a
-    third of a test's time. Each is a file of its own: whoever is left over from the one before has nothing
-    to do with it.
+    third of a test's time. Each is a file of its own, and an engine of its own over that one: whoever is left
+    over from the one before, or listens to it, has nothing to do with it.
     """
 
     def __init__(self, template: Path) -> None:
@@ -67,8 +67,7 @@ class SqliteLedgers:
         self._path = folder / "ledger.db"
         shutil.copyfile(self._template, self._path)
         self._engine.url = self._engine.url.set(database=str(self._path))
-        self._engine.update_execution_options(**{TURNS: Turns(30.0)})  # whoever is left over waits in his own
-        return self._engine
+        return self._engine.execution_options(**{TURNS: Turns(30.0)})
 
     def close(self) -> None:
         """Let go of the last of them."""

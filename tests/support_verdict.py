@@ -99,9 +99,7 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
     )
     if not in_time:
         found.wrongs.append("it was not over within a simulated day")
-    apart = _was_told_apart(life)
-    steps = [(one, other) for one, other in found.steps if not _legal(one, other, apart=apart)]
-    found.wrongs += [f"a step from {one} to {other}" for one, other in steps]
+    found.wrongs += _illegal(found.steps, _told_apart(life))
     for truth in life.truths:
         messages = by_number.pop(number_of(truth), [])
         _count(found, life, truth, rows.get(numbered(truth.number)), messages)
@@ -118,15 +116,23 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
     return found
 
 
-def _was_told_apart(life: Life) -> bool:
+def _told_apart(life: Life) -> int:
     with reading(life.engine) as session:
-        return session.exec(select(Audit).where(Audit.action == "told apart")).first() is not None
+        return len(session.exec(select(Audit.sequence).where(Audit.action == "told apart")).all())
 
 
-def _legal(before: str, after: str, *, apart: bool) -> bool:
+def _illegal(steps: Counter[tuple[str, str]], told_apart: int) -> list[str]:
+    """The steps that the table does not have; what was told apart may have gone back, each once."""
+    odd = {step: count for step, count in steps.items() if not _legal(*step)}
+    went_back = sum(count for (one, other), count in odd.items() if may_stand_apart(S(one), S(other)))
+    is_so = went_back <= told_apart
+    wrong = [step for step in odd if not (is_so and may_stand_apart(S(step[0]), S(step[1])))]
+    return [f"a step from {one} to {other}" for one, other in wrong]
+
+
+def _legal(before: str, after: str) -> bool:
     is_next_leg = S(before) in NEXT_LEG_FROM and S(after) is S.PLANNED
-    goes_back = apart and may_stand_apart(S(before), S(after))
-    return may_follow(S(before), S(after)) or is_next_leg or goes_back
+    return may_follow(S(before), S(after)) or is_next_leg
 
 
 def unseen(steps: Iterable[tuple[str, str]]) -> list[str]:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from sqlalchemy import Connection, Engine
-from sqlalchemy.event import listen, remove
+from sqlalchemy.event import listen
 from sqlmodel import col, select
 from starlette.applications import Starlette
 
@@ -265,13 +265,10 @@ def test_a_batch_that_takes_too_long_gets_further_each_time_it_comes(
     app = make_app(parts(sqlite_ledger, patience=Patience(answer_seconds=3.0), SENDGRID_WEBHOOK_KEYS=PUBLIC))
     raw = batch(*(event(sg_message_id=f"m{one}", sg_event_id=str(one)) for one in range(120)))
     kept, statuses = [0], [0]
-    try:
-        while statuses[-1] != 200:
-            statuses.append(ask(app, "POST", SENDGRID, raw, headers(raw)).status_code)
-            kept.append(len(receipts_in(sqlite_ledger)))
-            assert kept[-1] > kept[-2] or kept[-1] == 120
-    finally:
-        remove(sqlite_ledger, "begin", dawdle)  # other tests go on with this engine
+    while statuses[-1] != 200:
+        statuses.append(ask(app, "POST", SENDGRID, raw, headers(raw)).status_code)
+        kept.append(len(receipts_in(sqlite_ledger)))
+        assert kept[-1] > kept[-2] or kept[-1] == 120
     assert (kept[-1], set(statuses[1:-1])) == (120, {503})
     assert "in time" in caplog.text
 
