@@ -6,6 +6,7 @@
     make prove-simulation ARGS="--legs"           an email says what an SMS could not
     make prove-simulation ARGS="--reminders"      of all that a customer owes, in one message
     make prove-simulation ARGS="--wide"           people act, too, and Twilio says what a receipt proves wrong
+    make prove-simulation ARGS="--drawn"          each life draws for itself how often anything goes wrong
 
 Each life is a ledger of its own with some hundred messages, several senders and everything that goes wrong,
 all drawn by one seed. What was sent is what the played Twilio accepted.
@@ -22,65 +23,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from tests.support_clockwork import Nerves
-from tests.support_fates import AFTER_ALL, FATES, HELD_AFTER_ALL, HELD_FATES, SORELY_WRONG
-from tests.support_played_twilio import Disorder
+from tests.support_plots import A_LIFE, plot_of
 from tests.support_proofs import Ledgers, commit, ledgers
 from tests.support_simulation import Life, Plot
 from tests.support_verdict import FINAL_FLOOR, Verdict, judge, unseen
-
-A_LIFE = 400
-LATER = "14:19"
-"""Some minutes after a life begins: what comes before waits for the hours in which people are written to."""
-WILD = Disorder(queues=0.5, fails=0.15, corrected=0.4, expires=0.06, undelivered=0.15)
-WILDER = Disorder(queues=0.9, fails=0.3, corrected=0.2, undelivered=0.5)
-
-
-def plot_of(
-    seed: int,
-    messages: int,
-    *,
-    sending: str,
-    wide: bool = False,
-    legs: bool = False,
-    reminds: bool = False,
-) -> Plot:
-    """What is to happen in the life of a seed.
-
-    In a ``wide`` one people do what they rarely do; in every other of these, Twilio mostly answers wrong. In
-    one with ``legs`` many numbers are bad, and an email takes over.
-    """
-    holds = sending == "hold"
-    plot = Plot(seed, messages, fates=HELD_FATES if holds else FATES, holds=holds, legs=legs, reminds=reminds)
-    plot = replace(plot, nerves=_in_a_crowd(plot.nerves, messages))
-    if reminds:
-        plot = replace(plot, changes=0.2)
-    if wide and holds:
-        plot = replace(plot, fates=HELD_AFTER_ALL, disorder=WILD, office=True, opens=LATER)
-    elif wide and seed % 2:
-        plot = replace(plot, fates=AFTER_ALL, disorder=WILD, office=True, opens=LATER)
-    elif wide:
-        plot = replace(plot, fates=SORELY_WRONG, disorder=WILDER, changes=0.0, reads_fail=0.6)
-    return _with_bad_numbers(plot) if legs else plot
-
-
-def _with_bad_numbers(plot: Plot) -> Plot:
-    """The same, where many numbers can never be reached. That a message arrived is not denied first: nobody
-    can help it that an email has followed by then.
-    """
-    fates = tuple(replace(one, share=0.06) if one.name == "21211" else one for one in plot.fates)
-    return replace(plot, fates=fates, disorder=replace(plot.disorder, corrected=0.0, undelivered=0.3))
-
-
-def _in_a_crowd(usual: Nerves, messages: int) -> Nerves:
-    """Processes die as often in a crowded life as in any: one run takes more steps there."""
-    crowd = max(1.0, messages / A_LIFE)
-    return replace(usual, dies=usual.dies / crowd, stops=usual.stops / crowd)
 
 
 def live(plot: Plot, database: str) -> Verdict:
@@ -165,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed,
             wanted.life,
             sending=wanted.sending,
-            wide=wanted.wide,
+            trouble=wanted.trouble,
             legs=wanted.legs,
             reminds=wanted.reminders,
         )
@@ -195,7 +145,22 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no life after so many")
     parser.add_argument("--sending", choices=["strict", "hold"], default="strict")
-    parser.add_argument("--wide", action="store_true", help="with all that people and Twilio rarely do, too")
+    trouble = parser.add_mutually_exclusive_group()
+    trouble.add_argument(
+        "--wide",
+        dest="trouble",
+        action="store_const",
+        const="wide",
+        help="with all that people and Twilio rarely do, too",
+    )
+    trouble.add_argument(
+        "--drawn",
+        dest="trouble",
+        action="store_const",
+        const="drawn",
+        help="with trouble that each life draws for itself",
+    )
+    parser.set_defaults(trouble="usual")
     parser.add_argument("--legs", action="store_true", help="with emails that say what an SMS could not")
     parser.add_argument("--reminders", action="store_true", help="of a customer's overdue invoices together")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.states import ONLY_ON_PAPER
-from tests.prove_simulation import lives, plot_of
+from tests.prove_simulation import lives
 from tests.support_fates import HELD_FATES, WELL, Fate
 from tests.support_ledger import copied, emptied, hurried
 from tests.support_played_twilio import Disorder, Taken
+from tests.support_plots import plot_of
 from tests.support_simulation import Life, Plot
 from tests.support_verdict import Verdict, judge, unseen
 
@@ -60,6 +61,23 @@ def test_in_a_life_of_reminders_each_invoice_is_told_of_once_and_with_its_custom
     assert verdict.wrongs == []
     assert (verdict.doubled, verdict.lost, verdict.ended) == (0, 0, 30)
     assert any(len(one.numbers) == 3 for one in life.twilio.messages)
+
+
+@pytest.mark.parametrize(("sending", "reminds"), [("strict", True), ("hold", False)])
+def test_in_a_life_of_drawn_trouble_nothing_is_doubled_and_nothing_lost(
+    migrated: Path, tmp_path: Path, sending: str, *, reminds: bool
+) -> None:
+    plot = plot_of(5, 12, sending=sending, trouble="drawn", reminds=reminds)
+    _, verdict = played(plot, migrated, tmp_path / "life")
+    assert verdict.wrongs == []
+    assert (verdict.doubled, verdict.lost, verdict.ended) == (0, 0, 12)
+
+
+def test_drawn_trouble_is_another_for_each_seed_and_the_same_for_one() -> None:
+    drawn = [plot_of(seed, 12, sending="strict", trouble="drawn") for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1]
+    assert replace(drawn[2], seed=1) != drawn[0]
+    assert all(sum(one.share for one in plot.fates) < 0.9 for plot in drawn)
 
 
 def test_the_judge_sees_an_email_beside_an_sms_that_arrived(migrated: Path, tmp_path: Path) -> None:
@@ -151,7 +169,7 @@ def test_every_step_of_the_table_is_made_by_some_life_or_has_its_reason_not_to_b
         "PYTHONHASHSEED", "0"
     )  # put back after it: the lives are told by processes of their own
     wanted = [("strict", 12, 60), ("strict", 11, 40), ("hold", 1, 30)]
-    plots = [plot_of(seed, messages, sending=sending, wide=True) for sending, seed, messages in wanted]
+    plots = [plot_of(seed, messages, sending=sending, trouble="wide") for sending, seed, messages in wanted]
     total = Verdict()
     for verdict in lives(plots, "sqlite", 2, math.inf):
         total.add(verdict)
