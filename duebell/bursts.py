@@ -95,6 +95,8 @@ class BurstReader(XeroReader):
                 one.invoice_id: one.known_at for one in waiting if one.invoice_id not in listed.found
             }
             freshness.confirm(self._engine, self._tenant_id, unchanged, read_at=listed.read_at)
+            # The list brings the contact of what it shows alone.
+            self.contacts_in_time(unchanged)
         return listed.found
 
     def _is_worth_a_list(self, waiting: Sequence[Waiting]) -> bool:

@@ -1,7 +1,8 @@
 """Reading every open invoice anew, for the edits that Xero's filter of changes does not see.
 
-A due date that is moved on an invoice that was paid in part, a promise, the mark that it was sent: these do
-not move ``UpdatedDateUTC`` (developer.xero.com/documentation/api/accounting/requests-and-responses).
+A due date that is moved on an invoice that was paid in part, the mark that it was sent: these do not move
+``UpdatedDateUTC`` (developer.xero.com/documentation/api/accounting/requests-and-responses). Of a promise Xero
+does not say whether it does.
 """
 
 from duebell.access import XeroAccess

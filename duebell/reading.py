@@ -1,7 +1,7 @@
 """Reading Xero into the snapshots, with as few calls as the freshness that is asked for allows."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -148,6 +148,11 @@ class XeroReader:
         unknown = freshness.unknown_contacts(self._engine, self._tenant_id)
         if unknown:
             self.contacts(unknown, since=self._clock() - CONTACT_KEEPS)
+
+    def contacts_in_time(self, invoice_ids: Collection[str]) -> None:
+        """Have the contacts of these sales invoices, as far as they are known, an hour old at most."""
+        named = freshness.contacts_of(self._engine, self._tenant_id, invoice_ids)
+        self.contacts(named, since=self._clock() - CONTACT_KEEPS)
 
     def _walk(self, watched_from: datetime, seen: set[str], size: int = LARGEST_PAGE) -> int:
         page, pages, expected, nameless = 1, 1, 0, count()

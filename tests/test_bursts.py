@@ -28,7 +28,7 @@ from duebell.ledger import freshness, inbox, notifications, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.notifications import Owed
-from duebell.ledger.tables import InvoiceSnapshot, Notification, XeroEvent
+from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification, XeroEvent
 from duebell.ledger.writing import writing
 from duebell.policy import Send
 from duebell.reading import Reading
@@ -111,6 +111,17 @@ class Desk:
                 connection.execute(
                     update(InvoiceSnapshot)
                     .where(col(InvoiceSnapshot.invoice_id) == invoice_id)
+                    .values(read_at=read_at - by)
+                )
+
+    def age_contacts(self, by: timedelta) -> None:
+        """Let every contact have been read that much longer ago."""
+        with self.resources.engine.begin() as connection:
+            rows = connection.execute(select(ContactSnapshot.contact_id, ContactSnapshot.read_at)).all()
+            for contact_id, read_at in rows:
+                connection.execute(
+                    update(ContactSnapshot)
+                    .where(col(ContactSnapshot.contact_id) == contact_id)
                     .values(read_at=read_at - by)
                 )
 
@@ -299,6 +310,26 @@ def test_what_changed_since_is_seen_and_what_did_not_is_known_to_stand(desk: Des
     assert desk.kept(paid).invoice.amount_due == 0
     assert desk.kept(void).invoice.status == "voided"
     assert desk.oldest_read(ids) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("count", [40, 60])
+def test_a_number_that_changed_hours_ago_unheard_is_known_before_it_is_written_to_however_many_wait(
+    desk: Desk, count: int
+) -> None:
+    books = desk.approve(count, contacts=2, ago=timedelta(days=1))
+    ids = desk.owe(books)
+    desk.drain()
+    desk.age(timedelta(hours=3))
+    desk.age_contacts(timedelta(hours=3))
+    changed, *others = json.loads(books.contacts)
+    changed["Phones"] = [{"PhoneType": "MOBILE", "PhoneCountryCode": "64", "PhoneNumber": "217770000"}]
+    desk.sandbox.load_books(books.invoices, json.dumps([changed, *others]))
+    made = Calls(desk)
+    for start in range(0, count, 20):
+        desk.look_again(ids[start : start + 20])
+    assert made.made() == {"Invoices": 1, "Contacts": 1}
+    known = snapshots.contacts(desk.resources.engine, TENANT_ID, [changed["ContactID"]])
+    assert [one.number for one in known[changed["ContactID"]].contact.phones] == ["217770000"]
 
 
 def test_part_paid_invoices_are_never_taken_for_unchanged_because_the_list_is_blind_there(desk: Desk) -> None:

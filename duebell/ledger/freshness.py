@@ -76,6 +76,17 @@ def unknown_contacts(engine: Engine, tenant_id: str, invoice_ids: Sequence[str] 
         return sorted(one for one in session.exec(wanted).all() if one)
 
 
+def contacts_of(engine: Engine, tenant_id: str, invoice_ids: Collection[str]) -> list[str]:
+    """The contacts that these sales invoices name."""
+    wanted = select(InvoiceSnapshot.contact_id).where(
+        InvoiceSnapshot.tenant_id == tenant_id, InvoiceSnapshot.type == InvoiceType.SALE.value
+    )
+    of_these = col(InvoiceSnapshot.invoice_id)
+    with reading(engine) as session:
+        found = [session.exec(wanted.where(of_these.in_(some))).all() for some in _portions(invoice_ids)]
+    return sorted({one for some in found for one in some if one})
+
+
 def changed_since(engine: Engine, tenant_id: str, since: datetime) -> int:
     """How many invoices and bills are known to have changed since, by Xero's own times."""
     wanted = (
