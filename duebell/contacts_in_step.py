@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
@@ -15,7 +14,7 @@ from duebell.ledger.tables import ContactSnapshot, Notification
 from duebell.ledger.writing import Writing
 from duebell.planning import plan_kind
 from duebell.reading import Reading
-from duebell.reasons import OF_THE_CONTACT
+from duebell.reasons import CURED_WITHIN, OF_THE_CONTACT
 from duebell.states import WAITING, NotificationState
 
 CONTACT_CHANGED = "contact_changed"
@@ -23,9 +22,6 @@ ACTOR = CONTACT_CHANGED
 
 FOR_A_RUN = "contact_changed brings in step what waits for the contact"
 """What is said of an event that is left open for its run."""
-
-CURED_WITHIN = timedelta(days=30)
-"""How long something that could not be said for want of an address is still worth a look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from duebell.model import InvoiceType
 from duebell.planning import plan_kind
 from duebell.reading import Reading
 from duebell.states import NotificationState
-from duebell.unannounced import unannounced
+from duebell.unannounced import after_all
 
 RETRY_AFTER = timedelta(minutes=2)
 MOST_ATTEMPTS = 6
@@ -76,7 +76,7 @@ def record_changes(
             found[event.resource_id] = compare(book, tenant_id, one)
         inbox.finish(book, event, in_words(found[event.resource_id]))
     scheduled.look_soon_at_invoices(book, tenant_id, found)
-    again = unannounced(book.session, tenant_id, (known[one].read.invoice for one in found))
+    again = after_all(book, tenant_id, [known[one].read for one in found])
     runs: list[RunToStart] = []
     for kind, ids in concerned(found, again).items():
         runs += runs_for(book, _planned(book, tenant_id, kind, ids, rules, flow_run_id))

@@ -1,5 +1,6 @@
 """Why somebody is not told, or not yet: the words that are kept, and the sentences that are shown."""
 
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -59,8 +60,15 @@ OF_THE_CONTACT = (
     Reason.NO_EMAIL,
     Reason.ADDRESS_TOLD,
     Reason.NUMBER_INVALID,
+    Reason.SILENCED_BY_RULE,
 )
 """The reasons for leaving somebody out that a change of the contact may cure."""
+
+OF_THE_INVOICE = (*OF_THE_CONTACT, Reason.OPTED_OUT, Reason.NO_WAY, Reason.TOO_OLD)
+"""Those that an edit of the invoice may cure: it may name another contact, another day, another project."""
+
+CURED_WITHIN = timedelta(days=30)
+"""How long what was left out for such a reason is still worth a look."""
 
 
 IN_WORDS: dict[Reason, str] = {
