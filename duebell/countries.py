@@ -66,7 +66,7 @@ ALSO_CALLED: dict[str, str] = {
 def region_of(country: str) -> str | None:
     """The ISO code of the country that a person typed: a name in English, a code or a common other name."""
     typed = country[:80]
-    return _regions().get(_plain(typed)) or _regions().get(_plain(re.sub(r"\(.*\)", "", typed)))
+    return _regions().get(plain(typed)) or _regions().get(plain(re.sub(r"\(.*\)", "", typed)))
 
 
 @cache
@@ -78,14 +78,14 @@ def _regions() -> dict[str, str]:
             found[code.lower()] = replacements[0]
     for code, name in cast("Mapping[str, str]", Locale("en").territories).items():
         if len(code) == 2 and code.isalpha():
-            found[_plain(name)] = code
-            found[_plain(re.sub(r"\(.*\)", "", name))] = code
+            found[plain(name)] = code
+            found[plain(re.sub(r"\(.*\)", "", name))] = code
             found[code.lower()] = code
     found["uk"] = "GB"
     return {name: code for name, code in found.items() if code in phonenumbers.SUPPORTED_REGIONS}
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Lower case, without accents, dots and a leading "the"."""
     letters = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     words = re.sub(r"[.'\u2019]", "", letters.casefold().replace("&", " and "))

@@ -208,7 +208,9 @@ class _Explaining:
 
     def _verdict(self, kept: KeptVerdict) -> Step:
         one = recall(self._session, kept, self._tenant, self._row.invoice_id)
-        return Step(kept.at, kept.actor, verdict_in_words(one.said, self._when), self._details(kept, one))
+        return Step(
+            kept.at, kept.actor, verdict_in_words(one.said, self._when, kept.at), self._details(kept, one)
+        )
 
     def _details(self, kept: KeptVerdict, one: Recalled) -> tuple[str, ...]:
         if one.basis is None:
@@ -216,7 +218,7 @@ class _Explaining:
         rule = rule_in_words(route_for(one.basis.subject, one.basis.known, one.basis.policy))
         agrees = "the same"
         if one.again is not None and one.again != one.said:
-            again = verdict_in_words(one.again, self._when)
+            again = verdict_in_words(one.again, self._when, kept.at)
             agrees = f"it now {again}. That is another verdict: Duebell was changed since"
         return (
             f"{rule}; policy {kept.policy_sha256[:8]}",

@@ -63,16 +63,23 @@ def reason_of(verdict: Verdict) -> str:
             return f"{reason.value}:{detail}" if detail else reason.value
 
 
-def verdict_in_words(verdict: Verdict, when: When) -> str:
-    """The verdict as a sentence without its full stop."""
+def verdict_in_words(verdict: Verdict, when: When, now: datetime) -> str:
+    """The verdict of a moment as a sentence without its full stop."""
     match verdict:
         case Send(address=address, channel=channel):
             return f"goes out by {channel} to {redact(address)}"
         case Hold(not_before=later, address=address, channel=channel):
             until = f"until {when(later)}" if later else "for a person"
-            return f"waits {until} ({channel} to {redact(address)}): {in_words(reason_of(verdict))}"
+            why = f"{in_words(reason_of(verdict))}{_clocks_in_words(verdict.closed_by, now)}"
+            return f"waits {until} ({channel} to {redact(address)}): {why}"
         case Skip():
             return f"is not said: {in_words(reason_of(verdict))}"
+
+
+def _clocks_in_words(zones: tuple[str, ...], now: datetime) -> str:
+    """By whose clocks the hours were closed, with what these read."""
+    read = [f"{zone} ({now.astimezone(ZoneInfo(zone)):%a %H:%M})" for zone in zones]
+    return f", by the clock of {', '.join(read)}" if read else ""
 
 
 def invoice_in_words(invoice: Invoice) -> str:

@@ -8,14 +8,14 @@ from decimal import Decimal
 from duebell.announced import free_of_announcement
 from duebell.ladder import later, promise_over_on, read_step, stage_due
 from duebell.model import Contact, Invoice, InvoiceStatus, InvoiceType
-from duebell.policy import Circumstances, Skip, Verdict, to_customer
+from duebell.policy import Circumstances, Skip, Verdict, arrives_at, to_customer
 from duebell.policy_overdue import CreditHolds, InvoiceOverduePolicy, StagePolicy
 from duebell.policy_shapes import is_listed
 from duebell.reaching import Way
 from duebell.reasons import Reason
 from duebell.rules import NO_RULE, Route
 from duebell.team_verdicts import to_team
-from duebell.waits import arrives_at, begin_of, free_from, held_until, today_of
+from duebell.waits import begin_of, free_from, held_until, today_of
 from duebell.working_days import Place
 
 WEEK = 7
@@ -51,7 +51,7 @@ def on_invoice_overdue(
     verdict = to_customer(contact, rules, about)
     if isinstance(verdict, Skip):
         return verdict
-    place = arrives_at(verdict, rules, about, contact.country if contact else "")
+    place = arrives_at(verdict, rules, about, contact)
     waits = list(_waits(invoice, rules, about, chase, place))
     return held_until(verdict, waits, rules, about, place)
 

@@ -13,11 +13,18 @@ from duebell.model import Contact, ContactStatus, Invoice, InvoicePayment, Invoi
 from duebell.policy_file import Policy
 from duebell.policy_sections import KindPolicy, MessagePolicy, WindowPolicy
 from duebell.policy_shapes import CUSTOMER, Channel, is_listed
-from duebell.reaching import SMS, Closed, Way, ways_to
+from duebell.reaching import SMS, Closed, Way, number_tells, ways_to
 from duebell.reasons import IN_WORDS, Reason
 from duebell.states import Sending
 from duebell.validity import LEAST_ROOM
-from duebell.working_days import next_open_instant, open_until_instant, place_of
+from duebell.working_days import (
+    Place,
+    Typed,
+    closed_there,
+    next_open_instant,
+    open_until_instant,
+    place_of,
+)
 
 __all__ = ["IN_WORDS", "Circumstances", "Hold", "Reason", "Send", "Skip", "Verdict"]
 
@@ -62,13 +69,17 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The person is told later: from ``not_before`` on, or once somebody lifts the hold (``None``)."""
+    """The person is told later: from ``not_before`` on, or once somebody lifts the hold (``None``).
+
+    ``closed_by`` are the zones whose clocks hold it back, where it is their hours that do.
+    """
 
     reason: Reason
     address: str
     not_before: datetime | None = None
     channel: str = SMS
     others: tuple[Way, ...] = ()
+    closed_by: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +141,7 @@ def to_customer(contact: Contact | None, rules: MessagePolicy, about: Circumstan
     if not ways.open:
         why, detail = ways.closed[0] if ways.closed else (Closed.NO_WAY, "")
         return Skip(CLOSED[why], detail)
-    return to_way(ways.open, rules, about, contact.country)
+    return to_way(ways.open, rules, about, contact)
 
 
 def _why_not_customer(rules: KindPolicy) -> Reason:
@@ -201,22 +212,33 @@ def to_address(way: Way, rules: WindowPolicy, about: Circumstances) -> Verdict:
     return to_way((way,), rules, about)
 
 
-def to_way(ways: tuple[Way, ...], rules: WindowPolicy, about: Circumstances, country: str = "") -> Verdict:
+def to_way(
+    ways: tuple[Way, ...], rules: WindowPolicy, about: Circumstances, contact: Contact | None = None
+) -> Verdict:
     """When a person may be written to by the first of these ways; the others follow should it fail.
 
-    ``country`` is what is typed at the contact.
+    ``contact`` is who they are at; none for a team's.
     """
-    first, *others = ways
+    first, others = ways[0], ways[1:]
     if about.sending is Sending.REVIEW:
-        return Hold(Reason.IN_REVIEW, first.address, None, first.channel, tuple(others))
+        return Hold(Reason.IN_REVIEW, first.address, None, first.channel, others)
     if about.sending is Sending.ALLOWLIST and first.address not in about.policy.sending.allowlist:
-        return Hold(Reason.NOT_ON_ALLOWLIST, first.address, None, first.channel, tuple(others))
-    is_sms = first.channel == SMS
-    place = place_of(rules, first.address if is_sms else "", country, about.country, about.timezone)
-    least = about.ahead + LEAST_ROOM if is_sms else timedelta()
+        return Hold(Reason.NOT_ON_ALLOWLIST, first.address, None, first.channel, others)
+    place = arrives_at(first, rules, about, contact)
+    least = about.ahead + LEAST_ROOM if first.channel == SMS else timedelta()
     opening = next_open_instant(about.now, rules, place, least)
     if opening > about.now:
         ends = next_open_instant(about.now, rules, place) == about.now
         reason = Reason.WINDOW_ENDS if ends else Reason.OUTSIDE_WINDOW
-        return Hold(reason, first.address, opening, first.channel, tuple(others))
-    return Send(first.address, first.channel, tuple(others), open_until_instant(about.now, rules, place))
+        closed = closed_there(about.now, rules, place, least)
+        return Hold(reason, first.address, opening, first.channel, others, closed)
+    return Send(first.address, first.channel, others, open_until_instant(about.now, rules, place))
+
+
+def arrives_at(
+    way: Way | Send | Hold, rules: WindowPolicy, about: Circumstances, contact: Contact | None = None
+) -> Place:
+    """Whose clocks count for what is told by this way; ``contact`` is who is told, none for a team."""
+    number = way.address if way.channel == SMS else number_tells(contact, about.country)
+    typed = Typed(contact.country, contact.region) if contact else Typed()
+    return place_of(rules, number, typed, about.country, about.timezone)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from duebell.countries import region_of
 from duebell.email.addresses import address_fault
 from duebell.model import Contact
 from duebell.phone import NoPhone, best_mobile
@@ -52,3 +53,16 @@ def _way(contact: Contact, channel: str, country: str) -> Way | tuple[Closed, st
         return (Closed.NO_EMAIL, fault.value) if fault else Way(EMAIL, contact.email)
     phone = best_mobile(contact.phones, contact.country, country)
     return (Closed.NO_PHONE, phone.reason.value) if isinstance(phone, NoPhone) else Way(SMS, phone.e164)
+
+
+def number_tells(contact: Contact | None, country: str) -> str:
+    """The number that tells where somebody is who is written to by email, as by its area code.
+
+    Empty where it is of another country than the one typed. ``country`` is the organisation's.
+    """
+    if contact is None:
+        return ""
+    found = best_mobile(contact.phones, contact.country, country)
+    if isinstance(found, NoPhone) or region_of(contact.country) not in {None, found.region}:
+        return ""
+    return found.e164

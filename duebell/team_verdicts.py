@@ -5,11 +5,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from duebell.ladder import later
-from duebell.policy import Circumstances, Hold, Skip, Verdict, to_address
+from duebell.policy import Circumstances, Hold, Skip, Verdict, arrives_at, to_address
 from duebell.policy_sections import Digest, TeamPolicy
 from duebell.reaching import Way
 from duebell.reasons import Reason
-from duebell.waits import arrives_at, begin_of, free_from, held_until, hold_of
+from duebell.waits import begin_of, free_from, held_until, hold_of
 from duebell.working_days import Place
 
 

@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 from duebell.ladder import later
 from duebell.policy import Circumstances, Hold, Send, Verdict
 from duebell.policy_sections import WindowPolicy
-from duebell.reaching import SMS
 from duebell.reasons import Reason
-from duebell.working_days import Place, next_open_instant, place_of
+from duebell.working_days import Place, next_open_instant
 
 FURTHEST = date.max - timedelta(days=366)
 """A hold until later than this, which is a slip of the pen, is one until then."""
@@ -29,12 +28,6 @@ def _free_in(zone: str, moments: Sequence[datetime], most: int, span: int, now: 
     days = sorted(day_in(zone, moment) for moment in moments)
     within = [day for day in days if day > later(today, -span)]
     return begin_of(later(within[-most], span) if len(within) >= most else today, zone)
-
-
-def arrives_at(verdict: Send | Hold, rules: WindowPolicy, about: Circumstances, country: str = "") -> Place:
-    """Whose clocks count for what is told by this way; ``country`` is what is typed at the contact."""
-    number = verdict.address if verdict.channel == SMS else ""
-    return place_of(rules, number, country, about.country, about.timezone)
 
 
 def held_until(

@@ -35,7 +35,7 @@ def _undecided(basis: Basis, when: When) -> str:
     """What would be decided now; nothing was written down because nobody has looked at it yet."""
     subject, verdict = basis.subject, decide(basis)
     stage = f"stage {subject.step.partition('@')[0]}, " if subject.step else ""
-    said = f"{stage}to the {whom(subject)}: {verdict_in_words(verdict, when)}"
+    said = f"{stage}to the {whom(subject)}: {verdict_in_words(verdict, when, basis.now)}"
     if isinstance(verdict, Skip):
         return said
     rule = "" if subject.team else f"; {rule_in_words(route_for(subject, basis.known, basis.policy))}"

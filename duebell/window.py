@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import phonenumbers
-from phonenumbers.timezone import time_zones_for_number
+from zoneinfo import ZoneInfo
 
 DAYS_AHEAD = 3
 """Every day is alike but for the changes of the clocks: what does not open in three days never opens."""
@@ -15,11 +13,13 @@ DAYS_AHEAD = 3
 CLOSED_DAYS_AHEAD = (DAYS_AHEAD, 12, 60)
 """The looks ahead where days are left out: past a weekend, past a week, past any run of holidays."""
 
+LEAST_SHARED = timedelta(hours=1)
+"""For less of each day than this nobody is made to wait until it is day in every zone."""
+
+DAYS_OF_BOTH_HALVES = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
+
 CLOSING_LOOK = 2
 """Days ahead in which a closing is looked for: Twilio keeps no message waiting for longer than ten hours."""
-
-WIDEST_SPREAD = timedelta(hours=8)
-"""A number whose owner may be in zones further apart says too little of the hour there."""
 
 
 def next_open(
@@ -71,31 +71,51 @@ def open_until(
     return window.closing(start, chosen)
 
 
-def zones_of_number(e164: str, fallback_zone: str) -> tuple[str, ...]:
-    """The zones in which a number's owner may be, or the fallback where the number does not tell."""
-    try:
-        found = time_zones_for_number(phonenumbers.parse(e164))
-    except phonenumbers.NumberParseException:
-        return (fallback_zone,)
-    if not found or not all(_exists(zone) for zone in found) or _spread(found) > WIDEST_SPREAD:
-        return (fallback_zone,)
-    return tuple(found)
+def closed_by(
+    now: datetime,
+    zones: tuple[str, ...],
+    opens: time,
+    closes: time,
+    is_open_day: Callable[[date], bool] | None = None,
+    *,
+    least: timedelta = timedelta(),
+) -> tuple[str, ...]:
+    """The zones by whose clock it is not open at ``now``, or not for ``least`` from then on.
+
+    Of those that read the same the first stands for all.
+    """
+    window = _Window(opens, closes, is_open_day)
+    reading: dict[time, str] = {}
+    for zone in zones:
+        clock = ZoneInfo(zone)
+        if not window.lasts(now.astimezone(UTC), [clock], least):
+            reading.setdefault(now.astimezone(clock).time(), zone)
+    return tuple(reading.values())
 
 
-def _spread(zones: Sequence[str]) -> timedelta:
-    """How far apart the clocks of these zones are at most, over a winter's and a summer's day."""
-    days = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
-    clocks = [day.astimezone(ZoneInfo(zone)).utcoffset() or timedelta() for zone in zones for day in days]
+@lru_cache(maxsize=4096)
+def within_reach(zones: tuple[str, ...], opens: time, closes: time) -> tuple[str, ...]:
+    """The zones without those that leave the window less than ``LEAST_SHARED`` by all their clocks.
+
+    The first is kept, and of the others those nearest to it.
+    """
+    start, end = (datetime.combine(date.min, clock) for clock in (opens, closes))
+    width = (end - start) % timedelta(days=1) or timedelta(days=1)
+    kept = zones[:1]
+    for zone in sorted(zones[1:], key=lambda zone: spread((zones[0], zone))):
+        if width - spread((*kept, zone)) >= LEAST_SHARED:
+            kept = (*kept, zone)
+    return tuple(zone for zone in zones if zone in kept)
+
+
+def spread(zones: Sequence[str]) -> timedelta:
+    """How far apart the clocks of these zones are at most, on a winter's or on a summer's day."""
+    return max(_spread_on(day, zones) for day in DAYS_OF_BOTH_HALVES)
+
+
+def _spread_on(day: datetime, zones: Sequence[str]) -> timedelta:
+    clocks = [day.astimezone(ZoneInfo(zone)).utcoffset() or timedelta() for zone in zones]
     return max(clocks) - min(clocks)
-
-
-def _exists(zone: str) -> bool:
-    """phonenumbers says "not known" by a zone that no machine has; its list may also be the newer one."""
-    try:
-        ZoneInfo(zone)
-    except ZoneInfoNotFoundError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +143,14 @@ class _Window:
         """The first instant from ``now`` on at which it is open by every clock, for ``least`` at least."""
         for days_ahead in (DAYS_AHEAD,) if self.is_open_day is None else CLOSED_DAYS_AHEAD:
             for instant in self.candidates(now, clocks, days_ahead):
-                if self.is_open_by(clocks, instant) and self._lasts(instant, clocks, least):
+                if self.lasts(instant, clocks, least):
                     return instant
         return None
 
-    def _lasts(self, instant: datetime, clocks: list[ZoneInfo], least: timedelta) -> bool:
+    def lasts(self, instant: datetime, clocks: list[ZoneInfo], least: timedelta) -> bool:
+        """Whether it is open by each of these clocks, and for ``least`` from then on."""
+        if not self.is_open_by(clocks, instant):
+            return False
         if not least:
             return True
         closing = self.closing(instant, clocks)

@@ -12,7 +12,8 @@ from duebell.countries import region_of
 from duebell.phone import country_of_number
 from duebell.policy_sections import EVERY_DAY, WindowPolicy
 from duebell.policy_shapes import Weekday, WhoseClock
-from duebell.window import next_open, open_until, zones_of_number
+from duebell.whereabouts import zones_of
+from duebell.window import closed_by, next_open, open_until, within_reach
 
 WEEKDAYS = tuple(Weekday)
 
@@ -25,18 +26,28 @@ class Place:
     country: str
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What is typed at a contact of where they are, in any words: the country, and the state in it."""
+
+    country: str = ""
+    state: str = ""
+
+
 def place_of(
-    rules: WindowPolicy, e164: str, contact_country: str, organisation_country: str, organisation_zone: str
+    rules: WindowPolicy, e164: str, typed: Typed, organisation_country: str, organisation_zone: str
 ) -> Place:
     """Where a message arrives, for its hours: with the person written to, or with the organisation.
 
-    A person's country is that of the number, else the one typed at the contact, else the organisation's.
-    An empty ``e164`` is a person who is not written to by telephone.
+    A person's country is that of the number, else the one typed at the contact. Where neither tells one, it
+    is the organisation's, and so is the clock. An empty ``e164`` is somebody of whom no number is known.
     """
-    if rules.clock is WhoseClock.ORGANISATION:
+    country = country_of_number(e164) or region_of(typed.country)
+    if rules.clock is WhoseClock.ORGANISATION or country is None:
         return Place((organisation_zone,), organisation_country)
-    country = country_of_number(e164) or region_of(contact_country) or organisation_country
-    return Place(zones_of_number(e164, organisation_zone), country)
+    is_there = not typed.country.strip() or region_of(typed.country) == country
+    zones = zones_of(e164, country, typed.state if is_there else "") or (organisation_zone,)
+    return Place(within_reach(zones, rules.opens, rules.closes), country)
 
 
 def next_open_instant(
@@ -53,6 +64,14 @@ def next_open_instant(
 def open_until_instant(now: datetime, rules: WindowPolicy, place: Place) -> datetime | None:
     """When the hours that are open there at ``now`` are over; ``None`` where they last for days."""
     return _open_until(now, rules.opens, rules.closes, rules.days, rules.on_holidays, place)
+
+
+def closed_there(
+    now: datetime, rules: WindowPolicy, place: Place, least: timedelta = timedelta()
+) -> tuple[str, ...]:
+    """The zones there by whose clocks and days a message of these rules may not arrive at ``now``."""
+    open_days = _open_days(rules.days, place, on_holidays=rules.on_holidays)
+    return closed_by(now, place.zones, rules.opens, rules.closes, open_days, least=least)
 
 
 @lru_cache(maxsize=4096)  # a sweep asks the same of thousands of invoices, with the same now

@@ -25,6 +25,7 @@ CAPITAL_ZONES = {
     "CY": "Asia/Nicosia",
     "EC": "America/Guayaquil",
     "ES": "Europe/Madrid",
+    "GL": "America/Nuuk",
     "ID": "Asia/Jakarta",
     "KI": "Pacific/Tarawa",
     "KZ": "Asia/Almaty",

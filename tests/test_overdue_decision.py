@@ -17,7 +17,7 @@ from duebell.policy_file import Policy
 from duebell.reaching import SMS, Way
 from duebell.rules import Route
 from duebell.states import Sending
-from duebell.working_days import next_open_instant, place_of
+from duebell.working_days import Typed, next_open_instant, place_of
 from tests.support_facts import MOBILE, NOW, OTHER_MOBILE, a_contact, an_invoice, circumstances
 
 TODAY = date(2026, 11, 20)  # a Friday; NOW is 14:16 of it in Auckland
@@ -350,7 +350,7 @@ def test_nobody_is_ever_reminded_of_what_is_not_owed_or_not_to_be_said(
         assert "No reminders" not in contact.groups
         assert not planned.route.silence
         assert circumstance.sending is Sending.LIVE
-        place = place_of(rules, decided.address, "", "NZ", "Pacific/Auckland")
+        place = place_of(rules, decided.address, Typed(), "NZ", "Pacific/Auckland")
         assert next_open_instant(circumstance.now, rules, place) == circumstance.now
 
 

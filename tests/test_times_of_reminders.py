@@ -18,7 +18,7 @@ from duebell.policy_file import Policy
 from duebell.policy_overdue import StagePolicy
 from duebell.policy_shapes import WhoseClock
 from duebell.reaching import SMS, Way
-from duebell.working_days import next_open_instant, place_of
+from duebell.working_days import Typed, next_open_instant, place_of
 from tests.support_facts import MOBILE, a_contact, an_invoice, circumstances
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -139,7 +139,7 @@ def test_a_promise_holds_up_to_the_first_open_instant_after_its_days_of_grace(
     due_on = today(zone, now) - 7 * DAY
     decision = decided(circumstance, due_on, promised=promised)
     over = datetime.combine(promised + (grace + 1) * DAY, time(), ZoneInfo(zone)).astimezone(UTC)
-    place = place_of(rules, MOBILE, "", "NZ", zone)
+    place = place_of(rules, MOBILE, Typed(), "NZ", zone)
     assert decision == Hold(Reason.PROMISED, MOBILE, next_open_instant(max(over, now), rules, place))
     assert isinstance(decision, Hold)
     assert decision.not_before is not None
@@ -149,7 +149,7 @@ def test_a_promise_holds_up_to_the_first_open_instant_after_its_days_of_grace(
 def zones_of(circumstance: Circumstances, mobile: str) -> list[str]:
     """Whose days count: the recipient's, of whom a number may leave several open, or the organisation's."""
     rules = circumstance.policy.invoice_overdue
-    return list(place_of(rules, mobile, "", circumstance.country, circumstance.timezone).zones)
+    return list(place_of(rules, mobile, Typed(), circumstance.country, circumstance.timezone).zones)
 
 
 LONDON = "+447400123456"

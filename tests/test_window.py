@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duebell.window import next_open, zones_of_number
+from duebell.window import next_open
 
 ZONES = sorted(available_timezones() - {"Factory", "localtime"})
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -127,39 +127,6 @@ def test_f055_every_zone_opens_right_around_each_of_its_changes(zone: str) -> No
             assert is_open(instant, zone, opens, closes)
             earlier = instant - timedelta(seconds=1)
             assert instant == before or not is_open(earlier, zone, opens, closes)
-
-
-@pytest.mark.parametrize(
-    ("e164", "zones"),
-    [
-        ("+64211234567", ("Pacific/Auckland", "Pacific/Chatham")),
-        ("+12015550123", ("America/New_York",)),
-        ("+18005550123", ("Europe/London",)),
-        ("+80012345678", ("Europe/London",)),
-        ("+999", ("Europe/London",)),
-        ("not a number", ("Europe/London",)),
-        ("", ("Europe/London",)),
-    ],
-)
-def test_a_number_tells_its_zones_or_the_fallback_stands(e164: str, zones: tuple[str, ...]) -> None:
-    assert zones_of_number(e164, "Europe/London") == zones
-
-
-@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True))
-def test_the_zones_of_a_number_always_exist_and_lie_within_a_working_day(e164: str) -> None:
-    zones = zones_of_number(e164, "Europe/London")
-    assert zones
-    for day in (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)):
-        offsets = [day.astimezone(ZoneInfo(zone)).utcoffset() or timedelta() for zone in zones]
-        assert max(offsets) - min(offsets) <= timedelta(hours=8)
-
-
-def test_an_australian_mobile_is_written_to_when_it_is_day_in_sydney_and_in_perth() -> None:
-    zones = zones_of_number("+61491570156", "Pacific/Auckland")
-    early_in_sydney = at("Australia/Sydney", 2026, 11, 23, 8, 0)
-    opening = next_open(early_in_sydney, zones, EIGHT, NINE_PM)
-    assert opening >= at("Australia/Perth", 2026, 11, 23, 8, 0)
-    assert opening < at("Australia/Sydney", 2026, 11, 23, 21, 0)
 
 
 def test_no_zone_at_all_is_refused() -> None:

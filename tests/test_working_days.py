@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from duebell.policy_file import Policy
 from duebell.policy_sections import EVERY_DAY, OFFICE_DAYS, WindowPolicy
 from duebell.policy_shapes import Weekday, WhoseClock
+from duebell.whereabouts import zones_of
 from duebell.window import next_open
-from duebell.working_days import Place, is_public_holiday, next_open_instant, place_of
+from duebell.working_days import Place, Typed, is_public_holiday, next_open_instant, place_of
 
 OFFICE = Policy().invoice_overdue
 AUCKLAND, SYDNEY = Place(("Pacific/Auckland",), "NZ"), Place(("Australia/Sydney",), "AU")
@@ -129,20 +130,21 @@ def test_a_public_holiday_is_what_most_of_a_country_keeps(country: str, day: dat
     [
         ("+64211234567", "Australia", Place(("Pacific/Auckland", "Pacific/Chatham"), "NZ")),
         ("+12015550123", "", Place(("America/New_York",), "US")),
-        ("", "Australia", Place(("Europe/London",), "AU")),
+        ("", "Japan", Place(("Asia/Tokyo",), "JP")),
+        ("+18005550123", "", Place(zones_of("", "US"), "US")),
         ("", "somewhere", Place(("Europe/London",), "GB")),
         ("+80012345678", "", Place(("Europe/London",), "GB")),
     ],
 )
-def test_the_country_is_that_of_the_number_else_of_the_contact_else_of_the_organisation(
+def test_the_place_is_that_of_the_number_else_of_the_contact_else_of_the_organisation(
     e164: str, typed: str, place: Place
 ) -> None:
-    assert place_of(OFFICE, e164, typed, "GB", "Europe/London") == place
+    assert place_of(OFFICE, e164, Typed(typed), "GB", "Europe/London") == place
 
 
 def test_on_the_organisation_s_clock_the_number_does_not_matter() -> None:
     rules = hours(clock=WhoseClock.ORGANISATION)
-    assert place_of(rules, "+64211234567", "", "GB", "Europe/London") == LONDON
+    assert place_of(rules, "+64211234567", Typed(), "GB", "Europe/London") == LONDON
 
 
 def test_without_days_left_out_the_window_is_the_plain_one() -> None:
