@@ -23,7 +23,7 @@ from duebell.senders import sender_for
 from duebell.teams import team_of
 from duebell.template_folders import Tongue, team_template
 from duebell.wording import Telling, Told, values_for
-from duebell.wording_shapes import DIGEST
+from duebell.wording_shapes import DIGEST, is_past_due
 
 
 def write_text(
@@ -112,10 +112,13 @@ def _asked_by(route: Route) -> str:
 
 
 def _source_of(telling: Telling) -> str:
-    """A hash that changes with anything that the text may rest on: but for an issued invoice, the day too."""
+    """A hash that changes with anything that the text may rest on, the day among it.
+
+    Of an issued invoice the day tells no more than whether it is past due.
+    """
     parts = [f"{one.subject}{one.known.read.body}{one.known.read.online_link}" for one in telling.told]
     changes_daily = telling.subject.team or telling.subject.kind != INVOICE_ISSUED
-    day = telling.today if changes_daily else ""
+    day = telling.today if changes_daily else "past due" if is_past_due(telling) else ""
     people = [one.known.contact for one in telling.told]
     asked = [telling.route, telling.language, telling.policy.sending]
     return hashlib.sha256(f"{parts}{people}{asked}{day}".encode()).hexdigest()

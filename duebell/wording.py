@@ -16,6 +16,7 @@ from duebell.wording_shapes import (
     Telling,
     Told,
     day_of,
+    is_past_due,
     of_invoice,
     of_paid_invoice,
     still_due,
@@ -52,7 +53,7 @@ def values_for(telling: Telling) -> dict[str, object]:
 
 def _issued(telling: Telling) -> dict[str, object]:
     invoice = of_invoice(telling.first, telling)
-    return {"invoice": invoice, "link": invoice["link"]}
+    return {"invoice": invoice, "link": invoice["link"], "past_due": int(is_past_due(telling))}
 
 
 def _paid(telling: Telling) -> dict[str, object]:

@@ -111,6 +111,12 @@ def day_of(payments: Iterable[InvoicePayment], today: date) -> date:
     return max([today, *(one.paid_on for one in payments if one.paid_on is not None)])
 
 
+def is_past_due(telling: Telling) -> bool:
+    """Whether the day on which the leading invoice was due has passed on the day of this message."""
+    due_on = telling.first.read.invoice.due_on
+    return due_on is not None and due_on < telling.today
+
+
 def written_out(sums: Mapping[str, Decimal], locale: str) -> Composed:
     """Sums by their currency, for a template that is given no amounts but a text."""
     return Composed(", ".join(format_amount(one, currency, locale) for currency, one in sums.items()))

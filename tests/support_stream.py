@@ -19,7 +19,7 @@ from tests.support_road import Road
 S = NotificationState
 TOLD = {S.ACCEPTED, S.SENT, S.DELIVERED}
 ENDED = TOLD | {S.UNDELIVERED, S.FAILED, S.SKIPPED, S.GIVEN_UP, S.PARKED}
-SAID = {PAYMENT_RECEIVED: "we received", INVOICE_OVERDUE: "was due on"}
+SAID = {PAYMENT_RECEIVED: "we received", INVOICE_OVERDUE: "is still open"}
 """Words by which the shipped text of a kind is known; without any, it tells of an issued invoice."""
 TO_PAY = (INVOICE_ISSUED, INVOICE_OVERDUE)
 

@@ -118,7 +118,7 @@ def test_a_payment_is_owed_though_its_invoice_is_paid_and_two_messages_are_wrong
     ("turn", "text", "read_after", "age", "count"),
     [
         (Turn.PAID, "invoice INV-1 for $1 is due on 3 May.", 1, 5, 1),
-        (Turn.VOIDED, "invoice INV-1 for $1 was due on 3 May.", 1, 5, 1),
+        (Turn.VOIDED, "invoice INV-1 for $1 was due on 3 May and is still open.", 1, 5, 1),
         (Turn.PAID, "invoice INV-1 for $1 is due on 3 May.", -1, 5, 0),
         (Turn.PAID, "thank you, we received $1 for invoice INV-1.", 1, 5, 0),
         (Turn.NONE, "invoice INV-1 for $1 is due on 3 May.", 1, 5, 0),

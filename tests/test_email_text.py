@@ -34,6 +34,7 @@ VALUES: dict[str, object] = {
     "contact_first_name": "",
     "contact_person": "",
     "link": "",
+    "past_due": 0,
     "invoice": INVOICE,
     "invoices": [INVOICE, INVOICE | {"number": "INV-2", "amount_due": Decimal(0)}],
     "invoice_numbers": "INV-1, INV-2",

@@ -256,7 +256,7 @@ def test_what_makes_an_sms_longer_is_named_by_its_character_and_field(folder: Pa
     line = edit(folder / "invoice_issued/en/sms.txt", " Thank you.", more)
     [found] = [one for one in said("", folder, books) if "invoice_issued/en/sms.txt" in one]
     assert found == (
-        f"hint invoice_issued/en/sms.txt:{line} 1 of 2 messages take 2 SMS instead of 1, such as of INV-0002:"
+        f"hint invoice_issued/en/sms.txt:{line} 2 of 4 messages take 2 SMS instead of 1, such as of INV-0002:"
         " the character U+0101 (latin small letter a with macron) leaves room for 70 instead of 160 in "
         "invoice.reference"
     )

@@ -27,6 +27,7 @@ VALUES: dict[str, object] = {
     },
     "lines": [{"text": "one"}, {"text": "two"}],
     "link": "",
+    "past_due": 0,
     "locale": "en_NZ",
 }
 

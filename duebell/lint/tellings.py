@@ -17,6 +17,7 @@ from duebell.subjects import Subject
 from duebell.teams import team_of
 from duebell.wording import Telling, Told
 from duebell.wording_overdue import FIRM_FROM
+from duebell.wording_shapes import is_past_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Sample:
         stage = stage_of(subject.step, telling.policy.invoice_overdue) if reminds else None
         days, due_on = stage.days if stage else 0, telling.first.read.invoice.due_on
         late = (telling.today - due_on).days if stage and due_on else 0
-        return news, said, telling.language, late <= 0, late == 1, days >= FIRM_FROM
+        is_late = is_past_due(telling) if subject.kind == INVOICE_ISSUED else late > 0
+        return news, said, telling.language, is_late, late == 1, days >= FIRM_FROM
 
     @property
     def is_counted(self) -> bool:
@@ -73,7 +75,8 @@ def _alone(known: Sequence[Known], policy: Policy, now: datetime) -> Iterator[tu
     for one in known:
         invoice, today = one.read.invoice, one.today(now)
         if policy.invoice_issued.enabled and one.contact is not None:
-            yield [Told(Subject(INVOICE_ISSUED, invoice.invoice_id), one)], today
+            issued = [Told(Subject(INVOICE_ISSUED, invoice.invoice_id), one)]
+            yield from ((issued, day) for day in _days_of_issue(one, today))
         for payment in one.payments if policy.payment_received.enabled and one.contact is not None else ():
             if one.payment(payment.subject_id) is not None:
                 yield [Told(Subject(PAYMENT_RECEIVED, payment.subject_id), one)], today
@@ -81,6 +84,12 @@ def _alone(known: Sequence[Known], policy: Policy, now: datetime) -> Iterator[tu
             for team in _recipients(stage, one):
                 told = [_reminder(one, stage, team)]
                 yield from ((told, day) for day in _days(told, stage))
+
+
+def _days_of_issue(one: Known, today: date) -> list[date]:
+    """The days on which an issue is said in other words: it may be told of after the due date too."""
+    due_on = one.read.invoice.due_on
+    return [today] if due_on is None else [min(today, due_on), max(today, later(due_on, 1))]
 
 
 def _together(known: Sequence[Known], policy: Policy) -> Iterator[tuple[list[Told], date]]:
