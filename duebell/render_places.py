@@ -9,6 +9,7 @@ from html import unescape
 from urllib.parse import quote
 
 from duebell.bidi import without_marks
+from duebell.tappable import untappable
 
 BEGIN, TYPED, END = "\x02", "\x1f", "\x03"
 """Around a value until its place is known; no value has them, for none has a control character."""
@@ -59,6 +60,7 @@ def _at(before: str, value: str, typed: str | None, *, html: bool) -> str:
         if typed and NAMES_ITS_HOST.search(_word(before)):
             return quote(unescape(typed) if html else typed, safe="")
         plain = without_marks(unescape(value) if html else value)
+        plain = untappable(plain) if typed else plain
         return without_marks(value) if WHOLE.match(plain) else quote(plain, safe="")
     return without_marks(value) if attribute else value
 

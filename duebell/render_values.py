@@ -5,31 +5,33 @@ lines, turn its reading direction, hide characters, run on for pages, or become 
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
 from duebell.errors import TemplateProblem
+from duebell.tappable import looks_like_a_link, untappable
+from duebell.unseen import in_one_line
 
 LONGEST_TEXT = 120
 LONGEST_LINK = 1000
 MOST_ITEMS = 50
 DEEPEST = 3
 
-SCHEME = re.compile(r"\w*:[/\\]{2,}")
-DOT_OF_A_HOST = re.compile(
-    r"(?<=[\w\u0080-\U0010ffff-])[.\u3002\uff0e\uff61]"
-    r"(?=(?:[\w-]{1,63}[.\u3002\uff0e\uff61]){0,8}(?:[^\W\d_]{2,}(?!\w)|[^\W\d_][\u0080-\U0010ffff]|xn--))"
-)
-"""A vowel sign, as in the Indian domains, is no letter to a regular expression."""
-
-DOT_OF_AN_ADDRESS = re.compile(r"(?<=\d)\.(?=\d{1,3}\.\d{1,3}\.\d)")
 LINK = re.compile(r"https?://[\x21-\x7e]+")
 
 
 class Link(str):
     """An address that we made or were given by Xero for this purpose; the only text that stays tappable."""
+
+    __slots__ = ()
+
+
+class OwnNumber(str):
+    """An invoice's number as the organisation gave it, which whoever pays types as their reference.
+
+    It is said as it was issued, but where a telephone would take it for an address.
+    """
 
     __slots__ = ()
 
@@ -44,7 +46,10 @@ class Composed(str):
 
 
 class Defanged(str):
-    """A text in which nothing can be tapped any more; ``typed`` is the same before that was seen to."""
+    """A text in which nothing can be tapped any more; ``typed`` is the same before that was seen to.
+
+    A number of our own may read as it was typed even so: that it becomes no host is seen to in its place.
+    """
 
     __slots__ = ("typed",)
     typed: str
@@ -90,6 +95,11 @@ def clean_text(text: str) -> str:
     return _short(_in_one_line(text))
 
 
+def clean_number(text: str) -> str:
+    """The same of a number of the organisation's own, whose dots are left to it: see ``OwnNumber``."""
+    return _short_number(_in_one_line(text))
+
+
 def _short(line: str) -> str:
     text = _defanged(line)
     while (
@@ -99,33 +109,27 @@ def _short(line: str) -> str:
     return text
 
 
-def enumerated(texts: Iterable[str]) -> Composed:
-    """Several short texts as one, each of them clean and whole; one that is empty is left out."""
-    return Composed(", ".join(filter(None, map(clean_text, texts))))
+def _short_number(line: str) -> str:
+    return _short(line) if len(line) > LONGEST_TEXT or looks_like_a_link(line) else line
+
+
+def enumerated(numbers: Iterable[str]) -> Composed:
+    """Several invoices' numbers as one text, each of them clean and whole; one that is empty is left out."""
+    return Composed(", ".join(filter(None, map(clean_number, numbers))))
 
 
 def one_line(text: str) -> str:
     """The same for what no stranger wrote, or nobody is sent: a run's name, a tag. An address stays alive."""
-    return _in_one_line(text)[:LONGEST_TEXT]
+    return in_one_line(_in_one_line(text)[:LONGEST_TEXT])
 
 
 def _in_one_line(text: str) -> str:
-    text = "".join(_kept(character) for character in text[: 4 * LONGEST_TEXT])
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return in_one_line(text[: 4 * LONGEST_TEXT])
 
 
 def _defanged(text: str) -> str:
-    """``https://evil.tld/x`` becomes ``evil. tld/x``, which no telephone makes a link of."""
-    text = SCHEME.sub(" ", text)
-    text = DOT_OF_AN_ADDRESS.sub(". ", DOT_OF_A_HOST.sub(". ", text))
-    return " ".join(text.split())
-
-
-def _kept(character: str) -> str:
-    category = unicodedata.category(character)
-    if category in ("Zl", "Zp") or character in "\t\n\v\f\r\x85":
-        return " "
-    return "" if category in ("Cc", "Cf", "Cs") else character
+    """Without a live address; what held together where a scheme or a tail was cut off is gone with it."""
+    return in_one_line(untappable(text))
 
 
 def _fields(values: Mapping[str, object], place: str, depth: int) -> Fields:
@@ -144,7 +148,7 @@ def _value(value: object, place: str, depth: int) -> object:
     if isinstance(value, Link):
         return _link(value, place)
     if isinstance(value, str):
-        return (value if isinstance(value, Composed) else _text(str(value))) or Blank(place)
+        return (value if isinstance(value, Composed) else _text(value)) or Blank(place)
     if type(value) is Decimal and value.is_finite():
         return value
     if type(value) is date or (type(value) is int and abs(value) < 10**6):
@@ -161,8 +165,9 @@ def _value(value: object, place: str, depth: int) -> object:
 
 def _text(said: str) -> str:
     line = _in_one_line(said)
-    clean, typed = _short(line), line[:LONGEST_TEXT]
-    return clean if clean == typed else Defanged(clean, typed)
+    clean, typed = _short(line), in_one_line(line[:LONGEST_TEXT])
+    read = _short_number(line) if isinstance(said, OwnNumber) else clean
+    return clean if clean == typed else Defanged(read, typed)
 
 
 def _link(link: Link, place: str) -> Link | Blank:

@@ -11,7 +11,7 @@ from duebell.model import Contact, Invoice, InvoicePayment
 from duebell.money import format_amount
 from duebell.persons import addressee
 from duebell.policy_file import Policy
-from duebell.render_values import Composed, Link
+from duebell.render_values import Composed, Link, OwnNumber
 from duebell.routing import country_of
 from duebell.rules import Route
 from duebell.subjects import Subject
@@ -84,7 +84,7 @@ def of_invoice(known: Known, telling: Telling) -> dict[str, object]:
     """An invoice as every template knows it."""
     invoice = known.read.invoice
     return {
-        "number": invoice.number,
+        "number": OwnNumber(invoice.number),
         "reference": invoice.reference,
         "currency": invoice.currency,
         "total": invoice.total,

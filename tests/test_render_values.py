@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.render_values import LONGEST_TEXT, clean_text
+from duebell.render_values import LONGEST_TEXT, clean_number, clean_text
+from duebell.visible import JOINERS
 
 
 @pytest.mark.parametrize(
@@ -40,18 +41,73 @@ from duebell.render_values import LONGEST_TEXT, clean_text
         ("1.234,50 €", "1.234,50 €"),
         ("22.11.2026", "22.11.2026"),
         ("Ngā Tāonga 🎉", "Ngā Tāonga 🎉"),
+        ("Ki\u200dwi\u200c", "Kiwi"),
+        ("می\u200c رود", "می رود"),
+        ("क\u200d\u200dष", "कष"),
+        ("می\u200cرود.com", "می\u200cرود. com"),
+        ("evil.c\u200dom", "evil. com"),
+        ("\U0001f3f4\U000e0067\U000e0062x", "\U0001f3f4x"),
     ],
 )
 def test_f062_foreign_text_is_cleaned(typed: str, clean: str) -> None:
     assert clean_text(typed) == clean
 
 
-@given(st.text(max_size=400) | st.text(st.sampled_from("ab.:/\\-1 \u200b\u3002\u0301@"), max_size=400))
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "ශ්\u200dරී ලංකා",
+        "می\u200cرود",
+        "क्\u200dष",
+        "അവന്\u200d വന്നു",
+        "👨\u200d👩\u200d👧",
+        "❤\ufe0f\u200d🔥",
+        "👩🏽\u200d⚕\ufe0f",
+        "🙂\u200d↔\ufe0f",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    ],
+)
+def test_a_word_and_an_emoji_keep_what_holds_them_together(typed: str) -> None:
+    assert clean_text(typed) == clean_number(typed) == typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "clean"),
+    [
+        ("RE.2026.ABC", "RE.2026.ABC"),
+        ("SI.ACME-0042", "SI.ACME-0042"),
+        ("2026.11.20.1", "2026.11.20.1"),
+        ("RE.2026.Büro", "RE.2026.Büro"),
+        (" RE.\u200b2026.AB\n", "RE.2026.AB"),
+        ("RE.2026.COM", "RE. 2026. COM"),
+        ("re.2026.nz-17", "re. 2026. nz-17"),
+        ("2026.DE.17", "2026. DE.17"),
+        ("RE.2026.भारत", "RE. 2026. भारत"),
+        ("RE\u30022026\u3002xn--p1ai", "RE. 2026. xn--p1ai"),
+        ("www.RE.ABC", "www. RE. ABC"),
+        ("https://RE.ABC", "RE. ABC"),
+        ("pay@RE.ABC", "pay@RE. ABC"),
+        ("10.0.0.42", "10. 0.0.42"),
+    ],
+)
+def test_a_number_is_said_as_it_was_issued_but_where_a_telephone_would_make_a_link_of_it(
+    typed: str, clean: str
+) -> None:
+    assert clean_number(typed) == clean
+
+
+ODD = "ab.:/\\-1 \u200b\u3002\u0301@"
+JOINED = "aක්.:/ \u200c\u200d👩\ufe0f🏴\U000e0067\U000e007f"
+
+
+@given(st.text(max_size=400) | st.text(st.sampled_from(ODD + JOINED), max_size=400))
 def test_clean_text_is_one_short_line_that_stays_as_it_is(text: str) -> None:
     clean = clean_text(text)
     assert clean_text(clean) == clean
     assert len(clean) <= LONGEST_TEXT
-    assert not {unicodedata.category(c) for c in clean} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    unseen = [c for c in clean if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
+    assert all(c in JOINERS or "\U000e0030" <= c <= "\U000e007f" for c in unseen)
+    assert unicodedata.category(clean[:1] or "a") != "Cf"
     assert unicodedata.is_normalized("NFC", clean)
     assert "://" not in clean
     assert clean == " ".join(clean.split())

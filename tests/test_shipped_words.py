@@ -261,6 +261,14 @@ def test_a_team_reads_the_whole_of_its_sums_in_however_many_currencies() -> None
         assert sums.count("1,234,567") == len(currencies)
 
 
+@pytest.mark.parametrize("folder", FOLDERS, ids=called)
+def test_an_invoice_s_number_is_read_as_it_was_issued_dots_and_all(folder: TemplateFolder) -> None:
+    business = replace(TYPICAL, invoice=replace(TYPICAL.invoice, number="RE.2026.ABC"))
+    texts = [words_of(TEMPLATES, one, EMAIL).text for one in tellings(folder.kind, business, folder.language)]
+    assert "RE.2026.ABC" in texts[0]
+    assert not any("RE. 2026" in text for text in texts)
+
+
 @pytest.mark.parametrize("kind", ["payment_received", "invoice_overdue"])
 def test_a_customer_reads_the_whole_of_each_number_that_a_message_names(kind: str) -> None:
     numbers = [f"2026/11/PROJECT-{number:07}-REVISION-B" for number in range(1, 12)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from duebell.email_text import EmailText, render_email
 from duebell.render import Link, Templates
 from duebell.render_places import marked, placed
-from duebell.render_values import clean_text
+from duebell.render_values import OwnNumber, clean_number, clean_text
 from tests.test_email_text import VALUES
 
 HERE = "https://pay.kauri.example/"
@@ -23,6 +23,7 @@ NUMBERS = {
 }
 DOTTED = {
     "SI.ACME-0042": "SI.ACME-0042",
+    "RE.2026.COM": "RE.2026.COM",
     "2026.NZ.17 & B": "2026.NZ.17%20%26%20B",
     "10.0.0.42": "10.0.0.42",
     "https://evil.example/x": "https%3A%2F%2Fevil.example%2Fx",
@@ -34,7 +35,7 @@ def said(folder: Path, language: str, number: str, part: str, template: str) -> 
     home.mkdir(parents=True, exist_ok=True)
     for name, words in {"subject.txt": "x", "body.txt": "x", "sms.txt": "x", part: template}.items():
         (home / name).write_text(words)
-    templates, invoice = Templates(folder), {"number": number, "reference": "PO 7"}
+    templates, invoice = Templates(folder), {"number": OwnNumber(number), "reference": "PO 7"}
     values = VALUES | {"locale": {"ar": "ar_EG", "he": "he_IL"}.get(language, "en_NZ"), "invoice": invoice}
     values |= {"link": Link("https://in.xero.com/a?b=1&c=2")}
     if part == "sms.txt":
@@ -78,19 +79,30 @@ def test_a_number_with_dots_is_in_an_address_as_it_was_typed_and_in_a_sentence_n
     template = "{{ invoice.number }}: " + HERE + "?inv={{ invoice.number }} x"
     for part in ("sms.txt", "body.txt"):
         text = said(tmp_path, "en", number, part, template).text
-        assert text == f"{clean_text(number)}: {HERE}?inv={written} x"
+        assert text == f"{clean_number(number)}: {HERE}?inv={written} x"
     html = said(
         tmp_path, "en", number, "body.html", '<a href="/{{ invoice.number }}">{{ invoice.number }}'
     ).html
-    assert f'<a href="/{written}">{escape(clean_text(number))}' in html
+    assert f'<a href="/{written}">{escape(clean_number(number))}' in html
 
 
-@pytest.mark.parametrize("before", ["https://", "https://a.", "//", "www.", "https://a@", "mailto:"])
-def test_where_an_address_has_no_host_yet_no_field_becomes_one(tmp_path: Path, before: str) -> None:
+BEFORE_A_HOST = ["https://", "https://a.", "www.", "https://a@", "mailto:"]
+
+
+@pytest.mark.parametrize(
+    ("before", "number"),
+    [
+        ("//", "evil.com"),
+        *((before, number) for before in BEFORE_A_HOST for number in ("evil.com", "evil.abc")),
+    ],
+)
+def test_where_an_address_has_no_host_yet_no_field_becomes_one(
+    tmp_path: Path, before: str, number: str
+) -> None:
     template = f'<a href="{before}{{{{ invoice.number }}}}">x</a> {before}{{{{ invoice.number }}}} x'
     for part in ("sms.txt", "body.html"):
-        email = said(tmp_path, "en", "evil.example", part, template)
-        assert "evil.example" not in (email.text if part == "sms.txt" else email.html)
+        email = said(tmp_path, "en", number, part, template)
+        assert number not in (email.text if part == "sms.txt" else email.html)
 
 
 @pytest.mark.parametrize(
