@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.known import Known
 from duebell.ladder import later, promise_over_on
-from duebell.ledger.untold import IN_CREDIT, Untold
+from duebell.ledger.untold import IN_CREDIT, UNDELIVERED, UNKNOWN, Untold
 from duebell.model import Invoice, InvoiceStatus, InvoiceType
 from duebell.policy import Reason, Skip, Verdict
 from duebell.policy_file import Policy
@@ -21,6 +21,7 @@ BROKEN_FOR = timedelta(days=14)
 """How long after its end a broken promise is still told of: what lies further back was there before us."""
 
 ABOUT_WHAT_IS_OWED = frozenset({INVOICE_ISSUED, INVOICE_OVERDUE})
+WENT_ASTRAY = frozenset({UNDELIVERED, UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,10 @@ def happened(known: Known, policy: Policy, now: datetime) -> Iterator[Happened]:
 
 
 def _is_still_to_tell(one: Untold, invoice: Invoice) -> bool:
-    """Whether somebody has to see to it: nobody else tells a customer of what was paid or voided since."""
-    return one.kind not in ABOUT_WHAT_IS_OWED or _is_owed(invoice)
+    """Whether somebody has to see to it. Once nothing is owed, only a payment's message that went astray is:
+    that there is no way to thank a customer is nothing to act on.
+    """
+    return _is_owed(invoice) or (one.kind not in ABOUT_WHAT_IS_OWED and one.cause in WENT_ASTRAY)
 
 
 def _broken(invoice: Invoice, rules: InvoiceOverduePolicy, known: Known, now: datetime) -> Happened | None:

@@ -10,6 +10,7 @@ import pytest
 from duebell.bidi import FIRST_STRONG_ISOLATE, MARKS, POP_ISOLATE
 from duebell.email.addresses import Mailbox
 from duebell.email.messages import EmailRequest
+from duebell.keys import NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ledger.untold import NOBODY_REACHED, UNDELIVERED, UNKNOWN
 from duebell.message_text import words_of
 from duebell.reaching import EMAIL, SMS
@@ -195,6 +196,17 @@ LINK = "https://go.xero.com/app/!mBdtL/invoicing/view/i"
 def test_a_team_reads_like_this_in_its_language(kind: str, language: str, number: int, text: str) -> None:
     organisation = f"Kauri Test Limited: {text}"
     assert without_isolates(said(f"{kind}_team", language, number)) == organisation
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+@pytest.mark.parametrize("kind", ["needs_attention", "digest"])
+def test_that_nothing_is_open_is_not_said_of_what_needs_somebody(kind: str, language: str) -> None:
+    paid = replace(TYPICAL, invoice=replace(TYPICAL.invoice, amount_due=Decimal(0)))
+    telling = next(tellings(f"{kind}_team", paid, language))
+    told = tuple(one for one in telling.told if one.subject.kind in {NEEDS_ATTENTION, PAYMENT_RECEIVED})
+    for channel in (SMS, EMAIL) if kind == "needs_attention" else (EMAIL,):
+        text = without_isolates(words_of(TEMPLATES, replace(telling, told=told), channel).text)
+        assert not re.search(r"(?<![\d.,])0[.,]00", text), text
 
 
 def test_a_day_reads_like_this() -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from duebell.draining import RunToStart
 from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
@@ -109,19 +110,43 @@ def test_what_nothing_is_owed_on_by_the_morning_needs_nobody(
     assert broken(office.engine) == []
 
 
-def test_a_payment_that_nobody_could_be_thanked_for_is_told_though_all_is_paid(
-    sqlite_ledger: Engine, tmp_path: Path
+def is_paid(office: Office, amount: int = 115) -> list[RunToStart]:
+    """The customer has paid so much of the 115; returns the runs that follow."""
+    whole = {"Status": "PAID"} if amount == 115 else {}
+    paid = [a_payment(1, amount, DUE + DAY)]
+    office.keeps(1, **due(DUE, AmountDue=115 - amount, AmountPaid=amount, Payments=paid, **whole))
+    return office.hears(1)
+
+
+@pytest.mark.parametrize("amount", [115, 40])
+def test_that_nobody_could_be_thanked_for_a_payment_needs_somebody_while_something_is_owed(
+    sqlite_ledger: Engine, tmp_path: Path, amount: int
 ) -> None:
     office = started(sqlite_ledger, tmp_path, Phones=[])
+    office.keeps(1, **due(DUE + 30 * DAY))
+    office.hears(1)
+    office.later(hours=1)
+    is_paid(office, amount)
+    office.day()
+    said = morning(office)
+    if amount == 115:
+        assert said == []
+    else:
+        assert "$75.00: not told, the contact has no usable mobile number" in said[0]
+
+
+def test_the_message_of_a_payment_that_went_astray_needs_somebody_though_all_is_paid(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = started(sqlite_ledger, tmp_path)
     office.keeps(1, **due(DUE))
     office.hears(1)
     office.later(hours=1)
-    paid = [a_payment(1, 115, DUE + DAY)]
-    office.keeps(1, **due(DUE, Status="PAID", AmountDue=0, AmountPaid=115, Payments=paid))
-    office.hears(1)
-    office.day()
+    office.runs(is_paid(office))
+    assert "we received $115.00" in office.phones.heard[-1][1]
+    comes_back(office, len(office.phones.heard))
     [said] = morning(office)
-    assert "not told, the contact has no usable mobile number" in said
+    assert "Rimu Test Limited, INV-0001: not told, the message could not be delivered." in said
 
 
 @pytest.mark.parametrize("phones", [None, []], ids=["told by SMS", "told by nothing"])
