@@ -8,6 +8,7 @@ from duebell.deciding import Basis
 from duebell.grounds import Facts
 from duebell.known import Known
 from duebell.model import Contact, Invoice, InvoiceStatus, InvoiceType
+from duebell.money import in_decimals, with_code
 from duebell.phone import redact
 from duebell.policy import Hold, Send, Skip, Verdict
 from duebell.reporting import in_words
@@ -91,9 +92,10 @@ def _of_invoice(invoice: Invoice) -> Iterator[str]:
     if invoice.type is not InvoiceType.SALE:
         yield "a bill" if invoice.type is InvoiceType.BILL else "no sales invoice"
     yield STATUSES[invoice.status]
-    owed = "an unknown amount" if invoice.amount_due is None else f"{invoice.amount_due:.2f}"
-    whole = "" if invoice.total is None else f" of {invoice.total:.2f}"
-    yield f"{owed}{whole} {invoice.currency} owed".replace("  ", " ")
+    amount, code = invoice.amount_due, invoice.currency
+    owed = "an unknown amount" if amount is None else in_decimals(amount, code)
+    whole = "" if invoice.total is None else f" of {in_decimals(invoice.total, code)}"
+    yield f"{owed}{whole} {code} owed".replace("  ", " ")
     yield f"due {day_in_words(invoice.due_on)}" if invoice.due_on else "no due date"
     if invoice.expected_payment_on:
         yield f"expected to be paid {day_in_words(invoice.expected_payment_on)}"
@@ -135,7 +137,7 @@ def _of_others(known: Known, when: When) -> Iterator[str]:
     for announced in known.announced:
         yield f"told of the invoice itself: {when(announced.at) if announced.at else 'about to be'}"
     for currency, amount in known.balance.credit.items():
-        yield f"{amount:.2f} {currency} of credit is not allocated"
+        yield f"{with_code(amount, currency)} of credit is not allocated"
 
 
 def _of_crowd(facts: Facts, when: When) -> Iterator[str]:

@@ -7,7 +7,13 @@ from decimal import Decimal, localcontext
 from babel import Locale
 from babel.dates import format_skeleton
 from babel.localedata import locale_identifiers
-from babel.numbers import format_currency, format_decimal, get_currency_symbol, get_territory_currencies
+from babel.numbers import (
+    format_currency,
+    format_decimal,
+    get_currency_precision,
+    get_currency_symbol,
+    get_territory_currencies,
+)
 
 from duebell.languages import ENGLISH_OF_THE_WORLD
 
@@ -35,6 +41,17 @@ def format_amount(amount: Decimal, currency: str, locale: str) -> str:
     if get_currency_symbol(code, locale) == DOLLAR and not _is_money_of(locale, code):
         text = text.replace(DOLLAR, get_currency_symbol(code, ENGLISH_OF_THE_WORLD))
     return CODE_BEFORE_DIGIT.sub(" ", text.translate(IN_PLAIN_SIGNS))
+
+
+def with_code(amount: Decimal, currency: str) -> str:
+    """The amount with its currency's code, as those write it who keep the books: ``10.125 KWD``."""
+    return f"{in_decimals(amount, currency)} {currency}".rstrip()
+
+
+def in_decimals(amount: Decimal, currency: str) -> str:
+    """The bare amount, in the currency's usual decimals and never in fewer than it has."""
+    own = f"{amount:f}".partition(".")[2].rstrip("0")
+    return f"{amount:.{max(get_currency_precision(currency.upper()), len(own))}f}"
 
 
 def format_count(number: int, locale: str) -> str:

@@ -9,6 +9,7 @@ from duebell.changes import in_words as change_in_words
 from duebell.facts_in_words import STATUSES, day_in_words, invoice_in_words
 from duebell.ledger.versions import Version
 from duebell.model import Invoice
+from duebell.money import with_code
 from duebell.xero.parse import parse_invoice_body
 
 
@@ -50,7 +51,7 @@ def _differences(before: Invoice, now: Invoice) -> Iterator[str]:
             f"expected to be paid {day_in_words(promised)}" if promised else "no date of payment is expected"
         )
     if before.amount_due != now.amount_due and now.amount_due is not None:
-        yield f"{now.amount_due:.2f} {now.currency} owed"
+        yield f"{with_code(now.amount_due, now.currency)} owed"
     if before.contact_id != now.contact_id:
         yield "it is addressed to another contact"
 
@@ -60,7 +61,7 @@ def _in_words(change: Change, invoice: Invoice) -> Iterator[str]:
         case PaymentReceived(payment=payment) | PaymentReversed(payment=payment):
             paid_on = f" of {day_in_words(payment.paid_on)}" if payment.paid_on else ""
             verb = "received" if isinstance(change, PaymentReceived) else "removed"
-            yield f"payment{paid_on} over {payment.amount:.2f} {invoice.currency} {verb}"
+            yield f"payment{paid_on} over {with_code(payment.amount, invoice.currency)} {verb}"
         case NothingToTell():
             return
         case _:

@@ -106,6 +106,21 @@ def test_an_invoice_is_explained_from_its_first_read_to_its_latest_silence(
     assert MOBILE not in shown.output
 
 
+def test_money_of_three_decimals_and_of_none_is_shown_whole(office: Office) -> None:
+    money = {"Total": 10.125, "AmountDue": 10.125, "AmountPaid": 0}
+    office.keeps(1, **due(DUE), CurrencyCode="KWD", **money)
+    office.keeps(2, **due(DUE), CurrencyCode="JPY", Total=1200, AmountDue=1200)
+    office.later(days=1)
+    paid = {"AmountDue": 5.005, "AmountPaid": 5.12, "Payments": [a_payment(1, 5, DUE) | {"Amount": 5.12}]}
+    office.keeps(1, **due(DUE), CurrencyCode="KWD", **(money | paid))
+    kwd, jpy = (explaining.explain(office.resources, one).happened for one in ("INV-0001", "INV-0002"))
+    assert [one.what for one in kwd] == [
+        "first read: approved, 10.125 of 10.125 KWD owed, due 02 Nov 2026",
+        "payment of 02 Nov 2026 over 5.120 KWD received; 5.005 KWD owed",
+    ]
+    assert jpy[0].what == "first read: approved, 1200 of 1200 JPY owed, due 02 Nov 2026"
+
+
 def test_it_is_explained_as_it_stood_at_a_time(office: Office, tmp_path: Path) -> None:
     told(office)
     shown = run(office, tmp_path, "explain", "INV-0001", "--at", "2026-11-04", "--kind", INVOICE_OVERDUE)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.languages import locale_for
-from duebell.money import KNOWN_LOCALES, format_amount, format_day
+from duebell.money import KNOWN_LOCALES, format_amount, format_day, with_code
 
 LOCALES = sorted(locale for locale in KNOWN_LOCALES if re.fullmatch(r"en(_[A-Z]{2})?", locale))
 CURRENCIES = ["NZD", "AUD", "USD", "GBP", "EUR", "JPY", "KWD", "CHF", "INR", "XYZ"]
@@ -58,6 +58,24 @@ def _plain(text: str, locale: str) -> str:
     """The number in a formatted text, by its last separator that is followed by other than three digits."""
     point = format_amount(Decimal("0.12"), "NZD", locale).split("0", 1)[1][0]
     return re.sub(rf"[^0-9{re.escape(point)}]", "", text).strip(point).replace(point, ".")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        ("115", "NZD", "115.00 NZD"),
+        ("115.0000", "NZD", "115.00 NZD"),
+        ("0.3333", "NZD", "0.3333 NZD"),
+        ("10.125", "KWD", "10.125 KWD"),
+        ("5", "KWD", "5.000 KWD"),
+        ("1234", "JPY", "1234 JPY"),
+        ("-7.5", "", "-7.50"),
+    ],
+)
+def test_with_its_code_an_amount_has_its_currency_s_decimals_or_more(
+    amount: str, currency: str, text: str
+) -> None:
+    assert with_code(Decimal(amount), currency) == text
 
 
 @pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "sNaN"])
