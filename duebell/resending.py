@@ -53,7 +53,10 @@ class Resend:
 
     def sentence(self) -> str:
         """It in words, for the run's state."""
-        return f"{self.key} is {self.state}" + (f", and waits: {self.waits}" if self.waits else "")
+        if self.waits:
+            return f"{self.key} is {self.state}, and waits: {self.waits}"
+        says_why = self.reason and self.state != S.PLANNED.value
+        return f"{self.key} is {self.state}" + (f": {in_words(self.reason)}" if says_why else "")
 
 
 def resend(

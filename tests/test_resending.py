@@ -6,7 +6,7 @@ from sqlmodel import col, select
 
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import channel_stops, legs, snapshots, tenants
+from duebell.ledger import channel_stops, legs, preferences, snapshots, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.outstanding import outstanding
@@ -22,6 +22,7 @@ from tests.support_facts import (
     CONTACT,
     INVOICE,
     MINUTE,
+    MOBILE,
     NOT_PROCESSED,
     NOW,
     OTHER_TENANT,
@@ -266,3 +267,13 @@ def test_a_re_send_that_goes_out_waits_for_nothing(books: Engine) -> None:
     asked = again(books)
     assert (asked.waits, asked.sentence()) == ("", f"{BASE} is planned")
     assert len(run_for.fn(asked, INVOICE_ISSUED)) == 1
+
+
+def test_a_re_send_that_is_left_out_says_why_to_the_run_too(books: Engine) -> None:
+    with writing(books, NOW) as book:
+        [row] = plan_kind(book, TENANT, INVOICE_ISSUED, [INVOICE], RULES, actor="test", flow_run_id=None)
+        row.state = S.SKIPPED.value
+        book.session.add(row)
+        preferences.refuse_address(book, MOBILE, "sms", preferences.OPTED_OUT, "STOP")
+    asked = again(books)
+    assert asked.sentence() == f"{BASE}#1 is skipped: the person asked for no more messages"
