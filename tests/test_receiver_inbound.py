@@ -37,34 +37,6 @@ def test_f095_a_word_is_heeded_and_a_sentence_is_for_a_person(body: str, wish: W
     assert wish_of(body) is wish
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "Stopp bitte", "Bitte keine SMS mehr!", "ICH MÖCHTE KEINE NACHRICHTEN MEHR", "Abmelden",
-        "Schreiben Sie mir bitte nicht mehr", "Nicht mehr anschreiben", "Hören Sie damit auf", "hoer auf",
-        "Lassen Sie mich endlich in Ruhe", "Löschen Sie meine Nummer", "Falsche Nummer",
-        "توقف", "أوقفوا الرسائل", "وإيقاف الرسائل", "إلغاء الاشتراك", "لا تُرسِل لي رسائل", "كفى", "الرقم خطأ",
-        "عدم الإرسال",
-        "ARRÊT", "Désabonnez-moi", "Plus de SMS svp", "Ne m'envoyez plus rien",
-        "BAJA", "No me escriban más", "Número equivocado", "dejen de mandar mensajes",
-        "take me off your list", "opt me out",
-    ],
-)  # fmt: skip
-def test_who_asks_for_an_end_in_a_language_of_their_own_is_shown_to_a_person(body: str) -> None:
-    assert wish_of(body) is Wish.REVOKES
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "Danke, ist überwiesen", "Ich habe keine Rechnung bekommen", "Ich rufe Sie morgen an",
-        "شكرا، تم الدفع", "سأدفع غدا", "نعم", "Merci, c'est payé", "c'est plus tard", "Gracias, ya pagué",
-    ],
-)  # fmt: skip
-def test_who_asks_for_no_end_in_a_language_of_their_own_is_not(body: str) -> None:
-    assert wish_of(body) is Wish.NOTHING
-
-
 @pytest.mark.parametrize("body", ["\u200fSTOP", "\u2066Stop\u2069", "STÓP", "stop\ufeff"])
 def test_a_word_is_the_same_with_the_marks_that_a_telephone_writes_around_it(body: str) -> None:
     assert wish_of(body) is Wish.STOP

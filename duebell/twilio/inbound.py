@@ -5,13 +5,12 @@ keeps the list of (support.twilio.com, "Twilio support for opt-out keywords"); O
 since April 2025. What asks for an end in other words is for a person to read.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from duebell.old_numbers import as_dialled_now
+from duebell.twilio.revoking import letters_of, seems_to_revoke
 
 INBOUND_PATH = "/webhooks/twilio/inbound"
 
@@ -40,31 +39,6 @@ WORDS: dict[str, Wish] = {
     **dict.fromkeys(("start", "yes", "unstop"), Wish.START),
     **dict.fromkeys(("help", "info"), Wish.HELP),
 }
-
-REVOKING = re.compile(
-    r"\b(stop|unsub|opt[ -]?(me )?out|quit|remove (me|my|this)|leave me|take me off|delete my"
-    r"|no more (texts?|messages?|sms|reminders?)"
-    r"|(do ?n.?t|do not|never) (\w+ ){0,2}(text|message|contact|write|call|send|remind)\w*"
-    r"|wrong (number|person)"
-    r"|abmeld|abbestell|austrag|loe?sch(t|en)\b|widerruf|widersp|falsche (nummer|person)|aufhoe?r"
-    r"|hoe?r(t|en sie)? (\w+ ){0,3}auf\b|lass\w* (\w+ ){0,3}in ruhe"
-    r"|keine (weiteren )?(\w+ )?(sms|nachricht|mitteilung|erinnerung)"
-    r"|(nicht|nichts|nie) (mehr|wieder) (\w+ ){0,2}(\w*schreib|schick|send|kontaktier|erinner)"
-    r"|(schreib|schick|send|ruf|kontaktier|erinner)\w* (\w+ ){0,4}(nicht|nichts|nie) mehr"
-    r"|arret|desabonn|desinscri|plus de (messages?|sms|textos?)|mauvais numero|supprime"
-    r"|(envoye|ecri|contacte)\w* plus"
-    r"|baja\b|alto$|no mas\b|numero equivocado|dej\w+ de (mand|envi|escrib|contact)"
-    r"|no (me|nos) (\w+ )?(escrib|mand|envi|contact))"
-    # Arabic writes "and" and the article on to the word: توقف, and the others, are found within one as well.
-    r"|توقف|اوقف|ايقاف|الغاء|الغوا|كفى|كفاي|لا (ترسل|تراسل|تتصل|اريد|نريد)|رقم (خاط|خطا|غلط)"
-    r"|احذف|ازيل|عدم ال?ارسال"
-)
-"""How somebody asks for an end who does not know the word, in English, German, French, Spanish and Arabic, by
-the bare letters. It may take in too much: a person reads it.
-"""
-
-NOT_SEEN = frozenset({"Mn", "Cf"})
-TATWEEL = "\u0640"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +96,9 @@ def wish_of(body: str, opt_out_type: str = "") -> Wish:
     told = WORDS.get(opt_out_type.strip().lower())
     if told is not None:
         return told
-    said = _letters_of(body)
+    said = letters_of(body)
     word = said.strip("\"'`.,;:!?()[]*-_ ").replace("opt out", "optout").replace("stop all", "stopall")
     found = WORDS.get(word.replace("opt-out", "optout"))
     if found is not None:
         return found
-    return Wish.REVOKES if REVOKING.search(said) else Wish.NOTHING
-
-
-def _letters_of(body: str) -> str:
-    """The bare letters: no capitals, widths, accents, vowel signs or marks of direction, and plain quotes."""
-    parts = unicodedata.normalize("NFKD", body.replace("\u2019", "'").replace(TATWEEL, "")).casefold()
-    seen = (one for one in parts if unicodedata.category(one) not in NOT_SEEN)
-    return " ".join("".join(seen).split())
+    return Wish.REVOKES if seems_to_revoke(said) else Wish.NOTHING
