@@ -11,6 +11,9 @@ from duebell import preferring
 from duebell.calls import utc
 from duebell.ledger import mirror_switch
 from duebell.ledger.engine import reading
+from duebell.ledger.preferences import OPTED_OUT
+from duebell.policy_file import Policy
+from duebell.policy_preferences import StopEnds
 from duebell.preferring import InXero
 from duebell.reaching import EMAIL, SMS
 from duebell.resources import Resources
@@ -38,6 +41,8 @@ def show(address: Address, channel: Channel = "") -> None:
         for one in found.known:
             stands = one.state.replace("_", " ") or "allowed"
             console.print(Text(f"{one.channel}: {stands} since {utc(one.since)} ({one.evidence})"))
+            if (one.channel, one.state) == (SMS, OPTED_OUT):
+                console.print(Text(_email_after_stop(resources.policy)))
         for one in found.at_twilio:
             answer = f" ({one.answer})" if one.answer else ""
             console.print(Text(f"Twilio, sender {one.sender}: {one.status} is {one.stands}{answer}"))
@@ -62,6 +67,19 @@ def allow(address: Address, why: Why, channel: Channel = "") -> None:
         decided = preferring.allow(resources, address, meant, by=by_whom(), why=why)
         elsewhere = _mirrored(resources) if meant == SMS else _suppressed(resources)
         _say("It may be written to again.", _waited(decided), elsewhere)
+
+
+def _email_after_stop(policy: Policy) -> str:
+    """What becomes of email for a customer who opted out at their number."""
+    found = {one.preferences.stop_ends for one in (policy, *policy.tenants.values())}
+    if len(found) > 1:
+        return "Email to that customer: as stop_ends in the policy says, for each organisation by itself."
+    if StopEnds.EVERYTHING in found:
+        return 'Email to that customer has ended too (stop_ends = "everything" in the policy).'
+    return (
+        'Email to that customer goes on, where the policy has "email" among the channels '
+        '(stop_ends = "sms"; with "everything" it ends too).'
+    )
 
 
 def _in_xero(one: InXero) -> str:

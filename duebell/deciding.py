@@ -38,7 +38,7 @@ from duebell.routing import route_of, routed
 from duebell.rules import NO_RULE, Route
 from duebell.scheduling import ahead
 from duebell.states import Sending, lower
-from duebell.subjects import Case, Subject, is_told_at_email, is_told_to_team
+from duebell.subjects import Case, Subject, is_told_at_email, is_told_to_team, refusals_for
 from duebell.team_cases import tell_team_of_news
 from duebell.teams import ways_of_team
 
@@ -162,7 +162,7 @@ def decide(basis: Basis) -> Verdict:
         now=basis.now,
         known_before_connecting=_known_before(subject, known) and not basis.forced,
         forced=basis.forced,
-        refusals=known.refusals,
+        refusals=refusals_for(subject, known, policy),
         channels=channels - {EMAIL} if address_told and not subject.team else channels,
         address_told=address_told,
         ahead=rules.held_for(known.tenant.tenant_id, subject.kind, forced=basis.forced),

@@ -14,7 +14,7 @@ from duebell.policy import Hold, Send, Skip, Verdict
 from duebell.reporting import in_words
 from duebell.rules import Route
 from duebell.states import lower
-from duebell.subjects import Subject
+from duebell.subjects import Subject, refusals_for
 
 STATUSES: dict[InvoiceStatus, str] = {
     InvoiceStatus.AUTHORISED: "approved",
@@ -117,6 +117,8 @@ def facts_in_words(basis: Basis, facts: Facts, when: When) -> Iterator[str]:
     channels = ", ".join(sorted(facts.channels - facts.failed)) or "no channel"
     yield f"the organisation: {sending.value}, on the clock of {facts.timezone}, by {channels}"
     yield from _of_others(known, when)
+    if refusals_for(basis.subject, known, basis.policy) != known.refusals:
+        yield "who opted out at their number is told by email no more either, as stop_ends says in the policy"
     yield from _of_crowd(facts, when)
 
 

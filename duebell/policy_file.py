@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from duebell.errors import ConfigurationError
 from duebell.policy_checks import contradictions
 from duebell.policy_overdue import InvoiceOverduePolicy
+from duebell.policy_preferences import PreferencesPolicy
 from duebell.policy_rules import Rule
 from duebell.policy_sections import (
     HoldPolicy,
@@ -21,7 +22,6 @@ from duebell.policy_sections import (
     MessagePolicy,
     PaymentReceivedPolicy,
     PollingPolicy,
-    PreferencesPolicy,
     SendingPolicy,
     SettlePolicy,
     TeamPolicy,

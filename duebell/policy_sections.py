@@ -30,7 +30,6 @@ from duebell.policy_shapes import (
     SmsSender,
     SomeChannels,
     Tell,
-    Text,
     Weekday,
     Weekdays,
     WhoseClock,
@@ -165,23 +164,6 @@ class TeamPolicy(WindowPolicy):
     days: Weekdays = OFFICE_DAYS
     on_holidays: StrictBool = False
     clock: WhoseClock = WhoseClock.ORGANISATION
-
-
-class PreferencesPolicy(Section):
-    """What customers want. ``no_messages_groups``: contact groups of those who want no message at all.
-
-    ``mirror_to_twilio``: Twilio is told too, for every sender of ours. ``write_back_group``: the contact
-    group in Xero that shows who stopped; empty for none.
-    """
-
-    no_messages_groups: tuple[Text, ...] = ()
-    mirror_to_twilio: StrictBool = False
-    write_back_group: Annotated[str, Field(strict=True, max_length=200)] = ""
-
-    @field_validator("write_back_group")
-    @classmethod
-    def _without_blanks(cls, name: str) -> str:
-        return name.strip()
 
 
 class LimitsPolicy(Section):

@@ -47,6 +47,19 @@ def ways_to(contact: Contact, channels: Iterable[str], country: str, refusals: M
     return Ways(tuple(one for one in ways if one.address not in refusals), (*refused, *missing))
 
 
+def refusals_of(
+    contact: Contact | None, country: str, refusals: Mapping[str, str], *, stop_ends_email: bool
+) -> Mapping[str, str]:
+    """The refusals as they hold for a customer: who opted out at their number may, by the policy, be written
+    to by email no more either, whether an SMS would go there or not.
+    """
+    if not stop_ends_email or contact is None:
+        return refusals
+    number = _way(contact, SMS, country)
+    stopped = isinstance(number, Way) and refusals.get(number.address) == Closed.OPTED_OUT.value
+    return {**refusals, contact.email: Closed.OPTED_OUT.value} if stopped else refusals
+
+
 def _way(contact: Contact, channel: str, country: str) -> Way | tuple[Closed, str]:
     if channel == EMAIL:
         fault = address_fault(contact.email)

@@ -10,7 +10,9 @@ from duebell.known import Known
 from duebell.ledger.told_at_address import Told
 from duebell.model import Contact
 from duebell.policy import Circumstances
+from duebell.policy_file import Policy
 from duebell.policy_sections import TeamPolicy
+from duebell.reaching import refusals_of
 from duebell.rules import Route
 from duebell.teams import way_of
 
@@ -39,6 +41,14 @@ def others_told(subject: Subject, known: Known) -> tuple[Told, ...]:
     if subject.team:
         return tuple(one for one in same if one.team and one.team != subject.team)
     return tuple(one for one in same if not one.team and one.person != subject.person)
+
+
+def refusals_for(subject: Subject, known: Known, policy: Policy) -> Mapping[str, str]:
+    """Where whom it is for must not be written to. The STOP from a customer's number speaks for nobody else
+    there, and for no team.
+    """
+    ends_email = policy.preferences.stop_ends_email and not (subject.team or subject.person)
+    return refusals_of(known.contact, known.tenant.country, known.refusals, stop_ends_email=ends_email)
 
 
 def is_told_at_email(contact: Contact | None, subject: Subject, known: Known) -> bool:

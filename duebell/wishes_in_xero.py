@@ -15,7 +15,7 @@ from duebell.ledger.tables import ContactSnapshot, ContactWish, Tenant
 from duebell.ledger.writing import Writing, writing
 from duebell.mirroring import Consent, Source, Wish
 from duebell.policy_file import Policy
-from duebell.policy_sections import PreferencesPolicy
+from duebell.policy_preferences import PreferencesPolicy
 from duebell.policy_shapes import is_listed
 from duebell.resources import Resources
 from duebell.who_stopped import number_of

@@ -11,7 +11,7 @@ from deployments.sandbox.server import running_sandbox
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, GroupLine
 from duebell.ledger.writing import writing
-from tests.support_facts import CONTACT, NOW
+from tests.support_facts import CONTACT, NOW, TENANT
 from tests.support_office import Office
 
 NUMBER = "+64211234567"
@@ -50,6 +50,30 @@ def test_a_stop_is_settled_shown_and_allowed_again(office: Office, tmp_path: Pat
     with reading(office.engine) as session:
         actions = list(session.exec(select(Audit.action)).all())
     assert {"preference opt-out", "preference opt-in"} <= set(actions)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("", 'goes on, where the policy has "email" among the channels (stop_ends = "sms"'),
+        ('stop_ends = "everything"\n', 'has ended too (stop_ends = "everything" in the policy).'),
+        (
+            f'[tenant."{TENANT}".preferences]\nstop_ends = "everything"\n',
+            "as stop_ends in the policy says, for each organisation by itself.",
+        ),
+    ],
+)
+def test_it_is_shown_what_a_stop_ends_beside_sms(
+    office: Office, tmp_path: Path, lines: str, says: str
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f"[preferences]\n{lines}")
+    told(office, "stop", NUMBER, "--why", "asked by telephone")
+    shown = told(office, "show", NUMBER, DUEBELL_POLICY=str(policy))
+    assert "sms: opted out since" in shown
+    assert f"Email to that customer {says}" in shown or f"Email to that customer: {says}" in shown
+    told(office, "allow", NUMBER, "--why", "asked for it")
+    assert "Email to that customer" not in told(office, "show", NUMBER, DUEBELL_POLICY=str(policy))
 
 
 def test_without_a_reason_and_for_what_is_no_number_nothing_is_settled(office: Office) -> None:

@@ -71,6 +71,8 @@ def test_what_is_written_counts_and_what_is_left_out_has_its_default(tmp_path: P
         ("[invoice_issued]\nfall_back = 'later'", 2, "'at_once', 'next_day' or 'never'"),
         ("[invoice_issued]\nfall_back = true", 2, "'at_once', 'next_day' or 'never'"),
         ("[invoice_overdue]\n\nfall_back_unknown = 'no'", 3, "true or false"),
+        ("[preferences]\nstop_ends = 'all'", 2, "'sms' or 'everything'"),
+        ("[preferences]\nstop_ends = true", 2, "'sms' or 'everything'"),
         ("[payment_received]\nfall_back = 'never'\nfall_back_unknown = true", 3, "must be false where"),
         ("[settle]\nafter_minutes = [5, 1]", 2, "smallest"),
         ("[settle]\nafter_minutes = []", 2, "at least one"),
