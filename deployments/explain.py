@@ -30,7 +30,9 @@ def explain(
 
 
 def show(console: Console, found: Explanation) -> None:
-    """Print it: what happened in Xero, then each message to each person, then why there are no others."""
+    """Print it: what happened in Xero, then each message to each person, then why there are no others, and
+    what of that cannot be told for a time that is past.
+    """
     when = clock_of(found.zone)
     console.print(Text(found.heading, "bold"))
     for one in found.happened:
@@ -41,6 +43,8 @@ def show(console: Console, found: Explanation) -> None:
     for kind, why in found.silent:
         name = f"{kind.replace('_', ' ')}: " if kind else ""
         console.print(Text.assemble((name, "bold"), why))
+    for what in found.not_of_then:
+        console.print(Text.assemble(("Not as of then: ", "bold"), what))
     for why in found.still:
         console.print(Text.assemble(("Nothing goes out now: ", "bold red"), why))
     if found.happened:

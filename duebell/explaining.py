@@ -9,8 +9,9 @@ from sqlmodel import Session, col, select
 from duebell.clock import on_clock
 from duebell.deciding import RULES, Rules, route_for, subject_of
 from duebell.errors import Permanent
-from duebell.explaining_then import known_at, rules_at
+from duebell.explaining_then import known_at, not_of_then, rules_at
 from duebell.facts_in_words import When, clock_of, facts_in_words, rule_in_words, verdict_in_words, whom
+from duebell.known import Known
 from duebell.ledger import kept_verdicts, present, trail, versions
 from duebell.ledger.dispatch import RUN_EXPECTED
 from duebell.ledger.engine import reading
@@ -64,7 +65,7 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """All about one invoice. ``silent`` says for a kind why nothing else stands, ``still`` why nothing of its
-    organisation goes out now.
+    organisation goes out now, ``not_of_then`` what of ``silent`` may not be as it was at the time asked for.
     """
 
     heading: str
@@ -73,6 +74,7 @@ class Explanation:
     people: tuple[Person, ...] = ()
     silent: tuple[tuple[str, str], ...] = ()
     still: tuple[str, ...] = ()
+    not_of_then: tuple[str, ...] = ()
 
 
 def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | None = None) -> Explanation:
@@ -137,14 +139,16 @@ class _Explaining:
 
     def explained(self, kinds: Sequence[str]) -> Explanation:
         rows = [row for kind in kinds for row in self._rows(kind)]
+        known = known_at(self._session, self._row, self._rules, self._at, self._now)
         seen = happened(versions.of_invoice(self._session, self._row))
         return Explanation(
             f"{self._row.number or self._row.invoice_id} of {self._tenant.name}",
             self._tenant.timezone,
             tuple(one for one in seen if self._by_then(one.at)),
             tuple(self._person(row) for row in rows),
-            tuple(self._silent(kinds, rows)),
+            tuple(self._silent(kinds, rows, known)),
             tuple(self._still()) if self._at is None else (),
+            tuple(self._not_of_then(known)),
         )
 
     def _still(self) -> Iterator[str]:
@@ -158,8 +162,14 @@ class _Explaining:
         rows = present.of_invoices(self._session, tenant_id, kind, ids)
         return [row for row in rows if self._by_then(row.planned_at)]
 
-    def _silent(self, kinds: Sequence[str], rows: Sequence[Notification]) -> list[tuple[str, str]]:
-        known = known_at(self._session, self._row, self._rules, self._at, self._now)
+    def _not_of_then(self, known: Known | None) -> Iterator[str]:
+        if known is not None and self._at is not None and known.read.invoice.type is InvoiceType.SALE:
+            rules = rules_at(self._session, self._rules, self._at)
+            yield from not_of_then(self._session, known, rules, self._at, self._when)
+
+    def _silent(
+        self, kinds: Sequence[str], rows: Sequence[Notification], known: Known | None
+    ) -> list[tuple[str, str]]:
         if known is None:
             return [("", "it had not been read by then")]
         if known.read.invoice.type is not InvoiceType.SALE:

@@ -1,16 +1,23 @@
 """What was known of an invoice, and by which policy was decided, at a time that is past."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from duebell.deciding import Rules
-from duebell.known import Known, known_of, with_reminders
+from duebell.facts_in_words import When
+from duebell.known import Known, addresses_of, known_of, with_reminders
 from duebell.ledger import versions
+from duebell.ledger.refusals_then import Then, refusals_at
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, KeptVerdict, PolicyText
 from duebell.ledger.versions import Version
+from duebell.phone import redact
+from duebell.policy_file import Policy
 from duebell.recalling import policy_of
+from duebell.states import Sending, lower
+from duebell.teams import ways_of_team
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
 
 
@@ -42,8 +49,31 @@ def known_at(
     )
     reminders = tuple(past for past in one.reminders if past.at <= at)
     announced = tuple(past for past in one.announced if past.at and past.at <= at)
+    untold = tuple(past for past in one.untold if past.at <= at)
     then = _with_contact(session, row, one, at)
-    return replace(then, read=read, reminders=reminders, announced=announced)
+    refusals = _refusals(session, then, policy, at).refused
+    return replace(
+        then, read=read, reminders=reminders, announced=announced, untold=untold, refusals=refusals
+    )
+
+
+def not_of_then(session: Session, known: Known, rules: Rules, at: datetime, when: When) -> Iterator[str]:
+    """A sentence for each thing of what was known that cannot be told for a time that is past."""
+    policy = rules.policy.for_tenant(known.tenant.tenant_id)
+    for address, changed_at in _refusals(session, known, policy, at).changed.items():
+        yield (
+            f"what was noted {when(changed_at)} for or against writing to {redact(address)} is left out, "
+            "and whether anything stood against it before is not kept"
+        )
+    sending = lower(rules.ceiling, Sending(known.tenant.sending)).value
+    credit = ", ".join(f"{amount:.2f} {currency}" for currency, amount in known.balance.credit.items())
+    waits = f"{credit} of the customer's credit waits" if credit else "no credit of the customer waits"
+    yield f"it is taken as it is today that the organisation's sending is {sending}, and that {waits} in Xero"
+
+
+def _refusals(session: Session, known: Known, policy: Policy, at: datetime) -> Then:
+    teams = (ways_of_team(name, team).values() for name, team in policy.team.items())
+    return refusals_at(session, {*addresses_of(known), *(way.address for ways in teams for way in ways)}, at)
 
 
 def _with_contact(session: Session, row: InvoiceSnapshot, one: Known, at: datetime) -> Known:
