@@ -25,6 +25,8 @@ Address = Annotated[str, typer.Argument(help="a number with + and its country co
 Channel = Annotated[str, typer.Option("--channel", help="sms or email; without it, as the address looks")]
 Why = Annotated[str, typer.Option("--why", help="who asked, when and how: for the audit trail")]
 
+LEFT = "What waits for it could not be decided anew now, and is so when its turn comes"
+
 
 def _channel(address: str, said: str) -> str:
     return said.strip().lower() or (EMAIL if "@" in address else SMS)
@@ -55,8 +57,12 @@ def stop(address: Address, why: Why, channel: Channel = "") -> None:
     """Write nothing to an address any more, because its owner asked for it in other words than STOP."""
     with opened() as resources:
         meant = _channel(address, channel)
-        decided = preferring.stop(resources, address, meant, by=by_whom(), why=why)
-        _say("Nothing goes there any more.", _waited(decided), _mirrored(resources) if meant == SMS else "")
+        done = preferring.stop(resources, address, meant, by=by_whom(), why=why)
+        if done.problem:
+            _say(f"Nothing goes there any more. {LEFT}: {done.problem}")
+            return
+        elsewhere = _mirrored(resources) if meant == SMS else ""
+        _say("Nothing goes there any more.", _waited(done.decided), elsewhere)
 
 
 @app.command()

@@ -8,8 +8,9 @@ from sqlmodel import Session, col, func, select
 
 from duebell.audit import Entry
 from duebell.contacts_in_step import bring_in_step
+from duebell.deciding import Rules
 from duebell.email.addresses import mailbox
-from duebell.errors import ConfigurationError
+from duebell.errors import ConfigurationError, DuebellError
 from duebell.ledger import consent_lines, group_lines, inbound, preferences, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.preferences import ASKED, OPTED_OUT
@@ -68,6 +69,14 @@ class Standing:
     in_xero: tuple[InXero, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """How much that waited was decided anew, and what kept Duebell from it, if anything."""
+
+    decided: int
+    problem: str = ""
+
+
 def address_on(address: str, channel: str) -> str:
     """The address as the ledger keeps it. Raises ``ConfigurationError`` where it is none on this channel."""
     if channel == SMS:
@@ -98,8 +107,8 @@ def show(resources: Resources, address: str, channel: str) -> Standing:
     )
 
 
-def stop(resources: Resources, address: str, channel: str, *, by: str, why: str) -> int:
-    """Write nothing to this address any more; returns how much that waited is decided anew.
+def stop(resources: Resources, address: str, channel: str, *, by: str, why: str) -> Stopped:
+    """Write nothing to this address any more, and decide anew on what waited for it.
 
     Its owner asked for it, so that their own START lifts it again. Raises ``ConfigurationError``.
     """
@@ -107,7 +116,14 @@ def stop(resources: Resources, address: str, channel: str, *, by: str, why: str)
     evidence = f"{ASKED} {by}: {reason}"
     with writing(resources.engine, resources.clock()) as book:
         preferences.refuse_address(book, found, channel, OPTED_OUT, evidence)
-        return _settled(resources, book, (found, channel), Consent.OPT_OUT, evidence, by, reason)
+        _settled(book, (found, channel), Consent.OPT_OUT, evidence, by, reason)
+    # The wish stands from here on, whatever deciding anew meets: nothing is sent before a look at it.
+    try:
+        rules = rules_of(resources)
+        with writing(resources.engine, resources.clock()) as book:
+            return Stopped(_decided_anew(book, found, channel, rules))
+    except (ConfigurationError, DuebellError) as problem:
+        return Stopped(0, str(problem))
 
 
 def allow(resources: Resources, address: str, channel: str, *, by: str, why: str) -> int:
@@ -116,7 +132,7 @@ def allow(resources: Resources, address: str, channel: str, *, by: str, why: str
     Returns how much that waited is decided anew. Raises ``ConfigurationError``, also where nothing stands
     against it and nobody seems to have asked for an end.
     """
-    found, reason = address_on(address, channel), _reason(why)
+    found, reason, rules = address_on(address, channel), _reason(why), rules_of(resources)
     evidence = f"allowed: {by}: {reason}"
     with writing(resources.engine, resources.clock()) as book:
         asked = channel == SMS and inbound.seems_to_ask_for_an_end(book.session, found)
@@ -124,25 +140,23 @@ def allow(resources: Resources, address: str, channel: str, *, by: str, why: str
         wish = wishes.known(book.session, [found]).get(found) if channel == SMS else None
         if not was and not asked and (wish is None or wish.status is Consent.OPT_IN):
             raise ConfigurationError("nothing stands against this address: `duebell preference show` tells")
-        return _settled(resources, book, (found, channel), Consent.OPT_IN, evidence, by, reason)
+        _settled(book, (found, channel), Consent.OPT_IN, evidence, by, reason)
+        return _decided_anew(book, found, channel, rules)
 
 
 def _settled(
-    resources: Resources,
-    book: Writing,
-    where: tuple[str, str],
-    status: Consent,
-    evidence: str,
-    by: str,
-    reason: str,
-) -> int:
+    book: Writing, where: tuple[str, str], status: Consent, evidence: str, by: str, reason: str
+) -> None:
     address, channel = where
     if channel == SMS:
         wishes.said(book, address, Wish(status, Source.COMMAND, book.now, evidence))
     details = {"channel": channel, "why": reason}
     shown = redact(address) if channel == SMS else "an email address"
     book.audit(Entry(by, f"preference {status.value}", "address", shown, details=details))
-    rules, decided = rules_of(resources), 0
+
+
+def _decided_anew(book: Writing, address: str, channel: str, rules: Rules) -> int:
+    decided = 0
     for tenant_id, contact_ids in _waiting(book.session, address, channel).items():
         decided += bring_in_step(book, tenant_id, contact_ids, rules, flow_run_id=None).decided
     return decided

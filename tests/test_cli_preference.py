@@ -97,3 +97,26 @@ def test_of_an_email_address_it_is_not_said_that_twilio_or_xero_hears_of_it(
     assert ("SendGrid's suppressions" in said) is (provider == "sendgrid")
     assert "Xero" not in said
     assert "Twilio" not in said
+
+
+BROKEN = "[preferences\n"
+
+
+def test_a_stop_stands_though_the_policy_has_a_mistake(office: Office, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(BROKEN)
+    said = told(office, "stop", NUMBER, "--why", "asked by telephone", DUEBELL_POLICY=str(policy))
+    assert said.startswith("Nothing goes there any more.")
+    assert "is so when its turn comes" in said
+    assert "policy.toml cannot be understood" in said
+    assert "sms: opted out since" in told(office, "show", NUMBER)
+
+
+def test_nobody_is_allowed_again_by_a_policy_with_a_mistake(office: Office, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(BROKEN)
+    told(office, "stop", NUMBER, "--why", "asked by telephone")
+    refused = office.run("preference", "allow", NUMBER, "--why", "asked for it", DUEBELL_POLICY=str(policy))
+    assert refused.exit_code == 1
+    assert "policy.toml cannot be understood" in " ".join(refused.output.split())
+    assert "sms: opted out since" in told(office, "show", NUMBER)

@@ -109,7 +109,7 @@ def test_what_waits_for_an_address_is_decided_anew_however_it_is_typed(
     file = tmp_path / "policy.toml"
     file.write_text('[invoice_issued]\nchannels = ["email"]\n')
     office = resources_over(books, DUEBELL_POLICY=str(file), EMAIL_FROM="accounts@kauri.example")
-    assert preferring.stop(office, typed, "email", **WHO) == 1
+    assert preferring.stop(office, typed, "email", **WHO).decided == 1
     assert stands(books) == ("skipped", "opted_out")
 
 
