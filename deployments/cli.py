@@ -16,7 +16,7 @@ from deployments import preview as preview_command
 from deployments import up as up_command
 from deployments.live import chosen, in_review, is_live, show_before_live, stopped
 from deployments.naming import meant
-from deployments.opening import by_whom, opened
+from deployments.opening import by_whom, opened, opened_ledger
 from deployments.terminal import make_console
 from duebell.deciding import RULES
 from duebell.errors import ConfigurationError
@@ -138,7 +138,7 @@ def release(
 @app.command()
 def stop(why: Annotated[str, typer.Option("--why", help="for the audit trail")] = "") -> None:
     """Stop all sending at once. Events are still kept and messages planned."""
-    with opened() as resources:
+    with opened_ledger() as resources:
         tenants.set_brake(
             resources.engine,
             stopped=True,
@@ -205,7 +205,7 @@ def audit(
     most: Annotated[int, typer.Option("--most", min=1, help="how many entries")] = 50,
 ) -> None:
     """Show the audit trail, and check that its chain is whole."""
-    with opened() as resources:
+    with opened_ledger() as resources:
         for entry in trail.entries(resources.engine, subject, most):
             when = f"{entry.at:%Y-%m-%d %H:%M:%S} "
             details = f" ({entry.details})" if entry.details else ""

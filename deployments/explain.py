@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from deployments.opening import opened
+from deployments.opening import opened_ledger
 from deployments.terminal import make_console
 from duebell import explaining
 from duebell.explaining import Explanation, Person
@@ -25,7 +25,7 @@ def explain(
     ] = None,
 ) -> None:
     """Say why somebody was told about an invoice, or was not: each verdict, its rule and its facts."""
-    with opened() as resources:
+    with opened_ledger() as resources:
         show(make_console(), explaining.explain(resources, invoice, kind, at))
 
 

@@ -71,7 +71,8 @@ def stopped(resources: Resources) -> str:
             "organisation. If another was meant, it goes on sending: give the command in the folder of its "
             ".env, or with its DUEBELL_ENV_FILE"
         )
-    return "Sending is stopped. `duebell resume` lets it go on; messages are then decided anew."
+    where = f" in the ledger at {without_secrets(resources.engine.url)}" if resources.is_faulty else ""
+    return f"Sending is stopped{where}. `duebell resume` lets it go on; messages are then decided anew."
 
 
 def is_live(resources: Resources, tenant: Tenant, ended: WentLive) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from deployments.opening import by_whom, opened
+from deployments.opening import by_whom, opened, opened_ledger
 from deployments.terminal import make_console
 from duebell import preferring
 from duebell.calls import utc
@@ -35,7 +35,7 @@ def _channel(address: str, said: str) -> str:
 @app.command()
 def show(address: Address, channel: Channel = "") -> None:
     """Say what stands against an address, since when and why, and what Twilio and Xero were told."""
-    with opened() as resources:
+    with opened_ledger() as resources:
         found = preferring.show(resources, address, _channel(address, channel))
         console = make_console()
         if not any(one.state for one in found.known):
@@ -55,7 +55,7 @@ def show(address: Address, channel: Channel = "") -> None:
 @app.command()
 def stop(address: Address, why: Why, channel: Channel = "") -> None:
     """Write nothing to an address any more, because its owner asked for it in other words than STOP."""
-    with opened() as resources:
+    with opened_ledger() as resources:
         meant = _channel(address, channel)
         done = preferring.stop(resources, address, meant, by=by_whom(), why=why)
         if done.problem:

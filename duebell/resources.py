@@ -6,7 +6,7 @@ two runs could share by accident. A process that runs a single flow makes its ow
 
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,7 +23,7 @@ from duebell.errors import ConfigurationError
 from duebell.journal import Journal
 from duebell.ledger.engine import migrate, open_ledger
 from duebell.policy_file import Policy
-from duebell.policy_keeper import PolicyKeeper
+from duebell.policy_keeper import Kept, PolicyKeeper
 from duebell.render import Templates
 from duebell.setting_needs import Use
 from duebell.settings import EmailProvider, Settings, load
@@ -31,7 +31,7 @@ from duebell.template_keeper import TemplateKeeper
 from duebell.twilio.client import TwilioClient
 from duebell.twilio.consents import TwilioConsents
 from duebell.twilio.transport import twilio_http_client
-from duebell.vault import Vault, load_or_create_keys
+from duebell.vault import LockedVault, Vault, load_or_create_keys
 from duebell.xero.identity import XeroIdentity
 from duebell.xero.transfer import make_http_client
 
@@ -50,11 +50,21 @@ class Resources:
     journal: Journal | None = None
     """The side journal of this machine; what is opened for work has one."""
     words: TemplateKeeper = field(default_factory=TemplateKeeper)
+    is_faulty: bool = False
+    """Whether the settings other than the ledger's are unset for a fault: nothing is decided by them then."""
 
     @property
     def policy(self) -> Policy:
         """The policy as the file stands now, or as it last was without mistakes."""
-        return self.policies.look(self.settings.policy).policy
+        return self.look_at_policy().policy
+
+    def look_at_policy(self) -> Kept:
+        """The policy with how it is written. Raises ``ConfigurationError``, also where settings are at fault:
+        the file may be another, and a channel that is off for a mistake would decide against somebody.
+        """
+        if self.is_faulty:
+            raise ConfigurationError("the settings have to be mended first")
+        return self.policies.look(self.settings.policy)
 
     @property
     def templates(self) -> Templates:
@@ -130,6 +140,19 @@ def open_resources(settings: Settings, clock: Clock = system_clock) -> Resources
     journal = Journal(settings.home / "journal", socket.gethostname())
     xero, twilio = make_http_client(), twilio_http_client()
     return Resources(settings, engine, vault, xero, twilio, clock, journal=journal)
+
+
+def open_ledger_alone(settings: Settings, *, is_faulty: bool) -> Resources:
+    """Open the ledger for who stops or reads, without the keys, which may be at fault too.
+
+    Raises ``ConfigurationError``, and what the database raises where its file cannot be made.
+    """
+    with suppress(OSError):
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = open_ledger(settings.database_url.get_secret_value())
+    migrate(engine)
+    xero, twilio = make_http_client(), twilio_http_client()
+    return Resources(settings, engine, LockedVault(), xero, twilio, is_faulty=is_faulty)
 
 
 _CURRENT: ContextVar[Resources | None] = ContextVar("resources", default=None)

@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     def require(self, *uses: Use) -> None:
         """Raise ``ConfigurationError`` naming everything that these uses need and do not find."""
         if problems := self.missing_for(*uses):
-            raise _refusal(problems)
+            raise refusal(problems)
 
 
 VARIABLES: dict[str, str] = {str(info.alias): name for name, info in Settings.model_fields.items()}
@@ -156,9 +156,9 @@ def load(
     uses: Iterable[Use] = (),
 ) -> Settings:
     """Read the environment (it wins) and ``env_file``; raise one ``ConfigurationError`` for all problems."""
-    settings, problems = _build(read_sources(VARIABLES, environ, env_file), uses)
+    settings, problems = build(read_sources(VARIABLES, environ, env_file), uses)
     if settings is None:
-        raise _refusal(problems)
+        raise refusal(problems)
     return settings
 
 
@@ -169,7 +169,7 @@ def describe(
 ) -> list[SettingLine]:
     """Every variable with its source and its first problem, secrets masked. Never raises for a bad value."""
     sources = read_sources(VARIABLES, environ, env_file)
-    _, problems = _build(sources, uses)
+    _, problems = build(sources, uses)
     faults = {problem.name: problem for problem in reversed(problems)}
     known = [_line(name, sources, faults.get(name)) for name in VARIABLES]
     others = [
@@ -178,7 +178,8 @@ def describe(
     return known + others
 
 
-def _build(sources: Sources, uses: Iterable[Use]) -> tuple[Settings | None, list[Problem]]:
+def build(sources: Sources, uses: Iterable[Use]) -> tuple[Settings | None, list[Problem]]:
+    """The settings, or none and every problem that stands in their way."""
     untouched = [name for name, text in sources.values.items() if shapes.is_placeholder(text)]
     problems = list(sources.problems)
     problems += [
@@ -229,6 +230,7 @@ def _shown(name: str, text: str, *, sound: bool) -> str:
     return text if sound or name in HARMLESS else "set"
 
 
-def _refusal(problems: list[Problem]) -> ConfigurationError:
+def refusal(problems: list[Problem]) -> ConfigurationError:
+    """One error that names every problem."""
     lines = "\n".join(f"- {problem}" for problem in problems)
     return ConfigurationError(f"Duebell is not set up for this:\n{lines}")

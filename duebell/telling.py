@@ -59,7 +59,7 @@ def rules_of(resources: Resources) -> Rules:
     """What the operator decided, as the files stand now."""
     settings = resources.settings
     channels = frozenset({SMS, EMAIL} if settings.sends_email else {SMS})
-    kept, schedules = resources.policies.look(settings.policy), bool(settings.twilio_messaging_service_sid)
+    kept, schedules = resources.look_at_policy(), bool(settings.twilio_messaging_service_sid)
     return Rules(kept.policy, Sending(settings.sending.value), channels, kept.text, schedules)
 
 

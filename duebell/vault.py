@@ -66,6 +66,23 @@ class Vault:
         return cast("dict[str, object]", whole["data"])
 
 
+class LockedVault(Vault):
+    """Of who has no keys and needs none: nothing is sealed and nothing opens."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        """There is nothing to hold."""
+
+    def seal(self, purpose: str, owner: str, data: Mapping[str, object]) -> str:
+        """Raises ``ConfigurationError``."""
+        raise ConfigurationError(f"The {purpose} of {owner} cannot be sealed: this was opened without keys.")
+
+    def open(self, purpose: str, owner: str, sealed: str) -> dict[str, object]:
+        """Raises ``ConfigurationError``."""
+        raise ConfigurationError(f"The {purpose} of {owner} cannot be opened: this was opened without keys.")
+
+
 def load_or_create_keys(settings: Settings) -> tuple[SecretStr, ...]:
     """The keys of the environment, else of ``<home>/keys``, which the first process to ask makes.
 
