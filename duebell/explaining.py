@@ -1,15 +1,15 @@
 """Why somebody was told, or was not: what happened to an invoice, and each verdict with what it rested on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from duebell.clock import on_clock
 from duebell.deciding import RULES, Rules, route_for, subject_of
-from duebell.errors import Permanent
+from duebell.errors import ConfigurationError, Permanent
 from duebell.explaining_then import known_at, not_of_then, rules_at
+from duebell.explanation import Explanation, Person, Step
 from duebell.facts_in_words import When, clock_of, facts_in_words, rule_in_words, verdict_in_words, whom
 from duebell.known import Known
 from duebell.ledger import kept_verdicts, present, trail, versions
@@ -26,7 +26,7 @@ from duebell.resources import Resources
 from duebell.standing_still import stands_still
 from duebell.states import NotificationState
 from duebell.telling import rules_of
-from duebell.what_happened import Happened, happened
+from duebell.what_happened import happened
 from duebell.why_silent import why_silent
 
 KINDS = tuple(RULES)
@@ -39,42 +39,6 @@ WORKER_AWAY = "See that `duebell up` runs, and in Prefect's UI that its work poo
 
 DECIDED = frozenset({"notification planned", "notification held", "notification skipped"})
 """What the trail says beside a verdict of the same moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was decided or done. ``details`` are what a verdict rested on."""
-
-    at: datetime
-    who: str
-    what: str
-    details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """One message to one person, from the first verdict on."""
-
-    kind: str
-    stage: str
-    to: str
-    stands: str
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """All about one invoice. ``silent`` says for a kind why nothing else stands, ``still`` why nothing of its
-    organisation goes out now, ``not_of_then`` what of ``silent`` may not be as it was at the time asked for.
-    """
-
-    heading: str
-    zone: str
-    happened: tuple[Happened, ...] = ()
-    people: tuple[Person, ...] = ()
-    silent: tuple[tuple[str, str], ...] = ()
-    still: tuple[str, ...] = ()
-    not_of_then: tuple[str, ...] = ()
 
 
 def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | None = None) -> Explanation:
@@ -91,7 +55,7 @@ def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | No
             return _unread(session, wanted, resources)
         tenant = session.get_one(Tenant, row.tenant_id)
         moment = on_clock(at, tenant.timezone) if at is not None else None
-        one = _Explaining(session, tenant, row, rules_of(resources), moment, resources.clock())
+        one = _Explaining(session, tenant, row, resources, moment)
         return one.explained((kind,) if kind else KINDS)
 
 
@@ -123,23 +87,31 @@ def _unread(session: Session, wanted: str, resources: Resources) -> Explanation:
     return Explanation(heading, "UTC", still=tuple(still))
 
 
+def _rules_or_fault(resources: Resources) -> tuple[Rules | None, str]:
+    """The rules of today, or what is wrong with them: what happened can be told without them."""
+    try:
+        return rules_of(resources), ""
+    except ConfigurationError as fault:
+        return None, str(fault)
+
+
 class _Explaining:
     def __init__(
         self,
         session: Session,
         tenant: Tenant,
         row: InvoiceSnapshot,
-        rules: Rules,
+        resources: Resources,
         at: datetime | None,
-        now: datetime,
     ) -> None:
         self._session, self._tenant, self._row = session, tenant, row
-        self._rules, self._at, self._now = rules, at, now
+        self._at, self._now, self._ceiling = at, resources.clock(), resources.settings.sending
+        self._rules, self._without = _rules_or_fault(resources)
         self._when: When = clock_of(tenant.timezone)
 
     def explained(self, kinds: Sequence[str]) -> Explanation:
         rows = [row for kind in kinds for row in self._rows(kind)]
-        known = known_at(self._session, self._row, self._rules, self._at, self._now)
+        known = self._known()
         seen = happened(versions.of_invoice(self._session, self._row))
         return Explanation(
             f"{self._row.number or self._row.invoice_id} of {self._tenant.name}",
@@ -152,7 +124,7 @@ class _Explaining:
         )
 
     def _still(self) -> Iterator[str]:
-        return stands_still(self._session, self._tenant, self._rules.ceiling, self._now)
+        return stands_still(self._session, self._tenant, self._ceiling, self._now)
 
     def _by_then(self, moment: datetime | None) -> bool:
         return self._at is None or moment is None or moment <= self._at
@@ -162,14 +134,23 @@ class _Explaining:
         rows = present.of_invoices(self._session, tenant_id, kind, ids)
         return [row for row in rows if self._by_then(row.planned_at)]
 
+    def _known(self) -> Known | None:
+        if self._rules is None:
+            return None
+        return known_at(self._session, self._row, self._rules, self._at, self._now)
+
     def _not_of_then(self, known: Known | None) -> Iterator[str]:
-        if known is not None and self._at is not None and known.read.invoice.type is InvoiceType.SALE:
+        if self._rules is None or self._at is None or known is None:
+            return
+        if known.read.invoice.type is InvoiceType.SALE:
             rules = rules_at(self._session, self._rules, self._at)
             yield from not_of_then(self._session, known, rules, self._at, self._when)
 
     def _silent(
         self, kinds: Sequence[str], rows: Sequence[Notification], known: Known | None
     ) -> list[tuple[str, str]]:
+        if self._rules is None:
+            return [("", f"what else would be said cannot be told: {self._without}")]
         if known is None:
             return [("", "it had not been read by then")]
         if known.read.invoice.type is not InvoiceType.SALE:

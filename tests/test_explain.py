@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from deployments.cli import app
 from duebell import explaining
 from duebell.errors import Permanent
-from duebell.explaining import Explanation
+from duebell.explanation import Explanation
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE
 from duebell.ledger import inbox, tenants
 from duebell.ledger.inbox import NewEvent
@@ -282,3 +282,16 @@ def test_what_a_number_would_do_to_the_terminal_is_shown_instead(office: Office,
     heading = "\\x1b[2J\\x1b]8;;https://evil.example\\x1b\\[red]7\\u202e of Kauri Test Limited"
     assert shown.output.splitlines()[0] == heading
     assert "\x1b" not in shown.output
+
+
+def test_a_mistake_in_the_policy_hides_nothing_that_happened(office: Office, tmp_path: Path) -> None:
+    told(office)
+    sound = run(office, tmp_path, "explain", "INV-0001").output
+    (tmp_path / "policy.toml").write_text("[invoice_overdue\n")
+    shown = run(office, tmp_path, "explain", "INV-0001")
+    assert shown.exit_code == 0, shown.output
+    lines = shown.output.splitlines()
+    assert lines[:3] == sound.splitlines()[:3]
+    assert shown.output.count("decided again from what was kept: the same") == 5
+    [remark] = [line for line in lines if "policy.toml" in line]
+    assert remark.startswith("what else would be said cannot be told: policy.toml cannot be understood")
