@@ -92,9 +92,14 @@ def _print_findings(console: Console, findings: Sequence[Finding]) -> None:
         row = Table.grid(padding=(0, 2, 0, 0))
         row.add_column(width=4, no_wrap=True)
         row.add_column(overflow="fold")
-        mark = Text("ok", "green") if finding.sound else Text("mend", "red")
-        row.add_row(mark, Text.assemble((finding.what, "bold"), f": {finding.said}"))
+        row.add_row(_mark(finding), Text.assemble((finding.what, "bold"), f": {finding.said}"))
         console.print(row)
+
+
+def _mark(finding: Finding) -> Text:
+    if not finding.is_seen:
+        return Text("-", "dim")
+    return Text("ok", "green") if finding.sound else Text("mend", "red")
 
 
 def look(resources: Resources) -> list[Finding]:
@@ -118,7 +123,22 @@ def look(resources: Resources) -> list[Finding]:
         ("preferences", doctor_mirror.look),
         ("contact groups", doctor_groups.look),
     ]
-    return [finding for what, look_at in looks for finding in _looked(resources, what, look_at)]
+    found = [finding for what, look_at in looks for finding in _looked(resources, what, look_at)]
+    fault = _fault_of_policy(resources)
+    return [_unseen(one) if one.said == fault and one.what != "policy" else one for one in found]
+
+
+def _fault_of_policy(resources: Resources) -> str | None:
+    try:
+        resources.look_at_policy()
+    except ConfigurationError as fault:
+        return str(fault)
+    return None
+
+
+def _unseen(finding: Finding) -> Finding:
+    """In place of the policy's mistake, told once more by a look that needs the policy."""
+    return Finding(finding.what, "is looked at once the policy is mended", is_seen=False)
 
 
 def _looked(resources: Resources, what: str, look_at: Callable[[Resources], list[Finding]]) -> list[Finding]:

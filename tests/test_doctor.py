@@ -257,3 +257,15 @@ def test_a_ledger_that_fails_while_doctor_looks_is_told_and_hides_nothing_else(
     assert "mend ledger: the ledger failed: file is not a database" in told
     assert "DUEBELL_DATABASE_URL" in told
     assert f"account {credentials.TWILIO_ACCOUNT_SID} is active" in told
+
+
+def test_a_mistake_of_the_policy_is_told_and_counted_once(office: Office, tmp_path: Path) -> None:
+    policy = tmp_path / "bad.toml"
+    policy.write_text("[invoice_overdue\n")
+    done = office.run("doctor", DUEBELL_POLICY=str(policy))
+    told = unwrapped(done.output)
+    assert done.exit_code == 1
+    assert told.count("bad.toml cannot be understood") == 1
+    assert "mend policy: bad.toml cannot be understood" in told
+    assert "- held messages: is looked at once the policy is mended" in told
+    assert "1 to mend." in told
