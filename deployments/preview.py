@@ -1,5 +1,7 @@
 """``duebell preview``: what would be said, to whom, when and why; nothing is sent, nothing is changed."""
 
+from collections import Counter
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -9,6 +11,21 @@ from duebell import previewing
 from duebell.ledger import tenants
 from duebell.previewing import Preview
 from duebell.resources import Resources
+from duebell.states import TOLD, NotificationState
+
+S = NotificationState
+
+OPEN = ("go out now", "wait", "are not said")
+"""What is counted even where it is none; of the rest only what there is."""
+
+COUNTED: dict[str, str] = (
+    {"goes out": "go out now", "is not said": "are not said", S.SKIPPED: "are not said"}
+    | dict.fromkeys((S.CLAIMED, S.SENDING, S.SCHEDULED), "on their way")
+    | dict.fromkeys(TOLD, "told before")
+    | dict.fromkeys((S.UNDELIVERED, S.FAILED, S.GIVEN_UP), "did not arrive")
+    | dict.fromkeys((S.UNKNOWN, S.PARKED), "of unknown outcome")
+)
+"""How each state is counted; any other waits."""
 
 
 def main(console: Console, resources: Resources, invoice: str) -> None:
@@ -27,15 +44,31 @@ def _show(console: Console, messages: list[Preview]) -> None:
         about = f"{one.kind.replace('_', ' ')}{stage}: {', '.join(one.invoices[:4])}"
         more = f" and {len(one.invoices) - 4} more" if len(one.invoices) > 4 else ""
         console.print(Text.assemble((f"{about}{more}", "bold"), f" to {one.to} {one.channel}".rstrip()))
-        console.print(Text(f"  {one.state}{_when(one)}{f': {one.reason}' if one.reason else ''}"))
+        console.print(Text(f"  {_stands(one)}{_when(one)}{f': {one.reason}' if one.reason else ''}"))
         said = f"; in {one.language}, from {one.sender}" if one.language else ""
         console.print(Text(f"  {one.rule}{said}", "dim"))
         if one.text:
             parts = f"  ({one.parts} SMS)" if one.parts else ""
             console.print(Text(f"  {one.text}{parts}"))
-    sent = sum(one.state == "goes out" for one in messages)
-    silent = sum(one.state == "is not said" for one in messages)
-    console.print(Text(f"{sent} go out now, {len(messages) - sent - silent} wait, {silent} are not said."))
+    console.print(Text(_counted(messages)))
+
+
+def _stands(one: Preview) -> str:
+    """How it stands, and that it is a re-send where it is one."""
+    stands = one.state.replace("_", " ")
+    if not one.resend:
+        return stands
+    return f"to be re-sent, {stands}" if _count_of(one) in OPEN else f"re-sent, {stands}"
+
+
+def _count_of(one: Preview) -> str:
+    return COUNTED.get(one.state, "wait")
+
+
+def _counted(messages: Sequence[Preview]) -> str:
+    counts = Counter(dict.fromkeys(OPEN, 0))
+    counts.update(_count_of(one) for one in messages)
+    return f"{', '.join(f'{count} {name}' for name, count in counts.items())}."
 
 
 def _when(one: Preview) -> str:

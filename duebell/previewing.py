@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlmodel import Session
+
+from duebell.deciding import Rules, subject_of
 from duebell.errors import TemplateProblem
 from duebell.facts_in_words import reason_of, rule_in_words, whom
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
+from duebell.ledger import present
 from duebell.ledger.engine import reading
 from duebell.ledger.named import sale_named
-from duebell.ledger.tables import Tenant
+from duebell.ledger.tables import InvoiceSnapshot, Tenant
 from duebell.message_text import telling_of, tongue_for, words_of
 from duebell.phone import redact
 from duebell.policy import Hold, Send, Skip
@@ -25,6 +29,7 @@ from duebell.resources import Resources
 from duebell.segments import segments
 from duebell.senders import sender_for, sender_of
 from duebell.standing_still import stands_still
+from duebell.states import WAITING
 from duebell.sweeping import look
 from duebell.telling import rules_of
 from duebell.wording import Telling, Told
@@ -39,7 +44,7 @@ class Preview:
     ``at`` is when it would go out: empty for now, and where a person must come first, or nothing is said;
     ``timezone`` is the organisation's.
     ``language`` is the one that it is said in, with the one that was wanted where its words are not there.
-    ``parts`` is how many SMS it takes, 0 for an email.
+    ``parts`` is how many SMS it takes, 0 for an email. ``resend``: a person asked for it to be said again.
     """
 
     kind: str
@@ -56,20 +61,36 @@ class Preview:
     parts: int = 0
     text: str = field(default="", repr=False)
     timezone: str = "UTC"
+    resend: bool = False
 
 
 def of_invoice(resources: Resources, wanted: str) -> list[Preview]:
-    """Each message about one invoice, by its number or id. Raises ``Permanent`` for none or several."""
+    """Each message about one invoice, by its number or id. Raises ``Permanent`` for none or several.
+
+    Where a re-send has taken over, it stands for the message that it repeats, also once it has ended.
+    """
     rules, now = rules_of(resources), resources.clock()
     with reading(resources.engine) as session:
         row = sale_named(session, wanted)
-        prospects = [
-            one
-            for kind in KINDS
-            for one in outlook(session, Asked(row.tenant_id, kind, [row.invoice_id]), rules, now).prospects
-        ]
+        prospects = [one for kind in KINDS for one in _prospects(session, row, kind, rules, now)]
     policy, still = rules.policy.for_tenant(row.tenant_id), _why_still(resources, row.tenant_id)
     return [_preview(resources, [one], policy, still) for one in prospects]
+
+
+def _prospects(
+    session: Session, invoice: InvoiceSnapshot, kind: str, rules: Rules, now: datetime
+) -> Sequence[Prospect]:
+    """What is owed of one kind, and the re-sends that have ended: nobody decides on those any more."""
+    tenant_id, invoice_id = invoice.tenant_id, invoice.invoice_id
+    found = outlook(session, Asked(tenant_id, kind, [invoice_id]), rules, now)
+    if invoice_id not in found.known:
+        return found.prospects
+    ended = [
+        Prospect(subject_of(row), found.known[invoice_id], row, None)
+        for row in present.of_invoices(session, tenant_id, kind, [invoice_id])
+        if row.generation > 0 and row.state not in WAITING
+    ]
+    return (*found.prospects, *ended)
 
 
 def of_sweep(resources: Resources, tenant_id: str) -> list[Preview]:
@@ -115,6 +136,7 @@ def _preview(resources: Resources, members: Sequence[Prospect], policy: Policy, 
         segments(text).parts if way and way.channel != EMAIL else 0,
         text,
         first.known.tenant.timezone,
+        first.row is not None and first.row.generation > 0,
     )
 
 

@@ -19,6 +19,7 @@ from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Audit, Notification, Tenant
 from duebell.ledger.writing import writing
+from duebell.resending import resend
 from tests.support_facts import TENANT, counted, keep_contact, numbered, open_tenant
 from tests.support_office import environment_of
 from tests.support_overdue import ZONE, Office, at, due, office_over, policy_text
@@ -117,6 +118,35 @@ def test_what_was_told_is_shown_as_told(office: Office) -> None:
     office.tells([numbered(1)])
     reminder = previewing.of_invoice(office.resources, numbered(1))[-1]
     assert (reminder.state, reminder.text) == ("accepted", "")
+
+
+def test_a_preview_counts_what_was_told_apart_from_what_waits(office: Office, tmp_path: Path) -> None:
+    office.tells([numbered(1)])
+    shown = run(office, tmp_path, "preview", "--invoice", "INV-0001")
+    assert "1 go out now, 0 wait, 0 are not said, 1 told before." in shown.output
+
+
+@pytest.mark.parametrize(
+    ("state", "shown_as", "counted_as"),
+    [
+        ("planned", "to be re-sent, goes out", "2 go out now"),
+        ("delivered", "re-sent, delivered", "1 told before."),
+        ("failed", "re-sent, failed", "1 did not arrive."),
+        ("sending", "re-sent, sending", "1 on their way."),
+        ("parked", "re-sent, parked", "1 of unknown outcome."),
+    ],
+)
+def test_a_preview_shows_a_re_send_whether_it_waits_or_has_ended(
+    office: Office, tmp_path: Path, state: str, shown_as: str, counted_as: str
+) -> None:
+    office.tells([numbered(1)])
+    resend(office.resources, "INV-0001", by="person:test", why="lost", kind="invoice_overdue")
+    with writing(office.engine, office.resources.clock()) as book:
+        [again] = book.session.exec(select(Notification).where(Notification.generation == 1)).all()
+        again.state = state
+    shown = run(office, tmp_path, "preview", "--invoice", "INV-0001")
+    assert shown_as in shown.output
+    assert counted_as in shown.output
 
 
 def test_doctor_tells_of_what_waits_and_the_command_lets_it_go(office: Office, tmp_path: Path) -> None:
