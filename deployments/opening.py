@@ -11,6 +11,7 @@ from deployments.terminal import complain, make_console
 from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.ledger.engine import is_of_the_database
+from duebell.ledger.failing import why_failing
 from duebell.resources import Resources, open_ledger_alone, open_resources
 from duebell.setting_ledger import load_for_ledger
 from duebell.settings import load
@@ -67,8 +68,4 @@ def ledger_in_words() -> Generator[None]:
     except DatabaseError as error:
         if not is_of_the_database(error):
             raise
-        why = " ".join(str(error.orig).split())
-        raise ConfigurationError(
-            f"the ledger failed: {why}. See that its disk is not full, or that its server answers "
-            "(DUEBELL_DATABASE_URL, DUEBELL_HOME), and give the command again"
-        ) from error
+        raise ConfigurationError(f"the ledger failed: {why_failing(error)}") from error

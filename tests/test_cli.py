@@ -385,6 +385,6 @@ def test_a_ledger_that_fails_in_the_middle_of_a_command_is_told_in_a_sentence(
     monkeypatch.setattr(up, "running", unstarted)
     done = office.run(command)
     assert done.exit_code == 1
-    assert "the ledger failed: file is not a database" in done.output
+    assert "the ledger failed: its file is no SQLite database" in done.output
     assert "DUEBELL_DATABASE_URL" in done.output
     assert done_said not in done.output

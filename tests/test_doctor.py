@@ -254,7 +254,7 @@ def test_a_ledger_that_fails_while_doctor_looks_is_told_and_hides_nothing_else(
     done = office.run("doctor")
     told = unwrapped(done.output)
     assert done.exit_code == 1
-    assert "mend ledger: the ledger failed: file is not a database" in told
+    assert "mend ledger: the ledger failed: its file is no SQLite database" in told
     assert "DUEBELL_DATABASE_URL" in told
     assert f"account {credentials.TWILIO_ACCOUNT_SID} is active" in told
 

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError
+from duebell.ledger.failing import why_failing
 from duebell.ledger.turns import TURNS, Turns, begin_immediate
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -155,10 +156,7 @@ def migrate(engine: Engine) -> None:
         if not is_of_the_database(error):
             raise
         where = without_secrets(engine.url)
-        raise ConfigurationError(
-            f"the ledger at {where} cannot be opened ({type(error.orig).__name__}): "
-            "check DUEBELL_DATABASE_URL, DUEBELL_HOME and that the folder or server can be written"
-        ) from error
+        raise ConfigurationError(f"the ledger at {where} cannot be opened: {why_failing(error)}") from error
     except command.util.CommandError as error:
         raise _made_by_others(engine) from error
 
