@@ -4,18 +4,36 @@ Their events name the credit, not the invoices that it is allocated to. Those mo
 owed on them, so one list of what changed finds them all, however many credits there were.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from duebell import unallocated
 from duebell.access import XeroAccess
-from duebell.ledger import inbox
+from duebell.ledger import handing_over, inbox
 from duebell.ledger.inbox import ALLOCATED, ClaimedEvent
 from duebell.ledger.polls import FoundBy
 from duebell.ledger.writing import Writing
 from duebell.model import Invoice
 from duebell.polling_news import PolledNews
 from duebell.polling_seek import Ask, seek
+from duebell.portions import UNSERVED
 from duebell.xero.records import Records
+from duebell.xero.transfer import AnswerTooSlow
+
+
+def read_concerned(access: XeroAccess, events: Sequence[ClaimedEvent]) -> tuple[tuple[str, str], ...]:
+    """Read all that the events of credits are about; returns the credits whose lists Xero does not serve now.
+
+    Those wait, with the reason, and hold up no event of anything else; where there is none, that is raised.
+    """
+    try:
+        read_touched(access, events)
+        unallocated.read_changed(access, events)
+    except (AnswerTooSlow, *UNSERVED) as problem:
+        if all(event.category in ALLOCATED for event in events):
+            raise
+        return tuple((one.resource_id, str(problem)) for one in events if one.category in ALLOCATED)
+    return ()
 
 
 def read_touched(access: XeroAccess, events: Sequence[ClaimedEvent]) -> int:
@@ -48,8 +66,16 @@ def _came(event: ClaimedEvent, now: datetime) -> datetime:
     return min(event.received_at, event.event_time or event.received_at, now)
 
 
-def close(book: Writing, events: Sequence[ClaimedEvent]) -> None:
-    """The events of credits are over once the invoices that they touch have events of their own."""
+def close(book: Writing, events: Sequence[ClaimedEvent], unread: Mapping[str, str]) -> None:
+    """The events of credits are over once the invoices that they touch have events of their own.
+
+    Those that could not be looked at (``unread``, with the reason) come back, and are never given up: what
+    Xero does not serve is no record of theirs.
+    """
     for event in events:
-        if event.category in ALLOCATED:
+        if event.category not in ALLOCATED:
+            continue
+        if event.resource_id in unread:
+            handing_over.come_back(book, [event], unread[event.resource_id])
+        else:
             inbox.finish(book, event, "the invoices that it may touch were looked at")

@@ -4,6 +4,7 @@ import math
 import random
 import uuid
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,9 +13,11 @@ from duebell.ledger import awaiting, freshness
 from duebell.ledger.awaiting import Waiting
 from duebell.model import Invoice
 from duebell.polling_seek import OVERLAP, Ask, ListNotFiltered, seek
+from duebell.portions import UNSERVED, Portions
 from duebell.reading import Reading, XeroReader
 from duebell.xero.queries import IDS_PER_QUERY, PAGE_SIZE
 from duebell.xero.records import Records
+from duebell.xero.transfer import AnswerTooSlow
 
 MARGIN = timedelta(minutes=2)
 """How much further back than needed a list is asked for: lists lag, and Xero's clock is not ours."""
@@ -51,8 +54,8 @@ class BurstReader(XeroReader):
         read = self.invoices(invoice_ids, since=since)
         # Where an earlier drain came to its end between the invoices and their contacts.
         unknown = freshness.unknown_contacts(self._engine, self._tenant_id, invoice_ids)
-        self.contacts(unknown, since=since)
-        return _with(read, listed)
+        contacts = self.contacts(unknown, since=since)
+        return _with(replace(read, bad=read.bad + contacts.bad), listed)
 
     def look_again(self, invoice_ids: Sequence[str], *, since: datetime) -> Reading:
         """What messages are about to say: every invoice as known to stand at ``since`` or later.
@@ -87,7 +90,7 @@ class BurstReader(XeroReader):
         if not self._is_worth_a_list(waiting):
             room = IDS_PER_QUERY * math.ceil(len(stale) / IDS_PER_QUERY)
             ids = dict.fromkeys([*stale, *(one.invoice_id for one in waiting)])
-            self.invoices(list(ids)[:room], since=since + SOON)
+            self._read_along(list(ids)[:room], since + SOON)
             return frozenset()
         listed = self._list_of_changes(waiting)
         if listed.read_at is not None:
@@ -98,6 +101,15 @@ class BurstReader(XeroReader):
             # The list brings the contact of what it shows alone.
             self.contacts_in_time(unchanged)
         return listed.found
+
+    def _read_along(self, invoice_ids: Sequence[str], since: datetime) -> None:
+        """Read these in as few calls as if they were the caller's own, or leave them.
+
+        One that Xero cannot serve is found by the run that tells of it; until then every run reads its own.
+        """
+        portions = Portions(self._read_invoices_at_once)
+        with suppress(*UNSERVED, AnswerTooSlow):
+            self._read_stale(invoice_ids, self.stale(invoice_ids, since), portions)
 
     def _is_worth_a_list(self, waiting: Sequence[Waiting]) -> bool:
         if len(waiting) <= IDS_PER_QUERY:
@@ -119,8 +131,8 @@ class BurstReader(XeroReader):
             for records, upto in islice(seek(self._changes, since + OVERLAP), most):
                 found |= self._keep(records, wanted, began)
                 ended = upto
-        except ListNotFiltered:
-            ended = None
+        except (ListNotFiltered, AnswerTooSlow, *UNSERVED):
+            ended = None  # what is waited for is then read by its id
         return Listed(frozenset(found), began if self._fits(ended) else None)
 
     def _changes(self, ask: Ask, size: int) -> Records[Invoice]:

@@ -48,7 +48,7 @@ def hand_over(
     )
     for event in about_contacts:
         if event.resource_id in troubled:
-            leave(book, event, reading)
+            leave(book, tenant_id, event, reading)
         elif event.resource_id in concerned:
             handing_over.hand_over(book, event, FOR_A_RUN)
         else:

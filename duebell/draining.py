@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from duebell.audit import Entry
 from duebell.changes import (
     Change,
     DueDateMoved,
@@ -32,6 +33,7 @@ from duebell.unannounced import after_all
 
 RETRY_AFTER = timedelta(minutes=2)
 MOST_ATTEMPTS = 6
+GIVEN_UP = "given up"
 RUN_SIZE = 25
 """Records a run: small enough to be read in the UI, large enough to be cheap."""
 
@@ -70,7 +72,8 @@ def record_changes(
     for event in about_invoices:
         one = known.get(event.resource_id)
         if one is None or _is_unread(one, event):
-            leave(book, event, reading)
+            contact_id = one.read.invoice.contact_id if one is not None else None
+            leave(book, tenant_id, event, reading, contact_id)
             continue
         if event.resource_id not in found:
             found[event.resource_id] = compare(book, tenant_id, one)
@@ -169,16 +172,26 @@ def _runs_of(kind: str, told: Sequence[Notification], numbers: dict[str, str]) -
     return [RunToStart(kind, tuple(ids), tuple(numbers.get(one, "") for one in ids)) for ids in runs if ids]
 
 
-def leave(book: Writing, event: ClaimedEvent, reading: Reading) -> None:
-    """Leave an event whose record could not be read for later, or give it up."""
-    if event.resource_id in reading.missing:
-        why = "Xero knows no such record"
-    else:
-        why = dict(reading.bad).get(event.resource_id, "the record could not be read")
-    if event.attempts >= MOST_ATTEMPTS:
-        inbox.finish(book, event, f"given up: {why}")
-    else:
+def leave(
+    book: Writing, tenant_id: str, event: ClaimedEvent, reading: Reading, contact_id: str | None = None
+) -> None:
+    """Leave an event whose record, or the contact of that, could not be read for later, or give it up."""
+    why = _why_unread(event.resource_id, reading, contact_id)
+    if event.attempts < MOST_ATTEMPTS:
         inbox.put_back(book, event, why, _later(book.now, event.attempts))
+    elif inbox.finish(book, event, f"{GIVEN_UP}: {why}"):
+        told = {"event": event.event_id, "looks": event.attempts, "why": why}
+        kind = event.category.lower()
+        book.audit(Entry(ACTOR, "event given up", kind, event.resource_id, tenant_id, details=told))
+
+
+def _why_unread(record_id: str, reading: Reading, contact_id: str | None) -> str:
+    bad = dict(reading.bad)
+    if record_id in reading.missing:
+        return "Xero knows no such record"
+    if record_id not in bad and contact_id in bad:
+        return f"its contact could not be read: {bad[contact_id]}"
+    return bad.get(record_id, "the record could not be read")
 
 
 def _later(now: datetime, attempts: int) -> datetime:

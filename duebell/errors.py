@@ -7,6 +7,7 @@
      │    ├── Postponed            nothing was asked: it is not the time for it
      │    │    ├── TenantParked           the day's calls are used up
      │    │    └── ReservedForMessages    the day's last calls are kept for what leads to a message
+     │    ├── NotServed            an answer that says only that the provider failed (5xx)
      │    └── BadAnswer            an answer that is not what the interface promises
      └── Permanent                 the same call will fail again
           ├── ScopeMissing         consent lacks a scope: connect again
@@ -15,6 +16,7 @@
           ├── TenantDisconnected   this organisation is closed to us
           ├── ReconnectNeeded      the token set is spent: connect again
           ├── RecordNotFound       Xero knows no such record
+          ├── Rejected             Xero answered 400: it does not take the request as it is
           ├── QueryTooLong         the request was longer than Xero reads
           └── TemplateProblem      a template cannot say what it was asked to
 
@@ -79,6 +81,10 @@ class BadAnswer(Transient):
     """The provider answered with something that is not what its interface promises."""
 
 
+class NotServed(Transient):
+    """Xero answered that it failed: all of it may be away, or this request meets what it cannot serve."""
+
+
 class RateLimited(Transient):
     """A provider's limit was reached; nothing was processed.
 
@@ -124,6 +130,10 @@ class ReconnectNeeded(Permanent):
 
 class RecordNotFound(Permanent):
     """Xero knows no record of this id."""
+
+
+class Rejected(Permanent):
+    """Xero answered 400, for the whole request though it may be one record of it that it cannot serve."""
 
 
 class QueryTooLong(Permanent):

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from duebell.clock import on_clock
 from duebell.deciding import RULES, Rules, route_for, subject_of
+from duebell.draining import GIVEN_UP
 from duebell.errors import ConfigurationError, Permanent
 from duebell.explaining_then import known_at, not_of_then, rules_at
 from duebell.explanation import Explanation, Person, Step
@@ -26,7 +27,7 @@ from duebell.resources import Resources
 from duebell.standing_still import stands_still
 from duebell.states import NotificationState
 from duebell.telling import rules_of
-from duebell.what_happened import happened
+from duebell.what_happened import Happened, happened
 from duebell.why_silent import why_silent
 
 KINDS = tuple(RULES)
@@ -112,7 +113,8 @@ class _Explaining:
     def explained(self, kinds: Sequence[str]) -> Explanation:
         rows = [row for kind in kinds for row in self._rows(kind)]
         known = self._known()
-        seen = happened(versions.of_invoice(self._session, self._row))
+        read = happened(versions.of_invoice(self._session, self._row))
+        seen = [*read, *(Happened(one.received_at, what) for one, what in self._not_read())]
         return Explanation(
             f"{self._row.number or self._row.invoice_id} of {self._tenant.name}",
             self._tenant.timezone,
@@ -122,6 +124,18 @@ class _Explaining:
             tuple(self._still()) if self._at is None else (),
             tuple(self._not_of_then(known)),
         )
+
+    def _not_read(self) -> Iterator[tuple[XeroEvent, str]]:
+        """What Xero told of and nobody could read, the newest last."""
+        waits = (col(XeroEvent.state) == "pending") & (col(XeroEvent.outcome) != "")
+        events = select(XeroEvent).where(
+            XeroEvent.tenant_id == self._row.tenant_id,
+            XeroEvent.category == "INVOICE",
+            XeroEvent.resource_id == self._row.invoice_id,
+            waits | col(XeroEvent.outcome).startswith(GIVEN_UP),
+        )
+        for event in self._session.exec(events.order_by(col(XeroEvent.event_id))):
+            yield event, f"Xero told of a change that could not be read: {event.outcome}"
 
     def _still(self) -> Iterator[str]:
         return stands_still(self._session, self._tenant, self._ceiling, self._now)

@@ -1,11 +1,13 @@
 """Giving a claim back under which nothing was posted, and how the notification then stands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from duebell.ledger import dispatch, notifications, present
 from duebell.ledger.notifications import Claim
 from duebell.ledger.writing import Writing, writing
+from duebell.looking_again import read_too_old
 from duebell.resources import Resources
 from duebell.states import NotificationState
 
@@ -36,6 +38,18 @@ def let_go(
         return Said(claim.notification_id, state.value, reason)
     row = present.notification(book.session, claim.notification_id)
     return Said(claim.notification_id, row.state, row.reason)
+
+
+def wait_for_read(book: Writing, claim: Claim, unread: Mapping[str, str]) -> Said:
+    """Give a claim back of whose invoices none could be read anew; ``unread`` says why, as far as is known.
+
+    Until its time no run reads them along with its own: what Xero does not serve would cost each of them.
+    """
+    row = present.notification(book.session, claim.notification_id)
+    later = book.now + dispatch.wait_after(row.dispatches)
+    state = NotificationState.HELD if all(unread.values()) else NotificationState.PLANNED
+    reason = read_too_old(next(iter(unread.values())))
+    return let_go(book, claim, state, reason, not_before=later, dispatch_at=later)
 
 
 def hold_cancelled(resources: Resources, claim: Claim) -> Said:

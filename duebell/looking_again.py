@@ -1,8 +1,9 @@
 """The last look before speaking: is it still true, for each thing that the message would say?"""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlmodel import Session
 
@@ -45,18 +46,21 @@ class NotNow:
 
 READ_TOO_OLD = "read_too_old"
 
+NONE: Mapping[str, str] = MappingProxyType({})
+
 OVERTAKEN = NotNow(S.PLANNED, "stopped_or_overtaken", None)
 """Of a claim that another run has taken since: what its message told is not for this one to change."""
 
 
 def look_again(
-    book: Writing, claim: Claim, known: Mapping[str, Known], rules: Rules, unread: Collection[str] = ()
+    book: Writing, claim: Claim, known: Mapping[str, Known], rules: Rules, unread: Mapping[str, str] = NONE
 ) -> StillTrue | NotNow:
     """Decide anew on a claimed notification and on those told in its message.
 
     One that must not be said any more, or not together with the one that leads, leaves the message, as does
-    one whose invoice could not be read anew (``unread``); where it is the one that leads, the others go back
-    and are told without it. Where the hour has no room for it, all of them wait for the next.
+    one whose invoice could not be read anew (``unread``, with the reason, if any is known); where it is the
+    one that leads, the others go back and are told without it. Where the hour has no room for it, all of them
+    wait for the next.
     """
     # First of all: what another sender of the tenant has written by then counts, for distances and addresses.
     next_hour = next_hour_if_full(book, claim.tenant_id, rules.policy.for_tenant(claim.tenant_id).limits)
@@ -69,12 +73,12 @@ def look_again(
     verdict = None if lead.invoice_id in unread else decide(basis)
     for row, belongs in _told_with(book, lead, known, rules):
         if row.invoice_id in unread:
-            _leave(book, row, _read_in_vain(row, book.now))
+            _leave(book, row, _read_in_vain(row, book.now, unread))
         else:
             own = basis_again(row, known[row.invoice_id], rules, book.now, failed)
             _stay_or_leave(book, row, own, verdict if belongs else None)
     if verdict is None:
-        return _read_in_vain(lead, book.now)
+        return _read_in_vain(lead, book.now, unread)
     return _of_lead(book, lead, basis, verdict, next_hour)
 
 
@@ -124,9 +128,15 @@ def _leave(book: Writing, row: Notification, way: NotNow) -> None:
     groups.leave(book, row, way.state, way.reason, not_before=way.later, dispatch_at=way.later)
 
 
-def _read_in_vain(row: Notification, now: datetime) -> NotNow:
+def _read_in_vain(row: Notification, now: datetime, unread: Mapping[str, str]) -> NotNow:
     """It waits by itself, longer each time: who hears of other invoices does not wait for this one."""
-    return NotNow(S.HELD, READ_TOO_OLD, now + dispatch.wait_after(row.dispatches))
+    later = now + dispatch.wait_after(row.dispatches)
+    return NotNow(S.HELD, read_too_old(unread.get(row.invoice_id, "")), later)
+
+
+def read_too_old(why: str) -> str:
+    """The reason of what could not be read anew, with what is known of it."""
+    return f"{READ_TOO_OLD}:{why}" if why else READ_TOO_OLD
 
 
 def _way_of(verdict: Verdict, now: datetime) -> NotNow:

@@ -1,7 +1,10 @@
 """What is too much for one answer of Xero's is asked for in smaller portions."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Collection, Sequence
+from typing import Generic
 
+from duebell.errors import BadAnswer, NotServed, Rejected
 from duebell.xero.records import BadRecord, Records, T, joined
 from duebell.xero.transfer import AnswerTooLarge, AnswerTooSlow
 
@@ -13,6 +16,12 @@ SMALLEST_SLOW_PAGE = 60
 
 TOO_MUCH = (AnswerTooLarge, AnswerTooSlow)
 """What asking for less may mend."""
+
+UNSERVED = (NotServed, Rejected, BadAnswer)
+"""How Xero answers where it cannot serve a record of those asked for, or nothing at all."""
+
+MOST_UNSERVED = 32
+"""By so many, six records of fifty are told apart from the others; where they are more, Xero itself ails."""
 
 
 def smaller(size: int, problem: AnswerTooLarge | AnswerTooSlow) -> int:
@@ -29,15 +38,80 @@ def smaller(size: int, problem: AnswerTooLarge | AnswerTooSlow) -> int:
     return less
 
 
-def in_halves(ids: tuple[str, ...], read: Callable[[tuple[str, ...]], Records[T]]) -> Records[T]:
-    """Records by their ids in one call, or half of them in each of two where the answer is too large.
+class Portions(Generic[T]):
+    """One reading of records by their ids, ``read`` in one call, and in halves where that cannot be served.
 
-    One that is too large by itself is a bad record, and holds up no other.
+    Of a request that fails Xero does not say for which record; its answer is the same where Xero itself is
+    away. So another record tells: ``others`` are the one or two to ask for while it cannot serve these. Where
+    it serves none of them, the problem is raised as it came; without ``others`` at once. A reading meets
+    ``MOST_UNSERVED`` such answers at most.
     """
-    try:
-        return read(ids)
-    except AnswerTooLarge as problem:
-        if len(ids) == 1:
-            return Records(bad=(BadRecord(ids[0], str(problem)),))
-    half = len(ids) // 2
-    return joined([in_halves(ids[:half], read), in_halves(ids[half:], read)])
+
+    def __init__(
+        self,
+        read: Callable[[tuple[str, ...]], Records[T]],
+        others: Callable[[tuple[str, ...]], Sequence[str]] | None = None,
+    ) -> None:
+        self._read = read
+        self._others = others
+        self._has_served = False
+        self._unserved = 0
+
+    def of(self, ids: tuple[str, ...]) -> Records[T]:
+        """Records by their ids. One that cannot be had by itself is a bad record, and holds up no other."""
+        try:
+            found = self._read(ids)
+        except AnswerTooLarge as problem:
+            if len(ids) == 1:
+                return Records(bad=(BadRecord(ids[0], str(problem)),))
+        except UNSERVED:
+            self._unserved += 1
+            if self._unserved > MOST_UNSERVED or not self._is_for_these_alone(ids):
+                raise
+            if len(ids) == 1:
+                return self._once_more(ids)
+        else:
+            self._has_served = True
+            return found
+        half = len(ids) // 2
+        return joined([self.of(ids[:half]), self.of(ids[half:])])
+
+    def _is_for_these_alone(self, ids: tuple[str, ...]) -> bool:
+        """Whether Xero serves others: of a single record's failure that is asked anew, for it decides."""
+        if self._others is None:
+            return False
+        if self._has_served and len(ids) > 1:
+            return True
+        self._has_served = any(self._serves(one) for one in self._others(ids))
+        return self._has_served
+
+    def _serves(self, record_id: str) -> bool:
+        try:
+            self._read((record_id,))
+        except UNSERVED:
+            return False
+        return True
+
+    def _once_more(self, ids: tuple[str, ...]) -> Records[T]:
+        try:
+            return self._read(ids)
+        except UNSERVED as problem:
+            return Records(bad=(BadRecord(ids[0], f"Xero does not serve this record: {problem}"),))
+
+
+def others_of(
+    asked: Sequence[str], known: Callable[[Collection[str]], Sequence[str]]
+) -> Callable[[tuple[str, ...]], Sequence[str]]:
+    """Whom to ask Xero for where it does not serve some: one of what was ``known`` last.
+
+    Where nothing is known, two of those that are asked for, be they among them: of several that fail at once
+    it is mostly one that is not served. By chance, for what was known may be such a record by now.
+    """
+
+    def others(unserved: tuple[str, ...]) -> Sequence[str]:
+        if served := known(unserved):
+            return [random.choice(served)]  # noqa: S311 - it chooses a record, it guards nothing
+        beside = [one for one in asked if one not in unserved] or (unserved if len(unserved) > 1 else ())
+        return random.sample(beside, min(2, len(beside)))
+
+    return others

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import cast
 
@@ -13,7 +14,7 @@ from duebell.ledger import freshness, snapshots
 from duebell.ledger.freshness import is_since
 from duebell.ledger.merges import MOST_MERGES
 from duebell.model import Contact, Invoice, InvoiceType
-from duebell.portions import LARGEST_PAGE, TOO_MUCH, in_halves, smaller
+from duebell.portions import LARGEST_PAGE, TOO_MUCH, UNSERVED, Portions, others_of, smaller
 from duebell.xero import queries
 from duebell.xero.queries import IDS_PER_QUERY
 from duebell.xero.reader import compact_json, read_json
@@ -55,8 +56,15 @@ class XeroReader:
         Raises what the client raises; a record that cannot be read or found is reported, not raised.
         """
         stale = self.stale(invoice_ids, since)
+        known = partial(freshness.lately_read, self._engine, self._tenant_id)
+        portions = Portions(self._read_invoices_at_once, others_of(stale, known))
+        return self._read_stale(invoice_ids, stale, portions)
+
+    def _read_stale(
+        self, invoice_ids: Sequence[str], stale: Sequence[str], portions: Portions[Invoice]
+    ) -> Reading:
         pieces = [(one,) for one in stale] if len(stale) <= FEW else queries.chunks(queries.record_ids(stale))
-        found = joined([self._read_invoices(piece) for piece in pieces])
+        found = joined([portions.of(piece) for piece in pieces])
         self.read_contacts_of(record.value for record in found.good)
         return _reading(invoice_ids, stale, found)
 
@@ -64,9 +72,6 @@ class XeroReader:
         """Those of the invoices that were not read since."""
         read, now = freshness.read_times(self._engine, self._tenant_id, invoice_ids), self._clock()
         return [one for one in dict.fromkeys(invoice_ids) if not is_since(read.get(one), since, now)]
-
-    def _read_invoices(self, ids: tuple[str, ...]) -> Records[Invoice]:
-        return in_halves(ids, self._read_invoices_at_once)
 
     def _read_invoices_at_once(self, ids: tuple[str, ...]) -> Records[Invoice]:
         """One call, kept at once: what it cost is not lost where a later one fails."""
@@ -84,7 +89,7 @@ class XeroReader:
         if math.ceil(max(known, len(wanted)) / LARGEST_PAGE) < math.ceil(len(wanted) / IDS_PER_QUERY):
             self._list_contacts(frozenset(wanted))
         stale = self._stale_contacts(wanted, since)
-        found = joined([self._read_contacts(piece) for piece in queries.chunks(queries.record_ids(stale))])
+        found = self._read_contacts(stale)
         # Asked for all of them: what polling read itself needs no call, and may be how the merge was learned.
         self._read_survivors(contact_ids)
         return _reading(contact_ids, wanted, found)
@@ -97,15 +102,16 @@ class XeroReader:
                 return
             ids = freshness.merged_into(self._engine, self._tenant_id, ids)
             read = freshness.contact_read_times(self._engine, self._tenant_id, ids)
-            for piece in queries.chunks(queries.record_ids(one for one in ids if one not in read)):
-                self._read_contacts(piece)
+            self._read_contacts([one for one in ids if one not in read])
 
     def _stale_contacts(self, contact_ids: Sequence[str], since: datetime) -> list[str]:
         read, now = freshness.contact_read_times(self._engine, self._tenant_id, contact_ids), self._clock()
         return [one for one in dict.fromkeys(contact_ids) if not is_since(read.get(one), since, now)]
 
-    def _read_contacts(self, ids: tuple[str, ...]) -> Records[Contact]:
-        return in_halves(ids, self._read_contacts_at_once)
+    def _read_contacts(self, ids: Sequence[str]) -> Records[Contact]:
+        known = partial(freshness.lately_read_contacts, self._engine, self._tenant_id)
+        portions = Portions(self._read_contacts_at_once, others_of(ids, known))
+        return joined([portions.of(piece) for piece in queries.chunks(queries.record_ids(ids))])
 
     def _read_contacts_at_once(self, ids: tuple[str, ...]) -> Records[Contact]:
         now = self._clock()
@@ -120,7 +126,7 @@ class XeroReader:
             now = self._clock()
             try:
                 records = self._access.ask(lambda: self._client.contact_page(page))  # noqa: B023 - asked at once
-            except TOO_MUCH:
+            except (*TOO_MUCH, *UNSERVED):
                 return
             self.save_contacts(records.only(wanted), now)
             left -= {one.value.contact_id for one in records.good}

@@ -160,7 +160,9 @@ def read_first(resources: Resources, wanted: str, access: Callable[[str], XeroAc
     with writing(resources.engine, now) as book:
         snapshot = sale_named(book.session, wanted)
         tenant_id, invoice_id = snapshot.tenant_id, snapshot.invoice_id
-    XeroReader(access(tenant_id)).invoices([invoice_id], since=now - FRESH)
+    read = XeroReader(access(tenant_id)).invoices([invoice_id], since=now - FRESH)
+    for _, why in read.bad:
+        raise Permanent(f"it could not be read from Xero now, and may have changed: {why}")
     return tenant_id
 
 

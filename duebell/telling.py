@@ -13,7 +13,7 @@ from duebell import holding
 from duebell.deciding import Rules
 from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
-from duebell.giving_back import Said, hold_cancelled, let_go
+from duebell.giving_back import Said, hold_cancelled, let_go, wait_for_read
 from duebell.known import Known, known_of
 from duebell.ledger import (
     attempts,
@@ -32,7 +32,7 @@ from duebell.ledger.evidence import conclude
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing, writing
-from duebell.looking_again import READ_TOO_OLD, StillTrue, look_again
+from duebell.looking_again import StillTrue, look_again
 from duebell.message_text import write_text
 from duebell.noted_posting import post_noted
 from duebell.outcomes import conclusion_of
@@ -51,8 +51,9 @@ TEMPLATE_WAIT = timedelta(hours=1)
 
 S = NotificationState
 
-ReadAgain = Callable[[str, Sequence[str], datetime], None]
-"""Puts invoices (tenant, ids), read at a time or later, into the ledger. Raises as reading does."""
+ReadAgain = Callable[[str, Sequence[str], datetime], Mapping[str, str] | None]
+"""Puts invoices (tenant, ids), read at a time or later, into the ledger. Raises as reading does; returns why
+some cannot be read, where that is known."""
 
 
 def rules_of(resources: Resources) -> Rules:
@@ -106,11 +107,12 @@ def tell(
     """
     fail_point("after-claim")
     compare_once(resources)
-    if _have_fresh(resources, claim, read_again) and is_cancelled():
+    unread = _have_fresh(resources, claim, read_again)
+    if unread is not None and is_cancelled():
         return hold_cancelled(resources, claim)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
     poster, look = Poster(resources), resources.policy.settle.first_look
-    intent = _intend(resources, poster, claim, flow_run_id)
+    intent = _intend(resources, poster, claim, flow_run_id, unread or {})
     if isinstance(intent, Said):
         return intent
     fail_point("after-intent")
@@ -132,15 +134,13 @@ def _post(resources: Resources, poster: Poster, intent: Intent, look: timedelta)
     return said
 
 
-def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> bool:
-    """Have a read that is young enough; whether it took another one."""
+def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> Mapping[str, str] | None:
+    """Have a read that is young enough; where it took another one, what that could not read."""
     now = resources.clock()
     with reading(resources.engine) as session:
         read_at = freshness.read_at(session, claim.tenant_id, claim.invoice_ids)
     stale = [one for one in claim.invoice_ids if not _is_fresh(read_at.get(one), now)]
-    if stale:
-        read_again(claim.tenant_id, stale, now - FRESH)
-    return bool(stale)
+    return (read_again(claim.tenant_id, stale, now - FRESH) or {}) if stale else None
 
 
 def _is_fresh(read_at: datetime | None, now: datetime) -> bool:
@@ -148,15 +148,17 @@ def _is_fresh(read_at: datetime | None, now: datetime) -> bool:
     return read_at is not None and abs(now - read_at) <= FRESH
 
 
-def _intend(resources: Resources, poster: Poster, claim: Claim, flow_run_id: str | None) -> Intent | Said:
+def _intend(
+    resources: Resources, poster: Poster, claim: Claim, flow_run_id: str | None, why: Mapping[str, str]
+) -> Intent | Said:
     """Decide once more on the fresh read, and write the attempt down in the same transaction."""
     now = resources.clock()
     with writing(resources.engine, now) as book:
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
         read = [one for one in claim.invoice_ids if one in known and _is_fresh(known[one].read.read_at, now)]
-        unread = set(claim.invoice_ids).difference(read)
-        if not read or not unread <= known.keys():
-            return _put_back(book, claim, READ_TOO_OLD)
+        unread = {one: why.get(one, "") for one in claim.invoice_ids if one not in read}
+        if not read or not unread.keys() <= known.keys():
+            return wait_for_read(book, claim, unread)
         found = look_again(book, claim, known, rules_of(resources), unread)
         if not isinstance(found, StillTrue):
             return let_go(

@@ -77,7 +77,7 @@ def record_changes(tenant_id: str, events: list[ClaimedEvent], read: Reading) ->
         contacts = [event.resource_id for event in events if event.category == "CONTACT"]
         wishes_in_xero.note(book, tenant_id, contacts, resources().policy)
         runs += contacts_in_step.hand_over(book, tenant_id, events, read)
-        allocations.close(book, events)
+        allocations.close(book, events, dict(read.bad))
     for record_id, why in read.bad:
         get_run_logger().error("record %s could not be read: %s", record_id, why)
     return runs

@@ -77,11 +77,12 @@ def send(claim: Claim) -> Said:
     return said
 
 
-def _read_again(claim: Claim, tenant_id: str, invoice_ids: Sequence[str], since: datetime) -> None:
+def _read_again(claim: Claim, tenant_id: str, invoice_ids: Sequence[str], since: datetime) -> dict[str, str]:
     access = access_to(tenant_id, Purpose.LOOK_AGAIN)
-    BurstReader(access).look_again(invoice_ids, since=since)
+    read = BurstReader(access).look_again(invoice_ids, since=since)
     if unallocated.matters_to(resources().engine, claim):
         unallocated.have(access, since=since)
+    return dict(read.bad)
 
 
 @task(cache_policy=NO_CACHE)

@@ -8,8 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from duebell import allocations, online_links, unallocated
 from duebell.bursts import BurstReader
 from duebell.calls import Purpose
-from duebell.errors import Postponed, TenantDisconnected
-from duebell.ledger import clock_put_right, inbox
+from duebell.errors import DuebellError, Postponed, TenantDisconnected
+from duebell.ledger import clock_put_right, handing_over, inbox
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.writing import writing
 from duebell.reading import Reading, XeroReader
@@ -80,7 +80,8 @@ def fetch_contacts(tenant_id: str, contact_ids: list[str]) -> Reading:
 def fetch_changed(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
     """Read every record that the events name, unless it was read after the event came.
 
-    Where Xero takes no calls, the events go back as they came, and wait for their time.
+    Where Xero takes no calls, the events go back as they came, and wait for their time. Whatever else fails
+    is noted with them: they come back by themselves.
     """
     try:
         read = _read(tenant_id, events)
@@ -89,6 +90,10 @@ def fetch_changed(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
         later = closed.until if isinstance(closed, Postponed) else None
         with writing(resources().engine, now) as book:
             inbox.give_back(book, events, "Xero takes no calls", later or now)
+        raise
+    except DuebellError as problem:
+        with writing(resources().engine, resources().clock()) as book:
+            handing_over.come_back(book, events, str(problem))
         raise
     get_run_logger().info("%d events: %d invoices and contacts read", len(events), read.read)
     return read
@@ -100,8 +105,7 @@ def _read(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
     latest = max(event.received_at for event in events)
     invoices = reader.changed(_ids(events, "INVOICE"), since=latest)
     contacts = reader.contacts(_ids(events, "CONTACT"), since=latest)
-    allocations.read_touched(access, events)
-    unallocated.read_changed(access, events)
+    waiting = allocations.read_concerned(access, events)
     if latest > began:
         with writing(resources().engine, began) as book:
             clock_put_right.came_by(book, events, began)
@@ -109,7 +113,7 @@ def _read(tenant_id: str, events: list[ClaimedEvent]) -> Reading:
         invoices.fresh + contacts.fresh,
         invoices.read + contacts.read,
         invoices.missing + contacts.missing,
-        invoices.bad + contacts.bad,
+        invoices.bad + contacts.bad + waiting,
     )
 
 

@@ -61,7 +61,7 @@ def test_an_allocation_brings_the_invoice_that_it_touched_into_the_inbox(
     assert touched(books, events) == 1
     assert books.inbox()[-1] == ("INVOICE", INVOICE, "allocation")
     with writing(books.engine, books.clock.now) as book:
-        allocations.close(book, events)
+        allocations.close(book, events, {})
     assert [event.category for event in claimed(books)] == ["INVOICE"]
 
 

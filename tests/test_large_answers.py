@@ -21,7 +21,7 @@ from duebell.ledger.tables import XeroEvent
 from duebell.ledger.writing import writing
 from duebell.model import Invoice
 from duebell.policy import Send
-from duebell.portions import in_halves
+from duebell.portions import Portions
 from duebell.reading import XeroReader
 from duebell.xero.parse import parse_invoice_body
 from duebell.xero.records import Record, Records, record_id
@@ -149,7 +149,7 @@ def test_whatever_the_sizes_each_record_comes_once_and_only_what_is_too_large_al
         good = tuple(Record(parse_invoice_body(invoice_body(one)), "{}") for one in ids)
         return Records(good=good)
 
-    found = in_halves(tuple(weights), read)
+    found = Portions(read).of(tuple(weights))
     fit = [one for one, weight in weights.items() if weight <= 10]
     assert [record_id(one.value) for one in found.good] == fit
     assert [one.record_id for one in found.bad] == [one for one in weights if one not in fit]

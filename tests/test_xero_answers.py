@@ -9,10 +9,12 @@ from duebell.errors import (
     BadAnswer,
     DuebellError,
     Forbidden,
+    NotServed,
     Permanent,
     QueryTooLong,
     RateLimited,
     RecordNotFound,
+    Rejected,
     ScopeMissing,
     TokenExpired,
     Transient,
@@ -26,7 +28,7 @@ from duebell.xero.answers import (
     problem_of,
     retry_after_seconds,
 )
-from duebell.xero.transfer import Answer, AnswerTooSlow
+from duebell.xero.transfer import Answer, AnsweredTooLate
 
 LIST = Sent("GET /api.xro/2.0/Invoices", 1_900)
 LONG_LIST = Sent("GET /api.xro/2.0/Invoices", 2_049)
@@ -60,14 +62,14 @@ FORBIDDEN = b'{"Title":"Forbidden","Status":403,"Detail":"AuthenticationUnsucces
         (404, PAGE, LONG_LIST, QueryTooLong),
         (404, PAGE, LIST, BadAnswer),
         (414, b"", LIST, QueryTooLong),
-        (400, b'{"ErrorNumber": 16,"Type":"QueryParseException"}', LIST, Permanent),
+        (400, b'{"ErrorNumber": 16,"Type":"QueryParseException"}', LIST, Rejected),
         (405, b"", LIST, Permanent),
         (408, b"", LIST, Transient),
         (429, PAGE, LIST, RateLimited),
-        (500, PAGE, LIST, Transient),
-        (503, b"", LIST, Transient),
-        (504, b"", LIST, AnswerTooSlow),
-        (599, b"", LIST, Transient),
+        (500, PAGE, LIST, NotServed),
+        (503, b"", LIST, NotServed),
+        (504, b"", LIST, AnsweredTooLate),
+        (599, b"", LIST, NotServed),
         (200, PAGE, LIST, BadAnswer),
         (204, b"", LIST, BadAnswer),
         (302, b"", LIST, BadAnswer),

@@ -18,6 +18,8 @@ from duebell.xero.parse import parse_invoice_body
 AT_ONCE = 200
 """Rows a transaction: on SQLite the receiver's answers to Xero wait for each of them."""
 
+A_FEW = 10
+
 
 def is_since(read_at: datetime | None, since: datetime, now: datetime) -> bool:
     """Whether it was read at ``since`` or later, by a clock that can be believed."""
@@ -38,6 +40,30 @@ def contact_read_times(engine: Engine, tenant_id: str, contact_ids: Sequence[str
     )
     with reading(engine) as session:
         return dict(session.exec(wanted).all())
+
+
+def lately_read(engine: Engine, tenant_id: str, without: Collection[str]) -> list[str]:
+    """The few invoices beside these that were read last: they were served not long ago."""
+    wanted = (
+        select(InvoiceSnapshot.invoice_id)
+        .where(InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).not_in(without))
+        .order_by(col(InvoiceSnapshot.read_at).desc())
+        .limit(A_FEW)
+    )
+    with reading(engine) as session:
+        return list(session.exec(wanted).all())
+
+
+def lately_read_contacts(engine: Engine, tenant_id: str, without: Collection[str]) -> list[str]:
+    """The few contacts beside these that were read last."""
+    wanted = (
+        select(ContactSnapshot.contact_id)
+        .where(ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.contact_id).not_in(without))
+        .order_by(col(ContactSnapshot.read_at).desc())
+        .limit(A_FEW)
+    )
+    with reading(engine) as session:
+        return list(session.exec(wanted).all())
 
 
 def merged_into(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import Update, update
 from sqlmodel import col, select
 
 from duebell.ledger.inbox import ClaimedEvent
@@ -17,15 +17,21 @@ HANDED_OVER = timedelta(minutes=10)
 
 def hand_over(book: Writing, event: ClaimedEvent, why: str) -> None:
     """Leave an event open for a run of its own, which closes it by :func:`finish_read`."""
-    book.session.exec(
-        update(XeroEvent)
-        .where(
-            col(XeroEvent.event_id) == event.event_id,
-            col(XeroEvent.claim_token) == event.claim_token,
-            col(XeroEvent.state) == "pending",
-        )
-        .values(outcome=why, retry_at=book.now + HANDED_OVER)
+    book.session.exec(_still_claimed(event).values(outcome=why, retry_at=book.now + HANDED_OVER))
+
+
+def _still_claimed(event: ClaimedEvent) -> Update:
+    return update(XeroEvent).where(
+        col(XeroEvent.event_id) == event.event_id,
+        col(XeroEvent.claim_token) == event.claim_token,
+        col(XeroEvent.state) == "pending",
     )
+
+
+def come_back(book: Writing, events: Sequence[ClaimedEvent], why: str) -> None:
+    """Note why events wait that nobody could look at: their claim brings them back, later each time."""
+    for event in events:
+        book.session.exec(_still_claimed(event).values(outcome=why))
 
 
 def still_held(book: Writing, events: Sequence[ClaimedEvent]) -> list[ClaimedEvent]:

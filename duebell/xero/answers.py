@@ -14,15 +14,17 @@ from duebell.errors import (
     BadAnswer,
     DuebellError,
     Forbidden,
+    NotServed,
     Permanent,
     QueryTooLong,
     RateLimited,
     RecordNotFound,
+    Rejected,
     ScopeMissing,
     TokenExpired,
     Transient,
 )
-from duebell.xero.transfer import Answer, AnswerTooSlow
+from duebell.xero.transfer import Answer, AnsweredTooLate
 
 LONGEST_QUERY = 2048
 """Characters. IIS, behind Xero, answers 404 (its 404.15) and not 414 to a longer query string."""
@@ -96,15 +98,17 @@ def problem_of(answer: Answer, sent: Sent) -> DuebellError | None:
         return BadAnswer(f"{what} with a web page instead of JSON") if _is_page(answer) else None
     if answer.status in EXPLAINED:
         return EXPLAINED[answer.status](answer, sent, what)
-    if answer.status == 408 or answer.status >= 500:
+    if answer.status == 408:
         return Transient(what)
+    if answer.status >= 500:
+        return NotServed(what)
     return Permanent(what) if 400 <= answer.status < 500 else BadAnswer(what)
 
 
 def _rejected(answer: Answer, sent: Sent, what: str) -> DuebellError:
     found = re.search(rb'"ErrorNumber"\s*:\s*(\d{1,6})\b', answer.body)
     number = f", error number {found[1].decode()}" if found else ""
-    return Permanent(f"{what}{number}")
+    return Rejected(f"{what}{number}")
 
 
 def _unauthorised(answer: Answer, sent: Sent, what: str) -> DuebellError:
@@ -146,7 +150,7 @@ def _limited(answer: Answer, sent: Sent, what: str) -> DuebellError:
 
 
 def _too_slow(answer: Answer, sent: Sent, what: str) -> DuebellError:
-    return AnswerTooSlow(what)
+    return AnsweredTooLate(what)
 
 
 EXPLAINED = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from duebell.errors import BadAnswer, Transient
+from duebell.errors import BadAnswer, NotServed, Transient
 
 PIECE = 65_536  # bytes unpacked at a time
 USER_AGENT = "duebell"
@@ -23,6 +23,10 @@ class AnswerTooLarge(BadAnswer):
 
 class AnswerTooSlow(Transient):
     """Xero was reached, and took longer than is waited; what asks for less may be answered in time."""
+
+
+class AnsweredTooLate(AnswerTooSlow, NotServed):
+    """What stands before Xero did not wait for its answer (504)."""
 
 
 @dataclass(frozen=True, slots=True)
