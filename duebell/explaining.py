@@ -46,7 +46,7 @@ def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | No
     """All about the invoice of this number or id, as it stands or as it stood at a time.
 
     A time without a zone is on the organisation's clock. Raises ``Permanent`` where no such invoice is
-    known, where the number names several, and for a kind that is none.
+    known, where the number names several, for a kind that is none, and for a time that has not come.
     """
     if kind and kind not in KINDS:
         raise Permanent(f"there is no kind of message {kind!r}: there are {', '.join(KINDS)}")
@@ -56,6 +56,8 @@ def explain(resources: Resources, wanted: str, kind: str = "", at: datetime | No
             return _unread(session, wanted, resources)
         tenant = session.get_one(Tenant, row.tenant_id)
         moment = on_clock(at, tenant.timezone) if at is not None else None
+        if moment is not None and moment > resources.clock():
+            raise Permanent(f"{clock_of(tenant.timezone)(moment)} has not come yet: --at looks back")
         one = _Explaining(session, tenant, row, resources, moment)
         return one.explained((kind,) if kind else KINDS)
 

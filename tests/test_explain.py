@@ -1,14 +1,17 @@
 """Why somebody was told, or was not: for every invoice, also one about which nothing was ever decided."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from sqlalchemy import Engine, update
 from typer.testing import CliRunner, Result
 
 from deployments.cli import app
+from deployments.explain import show
 from duebell import explaining
 from duebell.errors import Permanent
 from duebell.explanation import Explanation
@@ -121,19 +124,32 @@ def test_money_of_three_decimals_and_of_none_is_shown_whole(office: Office) -> N
     assert jpy[0].what == "first read: approved, 1200 of 1200 JPY owed, due 02 Nov 2026"
 
 
-def test_it_is_explained_as_it_stood_at_a_time(office: Office, tmp_path: Path) -> None:
+def shown_at(office: Office, moment: datetime, kind: str = "") -> str:
+    console = Console(width=300, file=StringIO(), record=True)
+    show(console, explaining.explain(office.resources, "INV-0001", kind, moment))
+    return console.export_text()
+
+
+def test_it_is_explained_as_it_stood_at_a_time(office: Office) -> None:
     told(office)
-    shown = run(office, tmp_path, "explain", "INV-0001", "--at", "2026-11-04", "--kind", INVOICE_OVERDUE)
-    assert "stage overdue to customer" in shown.output
-    assert "no stage is due" not in shown.output
-    assert "stage second" not in shown.output
-    assert "50.00 NZD received" not in shown.output
-    earlier = run(
-        office, tmp_path, "explain", "INV-0001", "--at", "2026-10-29 12:00", "--kind", INVOICE_OVERDUE
-    )
-    assert "no stage is due: the next, soon, comes on 30 Oct 2026" in earlier.output
-    before = run(office, tmp_path, "explain", "INV-0001", "--at", "2026-10-01")
-    assert "it had not been read by then" in before.output
+    shown = shown_at(office, datetime.fromisoformat("2026-11-04"), INVOICE_OVERDUE)
+    assert "stage overdue to customer" in shown
+    assert "no stage is due" not in shown
+    assert "stage second" not in shown
+    assert "50.00 NZD received" not in shown
+    earlier = shown_at(office, datetime.fromisoformat("2026-10-29T12:00"), INVOICE_OVERDUE)
+    assert "no stage is due: the next, soon, comes on 30 Oct 2026" in earlier
+    assert "it had not been read by then" in shown_at(office, datetime.fromisoformat("2026-10-01"))
+
+
+def test_nothing_is_explained_as_it_will_stand(office: Office, tmp_path: Path) -> None:
+    told(office)
+    tomorrow = datetime.fromisoformat("2026-11-11")
+    with pytest.raises(Permanent, match="11 Nov 2026 00:00 has not come yet: --at looks back"):
+        explaining.explain(office.resources, "INV-0001", at=tomorrow)
+    shown = run(office, tmp_path, "explain", "INV-0001", "--at", "9990-11-04")
+    assert shown.exit_code == 1
+    assert "has not come yet" in shown.output
 
 
 def test_a_verdict_that_cannot_have_been_made_so_is_said_to_be_another(office: Office) -> None:
