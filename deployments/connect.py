@@ -1,6 +1,7 @@
 """What `duebell up` connects at its start, without a person: ``python -m deployments.connect``."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 
 from deployments.connect_pace import paced
@@ -18,9 +19,12 @@ from duebell.visible import visible
 NOT_YET = "no organisation is connected yet: run `duebell connect` in another terminal"
 
 
-def connect(resources: Resources, pace_of: PaceOf) -> tuple[Connected, ...]:
-    """Connect what a custom connection opens. Raises ``ConfigurationError`` and what reading Xero raises."""
-    return connect_custom(resources, pace_of, unpaced)
+def connect(resources: Resources, pace_of: PaceOf, tenant_ids: Sequence[str] = ()) -> tuple[Connected, ...]:
+    """Connect what a custom connection opens, or those of it that were named.
+
+    Raises ``ConfigurationError`` and what reading Xero raises.
+    """
+    return connect_custom(resources, pace_of, unpaced, tenant_ids)
 
 
 def told(connected: Connected) -> str:

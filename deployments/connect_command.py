@@ -23,7 +23,7 @@ def main(console: Console, choice: Choice) -> int:
         settings = load(uses=[Use.XERO, Use.XERO_CONSENT])
         with ledger_in_words(), closing(open_resources(settings)) as resources:
             if settings.xero_grant is Grant.CLIENT_CREDENTIALS:
-                return _connect_custom(console, resources)
+                return _connect_custom(console, resources, choice)
             return 0 if connect_by_consent(console, resources, choice) else 1
     except (ConfigurationError, DuebellError) as error:
         complain(console, error)
@@ -33,8 +33,8 @@ def main(console: Console, choice: Choice) -> int:
         return INTERRUPTED
 
 
-def _connect_custom(console: Console, resources: Resources) -> int:
+def _connect_custom(console: Console, resources: Resources, choice: Choice) -> int:
     with pacing(resources.settings) as pace_of:
-        for one in connect(resources, pace_of):
+        for one in connect(resources, pace_of, choice.tenant_ids):
             note(console, told(one))
     return 0

@@ -39,11 +39,14 @@ PaceOf = Callable[[str], Pace]
 """The pace of a tenant, by its id."""
 
 
-def connect_custom(resources: Resources, pace_of: PaceOf, no_pace: Pace) -> tuple[Connected, ...]:
+def connect_custom(
+    resources: Resources, pace_of: PaceOf, no_pace: Pace, tenant_ids: Sequence[str] = ()
+) -> tuple[Connected, ...]:
     """Connect by a custom connection, which needs no person: its credentials are the consent.
 
-    Safe to repeat: a tenant that is known keeps its history and is not synced again. Raises
-    ``ConfigurationError`` where Xero refuses the credentials or they open no organisation.
+    ``tenant_ids`` are those that a person named; none means all that it opens. Safe to repeat: a tenant that
+    is known keeps its history and is not synced again. Raises ``ConfigurationError`` where Xero refuses the
+    credentials, where they open no organisation, and where they do not open one that was named.
     """
     token_set_id = f"{GRANT}:{resources.settings.xero_client_id}"
     answer = custom_tokens(resources.identity(), resources.policy)
@@ -54,7 +57,16 @@ def connect_custom(resources: Resources, pace_of: PaceOf, no_pace: Pace) -> tupl
             "the Xero app of XERO_CLIENT_ID opens no organisation: authorise the custom connection at "
             "developer.xero.com/app/manage"
         )
-    return tuple(connect_one(resources, one, token_set_id, pace_of(one.tenant_id)) for one in opened)
+    chosen = [_named(opened, tenant_id) for tenant_id in tenant_ids] or opened
+    return tuple(connect_one(resources, one, token_set_id, pace_of(one.tenant_id)) for one in chosen)
+
+
+def _named(opened: Sequence[Connection], tenant_id: str) -> Connection:
+    found = [one for one in opened if one.tenant_id == tenant_id.strip().lower()]
+    if not found:
+        known = ", ".join(f"{one.tenant_name} ({one.tenant_id})" for one in opened)
+        raise ConfigurationError(f"the custom connection does not open {tenant_id}, but: {known}")
+    return found[0]
 
 
 @dataclass(frozen=True, slots=True)

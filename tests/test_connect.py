@@ -70,6 +70,19 @@ def test_at_the_start_an_address_to_which_no_consent_can_come_back_is_named(
     assert "DUEBELL_PUBLIC_URL" in capsys.readouterr().err
 
 
+def test_a_custom_connection_connects_no_other_organisation_than_the_one_that_was_named(
+    tmp_path: Path,
+) -> None:
+    with running_sandbox() as sandbox, closing(opened(tmp_path, sandbox)) as resources:
+        with pytest.raises(ConfigurationError, match="does not open foo, but: ") as refused:
+            connect_custom(resources, lambda _tenant: unpaced, unpaced, ["foo"])
+        assert credentials.TENANT_ID in str(refused.value)
+        assert tenants.connected(resources.engine) == ()
+        named = [f" {credentials.TENANT_ID.upper()}"]
+        (connected,) = connect_custom(resources, lambda _tenant: unpaced, unpaced, named)
+        assert connected.tenant_id == credentials.TENANT_ID
+
+
 def test_at_the_start_what_was_consented_to_goes_on_and_a_sync_that_was_cut_off_is_ended(
     tmp_path: Path,
 ) -> None:
