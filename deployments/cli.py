@@ -14,6 +14,7 @@ from deployments import explain as explain_command
 from deployments import policy_command, preference_command, reminders_held, settle_command
 from deployments import preview as preview_command
 from deployments import up as up_command
+from deployments.audit_words import nothing_about
 from deployments.live import chosen, in_review, is_live, show_before_live, stopped
 from deployments.naming import meant
 from deployments.opening import by_whom, opened, opened_ledger
@@ -206,7 +207,10 @@ def audit(
 ) -> None:
     """Show the audit trail, and check that its chain is whole."""
     with opened_ledger() as resources:
-        for entry in trail.entries(resources.engine, subject, most):
+        told = trail.entries(resources.engine, subject, most)
+        if subject and not told:
+            say(nothing_about(resources.engine, subject))
+        for entry in told:
             when = f"{entry.at:%Y-%m-%d %H:%M:%S} "
             details = f" ({entry.details})" if entry.details else ""
             say(Text.assemble((when, "dim"), f"{entry.actor}: {entry.action}, {entry.subject}{details}"))

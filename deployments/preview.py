@@ -66,7 +66,7 @@ def _count_of(one: Preview) -> str:
 
 
 def _counted(messages: Sequence[Preview]) -> str:
-    counts = Counter[str](dict.fromkeys(OPEN, 0))
+    counts: Counter[str] = Counter(dict.fromkeys(OPEN, 0))
     counts.update(_count_of(one) for one in messages)
     return f"{', '.join(f'{count} {name}' for name, count in counts.items())}."
 

@@ -72,8 +72,7 @@ def record_changes(
     for event in about_invoices:
         one = known.get(event.resource_id)
         if one is None or _is_unread(one, event):
-            contact_id = one.read.invoice.contact_id if one is not None else None
-            leave(book, tenant_id, event, reading, contact_id)
+            leave(book, tenant_id, event, reading, one)
             continue
         if event.resource_id not in found:
             found[event.resource_id] = compare(book, tenant_id, one)
@@ -173,10 +172,10 @@ def _runs_of(kind: str, told: Sequence[Notification], numbers: dict[str, str]) -
 
 
 def leave(
-    book: Writing, tenant_id: str, event: ClaimedEvent, reading: Reading, contact_id: str | None = None
+    book: Writing, tenant_id: str, event: ClaimedEvent, reading: Reading, known: Known | None = None
 ) -> None:
     """Leave an event whose record, or the contact of that, could not be read for later, or give it up."""
-    why = _why_unread(event.resource_id, reading, contact_id)
+    why = _why_unread(event.resource_id, reading, known.read.invoice.contact_id if known else None)
     if event.attempts < MOST_ATTEMPTS:
         inbox.put_back(book, event, why, _later(book.now, event.attempts))
     elif inbox.finish(book, event, f"{GIVEN_UP}: {why}"):

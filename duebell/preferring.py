@@ -80,13 +80,23 @@ class Stopped:
 def address_on(address: str, channel: str) -> str:
     """The address as the ledger keeps it. Raises ``ConfigurationError`` where it is none on this channel."""
     if channel == SMS:
-        return parse_e164(as_dialled_now(address.strip()))
+        return _number(address.strip())
     if channel != EMAIL:
         raise ConfigurationError(f"{channel!r} is no channel: write {SMS} or {EMAIL}")
     found = mailbox(address)
     if found is None:
         raise ConfigurationError("that is no email address; for a number write --channel sms")
     return preferences.as_kept(found.address, channel)
+
+
+def _number(address: str) -> str:
+    try:
+        return parse_e164(as_dialled_now(address))
+    except ConfigurationError:
+        raise ConfigurationError(
+            "that is neither a phone number (+ and the country code, then the whole number) nor an email "
+            "address (with an @)"
+        ) from None
 
 
 def show(resources: Resources, address: str, channel: str) -> Standing:

@@ -176,7 +176,8 @@ def _first(about: About, resources: Resources, by: str) -> Notification | None:
     )
     meant = about.chosen(planned)
     if not meant:
-        raise Permanent(about.why_none([*about.standing(), *planned]))
+        ladder = rules.policy.for_tenant(snapshot.tenant_id).invoice_overdue.stages
+        raise Permanent(about.why_none([*about.standing(), *planned], [one.name for one in ladder]))
     return next((row for row in meant if S(row.state) not in ENDED), None)
 
 

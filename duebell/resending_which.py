@@ -1,6 +1,6 @@
 """Which message a person means who wants it said again: of an invoice there may be several."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from duebell.errors import Permanent
@@ -49,12 +49,16 @@ class About:
         is_of_this = (row.kind, row.invoice_id) == (self.kind, self.snapshot.invoice_id)
         return is_of_this and is_contact(row.recipient) and person_of(row.recipient) == self.person
 
-    def why_none(self, rows: Iterable[Notification]) -> str:
-        """Why none of these is meant."""
+    def why_none(self, rows: Iterable[Notification], stages: Collection[str]) -> str:
+        """Why none of these is meant. ``stages`` are those of the policy."""
         others = [row for row in rows if self.is_for(row)]
         if others:
             named = f"payment {self.payment_id}" if self.payment_id else f"stage {self.stage}"
             return f"there is no message about {named} of this invoice: say which with {self._which(others)}"
+        if self.stage and _named(self.stage) not in {one.casefold() for one in stages}:
+            return f"there is no stage {self.stage} in the policy: there are {', '.join(stages)}"
+        if self.stage:
+            return f"the stage {self.stage} of this invoice is not due, and was never said"
         whom = "this person" if self.person else "the customer"
         return f"there is nothing of kind {self.kind} to say to {whom} about this invoice"
 
@@ -71,6 +75,11 @@ class About:
         today = {one.subject_id: one.payment_id for one in known}
         ids = dict.fromkeys(today.get(row.subject_id, row.subject_id) for row in rows)
         return f"--payment ({', '.join(ids)})"
+
+
+def _named(stage: str) -> str:
+    """The name alone of a stage that may be given with its due date."""
+    return stage.casefold().partition("@")[0]
 
 
 def _stage_of(row: Notification) -> str:

@@ -306,7 +306,17 @@ def test_the_trail_is_shown_oldest_first_and_its_chain_is_whole(office: Office) 
 
 
 def test_a_subject_is_searched_literally(office: Office) -> None:
-    assert "connect" not in office.run("audit", "%").output
+    done = office.run("audit", "%")
+    assert done.exit_code == 1
+    assert "no invoice is known as %, and no entry is about it" in done.output
+
+
+def test_of_an_invoice_about_which_nothing_was_done_the_trail_says_so(office: Office) -> None:
+    old = issue_recently(office)
+    done = office.run("audit", old)
+    assert done.exit_code == 0
+    assert f"Nothing was ever done about {old}" in done.output
+    assert "whole" in done.output
 
 
 @pytest.mark.parametrize(

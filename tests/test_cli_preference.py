@@ -83,6 +83,15 @@ def test_without_a_reason_and_for_what_is_no_number_nothing_is_settled(office: O
     assert told(office, "show", NUMBER) == "Nothing stands against writing to it."
 
 
+def test_an_address_that_is_neither_a_number_nor_an_email_address_is_refused_with_both(
+    office: Office,
+) -> None:
+    done = office.run("preference", "show", "ana.example")
+    assert done.exit_code == 1
+    assert "neither a phone number (+ and the country code" in done.output
+    assert "nor an email address" in " ".join(done.output.split())
+
+
 @pytest.mark.parametrize("provider", ["twilio", "sendgrid"])
 def test_of_an_email_address_it_is_not_said_that_twilio_or_xero_hears_of_it(
     office: Office, tmp_path: Path, provider: str

@@ -192,6 +192,20 @@ def test_a_stage_that_was_never_said_is_refused_where_another_is_due_today(
     assert remind(office, "overdue").state == "planned"
 
 
+def test_a_stage_that_the_policy_does_not_have_and_one_that_is_not_due_are_told_apart(
+    sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    open_tenant(sqlite_ledger)
+    keep_contact(sqlite_ledger)
+    office = office_over(sqlite_ledger, tmp_path, at(DUE - 20 * DAY))
+    office.keeps(1, **due(DUE))
+    with pytest.raises(Permanent, match=r"no stage foo in the policy: there are .*overdue, second"):
+        remind(office, "foo")
+    with pytest.raises(Permanent, match="the stage Second of this invoice is not due, and was never said"):
+        remind(office, "Second")
+    assert office.stands() == []
+
+
 def test_a_stage_goes_with_reminders_alone(office: Office) -> None:
     with pytest.raises(Permanent, match="give --kind invoice_overdue"):
         remind(office, "second", INVOICE_ISSUED)
