@@ -208,7 +208,7 @@ def test_contacts_that_an_earlier_drain_did_not_get_to_are_read_though_the_invoi
     desk: Desk,
 ) -> None:
     books = desk.approve(30, 30)
-    desk.sandbox.fail_next("status", path="/api.xro/2.0/Contacts", status=503)
+    desk.sandbox.fail_next("status", path="/api.xro/2.0/Contacts", status=503, times=2)
     with pytest.raises(Transient):
         desk.drain()
     with desk.resources.engine.begin() as connection:
