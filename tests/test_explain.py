@@ -257,7 +257,7 @@ def test_what_keeps_everything_waiting_is_said_of_each_message(
     event = NewEvent(TENANT, "INVOICE", numbered(7), "CREATE", "now", None)
     inbox.keep(office.engine, [event], [], now=office.clock.now)
     assert explaining.explain(office.resources, numbered(7)).still == (said,), "of what was never read too"
-    assert explaining.explain(office.resources, "INV-0001", at=then).still == ()
+    assert explaining.explain(office.resources, "INV-0001", at=min(then, office.clock.now)).still == ()
     if "parked_until" not in columns:
         assert f"Nothing goes out now: {said}" in run(office, tmp_path, "explain", "INV-0001").output
 
