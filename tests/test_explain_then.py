@@ -45,7 +45,10 @@ def texts(office: Office, word: str, when: datetime) -> None:
 
 
 def said_of(office: Office, then: datetime) -> tuple[str, tuple[str, ...]]:
-    """What is said of the reminder, and what of that is said not to be as of then."""
+    """What is said of the reminder, and what of that is said not to be as of then: asked an hour later, or
+    when the clock says already.
+    """
+    office.clock.now = max(office.clock.now, at(date(2026, 11, 3), 13))
     found = explaining.explain(office.resources, "INV-0001", INVOICE_OVERDUE, then)
     [(_, why)] = found.silent
     return why, found.not_of_then
