@@ -97,7 +97,7 @@ def lives_to(office: Office, last: date, first: date = TUESDAY) -> list[tuple[da
     ("due_on", "said_first", "reminded_on"),
     [
         (TUESDAY, IS_DUE, TUESDAY + 3 * DAY),
-        (TUESDAY - 2 * DAY, IS_DUE.replace("3 Nov", "1 Nov"), TUESDAY + 3 * DAY),
+        (TUESDAY - 2 * DAY, IS_DUE.replace("is due on 3 Nov", "was due on 1 Nov"), TUESDAY + 3 * DAY),
         (TUESDAY + 3 * DAY, IS_DUE.replace("3 Nov", "6 Nov"), TUESDAY + 3 * DAY),
     ],
 )
