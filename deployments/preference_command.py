@@ -9,10 +9,10 @@ from deployments.opening import by_whom, opened, opened_ledger
 from deployments.terminal import make_console
 from duebell import preferring
 from duebell.calls import utc
+from duebell.errors import ConfigurationError
 from duebell.ledger import mirror_switch
 from duebell.ledger.engine import reading
 from duebell.ledger.preferences import OPTED_OUT
-from duebell.policy_file import Policy
 from duebell.policy_preferences import StopEnds
 from duebell.preferring import InXero
 from duebell.reaching import EMAIL, SMS
@@ -44,7 +44,7 @@ def show(address: Address, channel: Channel = "") -> None:
             stands = one.state.replace("_", " ") or "allowed"
             console.print(Text(f"{one.channel}: {stands} since {utc(one.since)} ({one.evidence})"))
             if (one.channel, one.state) == (SMS, OPTED_OUT):
-                console.print(Text(_email_after_stop(resources.policy)))
+                console.print(Text(_email_after_stop(resources)))
         for one in found.at_twilio:
             answer = f" ({one.answer})" if one.answer else ""
             console.print(Text(f"Twilio, sender {one.sender}: {one.status} is {one.stands}{answer}"))
@@ -75,8 +75,12 @@ def allow(address: Address, why: Why, channel: Channel = "") -> None:
         _say("It may be written to again.", _waited(decided), elsewhere)
 
 
-def _email_after_stop(policy: Policy) -> str:
+def _email_after_stop(resources: Resources) -> str:
     """What becomes of email for a customer who opted out at their number."""
+    try:
+        policy = resources.policy
+    except ConfigurationError as fault:
+        return f"What becomes of email to that customer cannot be told: {fault}"
     found = {one.preferences.stop_ends for one in (policy, *policy.tenants.values())}
     if len(found) > 1:
         return "Email to that customer: as stop_ends in the policy says, for each organisation by itself."

@@ -121,6 +121,21 @@ def test_a_stop_stands_though_the_policy_has_a_mistake(office: Office, tmp_path:
     assert "sms: opted out since" in told(office, "show", NUMBER)
 
 
+def test_what_stands_is_shown_to_its_end_though_the_policy_has_a_mistake(
+    office: Office, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(BROKEN)
+    told(office, "stop", NUMBER, "--why", "asked by telephone")
+    with writing(office.engine, NOW) as book:
+        line = GroupLine(tenant_id=office.tenant().tenant_id, contact_id=CONTACT, group_name="No SMS",
+                         address=NUMBER, wanted=True, ours=True, stands="done")  # fmt: skip
+        book.session.add(line)
+    shown = told(office, "show", NUMBER, DUEBELL_POLICY=str(policy))
+    assert "What becomes of email to that customer cannot be told: policy.toml cannot be understood" in shown
+    assert f"Xero, group No SMS, contact {CONTACT}: is to be a member" in shown
+
+
 def test_nobody_is_allowed_again_by_a_policy_with_a_mistake(office: Office, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(BROKEN)

@@ -107,7 +107,9 @@ def test_a_wish_is_kept_and_the_trail_is_read_while_other_settings_are_at_fault(
     assert done.exit_code == 0, done.output
     with reading(office.engine) as session:
         assert [one.state for one in preferences.of_address(session, NUMBER)] == ["opted_out"]
-    assert "opted out since" in office.run("preference", "show", NUMBER, **at_fault).output
+    shown = office.run("preference", "show", NUMBER, **at_fault)
+    assert shown.exit_code == 0, shown.output
+    assert "opted out since" in shown.output
     trail = office.run("audit", **at_fault)
     assert trail.exit_code == 0
     assert "preference opt-out" in trail.output
