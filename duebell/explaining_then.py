@@ -13,6 +13,7 @@ from duebell.ledger import versions
 from duebell.ledger.refusals_then import Then, refusals_at
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, KeptVerdict, PolicyText
 from duebell.ledger.versions import Version
+from duebell.money import with_code
 from duebell.phone import redact
 from duebell.policy_file import Policy
 from duebell.recalling import policy_of
@@ -66,7 +67,7 @@ def not_of_then(session: Session, known: Known, rules: Rules, at: datetime, when
             "and whether anything stood against it before is not kept"
         )
     sending = lower(rules.ceiling, Sending(known.tenant.sending)).value
-    credit = ", ".join(f"{amount:.2f} {currency}" for currency, amount in known.balance.credit.items())
+    credit = ", ".join(with_code(amount, currency) for currency, amount in known.balance.credit.items())
     waits = f"{credit} of the customer's credit waits" if credit else "no credit of the customer waits"
     yield f"it is taken as it is today that the organisation's sending is {sending}, and that {waits} in Xero"
 

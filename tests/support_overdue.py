@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,19 +17,20 @@ from sqlmodel import select
 from duebell.draining import RunToStart, record_changes
 from duebell.giving_back import Said
 from duebell.keys import INVOICE_OVERDUE
-from duebell.ledger import dispatch, inbox, snapshots
+from duebell.ledger import credits, dispatch, inbox, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.notifications import Claim, claim_all
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
+from duebell.model import Credit, CreditKind
 from duebell.planning import plan_kind
 from duebell.reading import Reading
 from duebell.resources import Resources
 from duebell.sweeping import Swept, sweep
 from duebell.telling import render, rules_of, tell
 from duebell.xero.parse import parse_invoice_body
-from tests.support_facts import ACCOUNT, TENANT, Hand, invoice_body, numbered, resources_over, sid
+from tests.support_facts import ACCOUNT, CONTACT, TENANT, Hand, invoice_body, numbered, resources_over, sid
 
 ZONE = ZoneInfo("Pacific/Auckland")
 TEAM_PHONE, OTHER_TEAM_PHONE = "+64211110000", "+64211110001"
@@ -214,3 +216,12 @@ def day_of(day: date) -> str:
 def a_payment(number: int, amount: int, day: date) -> dict[str, Any]:
     """A payment as an invoice lists it."""
     return {"PaymentID": numbered(900 + number), "Amount": amount, "Date": day_of(day)}
+
+
+def has_credit(office: Office, amount: str, currency: str = "NZD", contact_id: str = CONTACT) -> None:
+    """An overpayment of the customer's, of which so much waits."""
+    credit = Credit(
+        numbered(800), CreditKind.OVERPAYMENT, is_customers=True, contact_id=contact_id,
+        currency=currency, remaining=Decimal(amount),
+    )  # fmt: skip
+    credits.keep(office.engine, TENANT, [credit], read_at=office.clock.now)

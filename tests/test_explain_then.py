@@ -18,7 +18,7 @@ from duebell.ledger.writing import writing
 from duebell.twilio.inbound import read_inbound
 from tests.support_facts import ACCOUNT, MOBILE, OTHER_MOBILE, keep_contact, open_tenant, sid
 from tests.support_office import environment_of
-from tests.support_overdue import TEAM_PHONE, Office, at, due, office_over, policy_text
+from tests.support_overdue import TEAM_PHONE, Office, at, due, has_credit, office_over, policy_text
 
 DUE = date(2026, 11, 2)
 NOON = datetime(2026, 11, 3, 12)  # noqa: DTZ001 - on the organisation's clock
@@ -97,6 +97,12 @@ def test_a_team_s_number_that_was_found_bad_later_was_good_then(office: Office) 
     then = datetime(2026, 11, 16, 12)  # noqa: DTZ001 - on the organisation's clock
     found = explaining.explain(office.resources, "INV-0001", INVOICE_OVERDUE, then)
     assert any("to the team:accounts: goes out by sms" in why for _, why in found.silent)
+
+
+def test_credit_of_three_decimals_is_said_whole(office: Office) -> None:
+    has_credit(office, "10.125", "KWD")
+    [said] = said_of(office, NOON)[1]
+    assert said.endswith("that 10.125 KWD of the customer's credit waits in Xero")
 
 
 def test_what_is_of_today_is_said_and_only_of_a_time_that_is_past(office: Office, tmp_path: Path) -> None:

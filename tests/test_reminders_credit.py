@@ -1,7 +1,6 @@
 """A customer in credit is not chased, and a disputed invoice is not mentioned; both go on where they were."""
 
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.keys import INVOICE_OVERDUE
-from duebell.ledger import credits
-from duebell.model import Credit, CreditKind
 from duebell.policy import IN_WORDS, Reason
 from duebell.resending import resend
 from duebell.states import NotificationState
-from tests.support_facts import CONTACT, MOBILE, TENANT, keep_contact, numbered, open_tenant
-from tests.support_overdue import TEAM_PHONE, Office, at, due, office_over, policy_text
+from tests.support_facts import MOBILE, keep_contact, open_tenant
+from tests.support_overdue import TEAM_PHONE, Office, at, due, has_credit, office_over, policy_text
 
 S = NotificationState
 DUE = date(2026, 11, 2)  # a Monday
@@ -32,15 +29,6 @@ def started(engine: Engine, folder: Path, days_late: int = 1, text: str | None =
 @pytest.fixture
 def office(sqlite_ledger: Engine, tmp_path: Path) -> Office:
     return started(sqlite_ledger, tmp_path)
-
-
-def has_credit(office: Office, amount: str, currency: str = "NZD", contact_id: str = CONTACT) -> None:
-    """An overpayment of the customer's, of which so much waits."""
-    credit = Credit(
-        numbered(800), CreditKind.OVERPAYMENT, is_customers=True, contact_id=contact_id,
-        currency=currency, remaining=Decimal(amount),
-    )  # fmt: skip
-    credits.keep(office.engine, TENANT, [credit], read_at=office.clock.now)
 
 
 def test_nobody_is_reminded_while_credit_that_covers_it_waits(office: Office) -> None:
