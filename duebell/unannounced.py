@@ -5,6 +5,7 @@ what stands is asked, whatever event or poll comes.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from sqlmodel import Session
 
@@ -25,22 +26,27 @@ def unannounced(session: Session, tenant_id: str, invoices: Iterable[Invoice]) -
 
     None of which a person has taken over with a re-send.
     """
-    return [
-        row.invoice_id
-        for row in _left_out(session, tenant_id, invoices)
-        if row.reason == Reason.ALREADY_PAID.value
-    ]
+    return [row.invoice_id for row in _left_out(session, tenant_id, invoices) if _was_paid(row)]
 
 
 def after_all(book: Writing, tenant_id: str, looked_at: Sequence[ReadInvoice]) -> list[str]:
     """The same, and those that were edited since the last comparison, where that may have cured why."""
-    edited = [one.invoice for one in looked_at if one.compared and _is_edited(one.compared, one.invoice)]
-    cured = [
+    edited = {
+        one.invoice.invoice_id for one in looked_at if one.compared and _is_edited(one.compared, one.invoice)
+    }
+    return [
         row.invoice_id
-        for row in _left_out(book.session, tenant_id, edited)
-        if row.reason.startswith(OF_THE_INVOICE) and row.planned_at > book.now - CURED_WITHIN
+        for row in _left_out(book.session, tenant_id, (one.invoice for one in looked_at))
+        if _was_paid(row) or (row.invoice_id in edited and _may_be_cured(row, book.now))
     ]
-    return unannounced(book.session, tenant_id, (one.invoice for one in looked_at)) + cured
+
+
+def _was_paid(row: Notification) -> bool:
+    return row.reason == Reason.ALREADY_PAID.value
+
+
+def _may_be_cured(row: Notification, now: datetime) -> bool:
+    return row.reason.startswith(OF_THE_INVOICE) and row.planned_at > now - CURED_WITHIN
 
 
 def _is_edited(before: Invoice, now: Invoice) -> bool:
