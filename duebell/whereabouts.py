@@ -22,8 +22,8 @@ def zones_of(e164: str, country: str, state: str = "") -> tuple[str, ...]:
 
     ``e164`` may be empty; ``state`` is what is typed in an address there. Empty for a country without zones.
     """
-    own = _zones_of_country(country)
-    zones = tuple(zone for zone in own if zone in _zones_of_number(e164)) or own
+    own, of_number = _zones_of_country(country), _zones_of_number(e164)
+    zones = tuple(zone for zone in own if zone in of_number) or own
     narrowed = zones_of_state(country, state)
     # Whose area code lies in New York, is there and not in California, wherever the bills go.
     return narrowed if narrowed and spread(zones) == spread((*zones, *narrowed)) else zones

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine, distinct, exists, func, update
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
@@ -44,26 +45,24 @@ def contact_read_times(engine: Engine, tenant_id: str, contact_ids: Sequence[str
 
 def lately_read(engine: Engine, tenant_id: str, without: Collection[str]) -> list[str]:
     """The few invoices beside these that were read last: they were served not long ago."""
-    wanted = (
-        select(InvoiceSnapshot.invoice_id)
-        .where(InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).not_in(without))
-        .order_by(col(InvoiceSnapshot.read_at).desc())
-        .limit(A_FEW)
-    )
-    with reading(engine) as session:
-        return list(session.exec(wanted).all())
+    return _lately(engine, tenant_id, InvoiceSnapshot, col(InvoiceSnapshot.invoice_id), without)
 
 
 def lately_read_contacts(engine: Engine, tenant_id: str, without: Collection[str]) -> list[str]:
     """The few contacts beside these that were read last."""
-    wanted = (
-        select(ContactSnapshot.contact_id)
-        .where(ContactSnapshot.tenant_id == tenant_id, col(ContactSnapshot.contact_id).not_in(without))
-        .order_by(col(ContactSnapshot.read_at).desc())
-        .limit(A_FEW)
-    )
+    return _lately(engine, tenant_id, ContactSnapshot, col(ContactSnapshot.contact_id), without)
+
+
+def _lately(
+    engine: Engine,
+    tenant_id: str,
+    kept: type[InvoiceSnapshot | ContactSnapshot],
+    record_id: Mapped[str],
+    without: Collection[str],
+) -> list[str]:
+    of_others = select(record_id).where(kept.tenant_id == tenant_id, record_id.not_in(without))
     with reading(engine) as session:
-        return list(session.exec(wanted).all())
+        return list(session.exec(of_others.order_by(col(kept.read_at).desc()).limit(A_FEW)).all())
 
 
 def merged_into(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> list[str]:
