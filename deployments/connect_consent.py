@@ -19,7 +19,7 @@ from deployments.prefect_own import require_ours
 from deployments.terminal import complain, note
 from duebell import consent
 from duebell.access import unpaced
-from duebell.connecting import Offer, connect_one, offers
+from duebell.connecting import Offer, connect_one, named, offers
 from duebell.consent import Asked, Consented
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.ledger import consents, tenants
@@ -98,7 +98,9 @@ def wait_for_answer(resources: Resources, asked: Asked) -> None:
 def choose(console: Console, offered: Sequence[Offer], choice: Choice) -> list[Offer]:
     """Which of them to connect. One alone is taken without asking. Raises ``ConfigurationError``."""
     if choice.tenant_ids:
-        return [_offer_of(offered, tenant_id) for tenant_id in choice.tenant_ids]
+        opened = [one.connection for one in offered]
+        wanted = [named(opened, tenant_id, "consent").tenant_id for tenant_id in choice.tenant_ids]
+        return [one for tenant_id in wanted for one in offered if one.connection.tenant_id == tenant_id]
     if choice.every or len(offered) == 1:
         return list(offered)
     console.print("The consent opens these organisations:")
@@ -133,14 +135,6 @@ def numbers_in(said: str, most: int) -> list[int]:
     if not words or len(numbers) != len(words):
         raise typer.BadParameter(f"write numbers from 1 to {most} with commas between, or all")
     return list(dict.fromkeys(numbers))
-
-
-def _offer_of(offered: Sequence[Offer], tenant_id: str) -> Offer:
-    found = [one for one in offered if one.connection.tenant_id == tenant_id.strip().lower()]
-    if not found:
-        known = ", ".join(f"{one.connection.tenant_name} ({one.connection.tenant_id})" for one in offered)
-        raise ConfigurationError(f"the consent does not open {tenant_id}, but: {known}")
-    return found[0]
 
 
 def _table(offered: Sequence[Offer]) -> Table:

@@ -57,15 +57,19 @@ def connect_custom(
             "the Xero app of XERO_CLIENT_ID opens no organisation: authorise the custom connection at "
             "developer.xero.com/app/manage"
         )
-    chosen = [_named(opened, tenant_id) for tenant_id in tenant_ids] or opened
+    chosen = [named(opened, tenant_id, "custom connection") for tenant_id in tenant_ids] or opened
     return tuple(connect_one(resources, one, token_set_id, pace_of(one.tenant_id)) for one in chosen)
 
 
-def _named(opened: Sequence[Connection], tenant_id: str) -> Connection:
+def named(opened: Sequence[Connection], tenant_id: str, by: str) -> Connection:
+    """The one of these that a person named by its id. Raises ``ConfigurationError`` where there is none.
+
+    ``by`` is what opened them.
+    """
     found = [one for one in opened if one.tenant_id == tenant_id.strip().lower()]
     if not found:
         known = ", ".join(f"{one.tenant_name} ({one.tenant_id})" for one in opened)
-        raise ConfigurationError(f"the custom connection does not open {tenant_id}, but: {known}")
+        raise ConfigurationError(f"the {by} does not open {tenant_id}, but: {known}")
     return found[0]
 
 
