@@ -105,25 +105,16 @@ class Desk:
 
     def age(self, by: timedelta = STALE) -> None:
         """Let every read be that much older."""
-        with self.resources.engine.begin() as connection:
-            rows = connection.execute(select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at)).all()
-            for invoice_id, read_at in rows:
-                connection.execute(
-                    update(InvoiceSnapshot)
-                    .where(col(InvoiceSnapshot.invoice_id) == invoice_id)
-                    .values(read_at=read_at - by)
-                )
+        self._age(InvoiceSnapshot, by)
 
     def age_contacts(self, by: timedelta) -> None:
         """Let every contact have been read that much longer ago."""
-        with self.resources.engine.begin() as connection:
-            rows = connection.execute(select(ContactSnapshot.contact_id, ContactSnapshot.read_at)).all()
-            for contact_id, read_at in rows:
-                connection.execute(
-                    update(ContactSnapshot)
-                    .where(col(ContactSnapshot.contact_id) == contact_id)
-                    .values(read_at=read_at - by)
-                )
+        self._age(ContactSnapshot, by)
+
+    def _age(self, kept: type[InvoiceSnapshot | ContactSnapshot], by: timedelta) -> None:
+        with writing(self.resources.engine, self.now()) as book:
+            for row in book.session.exec(select(kept)).all():
+                row.read_at -= by
 
     def look_again(self, ids: list[str]) -> Reading:
         return self.reader(Purpose.LOOK_AGAIN).look_again(ids, since=self.now() - timedelta(seconds=60))
