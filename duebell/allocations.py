@@ -16,9 +16,8 @@ from duebell.ledger.writing import Writing
 from duebell.model import Invoice
 from duebell.polling_news import PolledNews
 from duebell.polling_seek import Ask, seek
-from duebell.portions import UNSERVED
+from duebell.portions import NOT_HAD_NOW
 from duebell.xero.records import Records
-from duebell.xero.transfer import AnswerTooSlow
 
 
 def read_concerned(access: XeroAccess, events: Sequence[ClaimedEvent]) -> tuple[tuple[str, str], ...]:
@@ -29,7 +28,7 @@ def read_concerned(access: XeroAccess, events: Sequence[ClaimedEvent]) -> tuple[
     try:
         read_touched(access, events)
         unallocated.read_changed(access, events)
-    except (AnswerTooSlow, *UNSERVED) as problem:
+    except NOT_HAD_NOW as problem:
         if all(event.category in ALLOCATED for event in events):
             raise
         return tuple((one.resource_id, str(problem)) for one in events if one.category in ALLOCATED)

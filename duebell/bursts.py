@@ -13,11 +13,10 @@ from duebell.ledger import awaiting, freshness
 from duebell.ledger.awaiting import Waiting
 from duebell.model import Invoice
 from duebell.polling_seek import OVERLAP, Ask, ListNotFiltered, seek
-from duebell.portions import UNSERVED, Portions
+from duebell.portions import NOT_HAD_NOW, Portions
 from duebell.reading import Reading, XeroReader
 from duebell.xero.queries import IDS_PER_QUERY, PAGE_SIZE
 from duebell.xero.records import Records
-from duebell.xero.transfer import AnswerTooSlow
 
 MARGIN = timedelta(minutes=2)
 """How much further back than needed a list is asked for: lists lag, and Xero's clock is not ours."""
@@ -72,7 +71,10 @@ class BurstReader(XeroReader):
                     awaiting.end_reading(self._engine, self._tenant_id, who, now=self._clock())
                 break
             self._access.sleep(0.2 + 0.3 * random.random())  # noqa: S311 - it spreads looks, it guards nothing
-        return _with(self.invoices(invoice_ids, since=since), listed)
+        read = self.invoices(invoice_ids, since=since)
+        # Invoices that somebody else read, or that a list confirmed, prove nothing of their contacts.
+        contacts = self.contacts_in_time(invoice_ids)
+        return _with(replace(read, bad=read.bad + contacts.bad), listed)
 
     def _others_wait(self, invoice_ids: Sequence[str], since: datetime) -> bool:
         """Whether the invoices have to be read, and others of the tenant as well."""
@@ -99,7 +101,8 @@ class BurstReader(XeroReader):
             }
             freshness.confirm(self._engine, self._tenant_id, unchanged, read_at=listed.read_at)
             # The list brings the contact of what it shows alone.
-            self.contacts_in_time(unchanged)
+            with suppress(*NOT_HAD_NOW):
+                self.contacts_in_time(unchanged)
         return listed.found
 
     def _read_along(self, invoice_ids: Sequence[str], since: datetime) -> None:
@@ -108,7 +111,7 @@ class BurstReader(XeroReader):
         One that Xero cannot serve is found by the run that tells of it; until then every run reads its own.
         """
         portions = Portions(self._read_invoices_at_once)
-        with suppress(*UNSERVED, AnswerTooSlow):
+        with suppress(*NOT_HAD_NOW):
             self._read_stale(invoice_ids, self.stale(invoice_ids, since), portions)
 
     def _is_worth_a_list(self, waiting: Sequence[Waiting]) -> bool:
@@ -131,7 +134,7 @@ class BurstReader(XeroReader):
             for records, upto in islice(seek(self._changes, since + OVERLAP), most):
                 found |= self._keep(records, wanted, began)
                 ended = upto
-        except (ListNotFiltered, AnswerTooSlow, *UNSERVED):
+        except (ListNotFiltered, *NOT_HAD_NOW):
             ended = None  # what is waited for is then read by its id
         return Listed(frozenset(found), began if self._fits(ended) else None)
 

@@ -20,6 +20,9 @@ TOO_MUCH = (AnswerTooLarge, AnswerTooSlow)
 UNSERVED = (NotServed, Rejected, BadAnswer)
 """How Xero answers where it cannot serve a record of those asked for, or nothing at all."""
 
+NOT_HAD_NOW = (AnswerTooSlow, *UNSERVED)
+"""How a reading fails without which something else can go on."""
+
 MOST_UNSERVED = 32
 """By so many, six records of fifty are told apart from the others; where they are more, Xero itself ails."""
 

@@ -155,10 +155,10 @@ class XeroReader:
         if unknown:
             self.contacts(unknown, since=self._clock() - CONTACT_KEEPS)
 
-    def contacts_in_time(self, invoice_ids: Collection[str]) -> None:
+    def contacts_in_time(self, invoice_ids: Collection[str]) -> Reading:
         """Have the contacts of these sales invoices, as far as they are known, an hour old at most."""
         named = freshness.contacts_of(self._engine, self._tenant_id, invoice_ids)
-        self.contacts(named, since=self._clock() - CONTACT_KEEPS)
+        return self.contacts(named, since=self._clock() - CONTACT_KEEPS)
 
     def _walk(self, watched_from: datetime, seen: set[str], size: int = LARGEST_PAGE) -> int:
         page, pages, expected, nameless = 1, 1, 0, count()

@@ -1,14 +1,11 @@
 """Many invoices at once: few calls, and never a message about what was not looked at within the minute."""
 
 import json
-from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, update
@@ -18,113 +15,19 @@ from deployments.sandbox.conditions import SandboxSettings
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.credentials import TENANT_ID
 from deployments.sandbox.server import running_sandbox
-from duebell.access import XeroAccess
-from duebell.bursts import BurstReader, is_cheaper_by_list
-from duebell.calls import Purpose
-from duebell.clock import system_clock
+from duebell.bursts import is_cheaper_by_list
 from duebell.connecting import connect_custom
 from duebell.errors import Transient
-from duebell.ledger import freshness, inbox, notifications, snapshots
+from duebell.ledger import freshness, snapshots
 from duebell.ledger.engine import reading
-from duebell.ledger.inbox import NewEvent
-from duebell.ledger.notifications import Owed
-from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification, XeroEvent
-from duebell.ledger.writing import writing
-from duebell.policy import Send
-from duebell.reading import Reading
-from duebell.resources import Resources, open_resources
+from duebell.ledger.tables import InvoiceSnapshot, Notification, XeroEvent
+from duebell.resources import open_resources
 from duebell.settings import load
 from duebell.states import NotificationState
-from tests.support_calls import Burst, burst
+from tests.support_desk import Calls, Desk
 from tests.support_office import environment_of
-from tests.support_receiver import add_attempt
 
 LIMITS = SandboxSettings(minute_limit=60, day_limit=1_000, concurrent_limit=5)
-STALE = timedelta(minutes=5)
-
-
-@dataclass
-class Desk:
-    """A connected organisation at the sandbox, and its reads without any pace."""
-
-    sandbox: SandboxControl
-    resources: Resources
-    clock_ahead: timedelta = timedelta()
-
-    def now(self) -> datetime:
-        return system_clock() + self.clock_ahead
-
-    def reader(self, purpose: Purpose = Purpose.EVENTS) -> BurstReader:
-        resources = replace(self.resources, clock=self.now)
-        return BurstReader(XeroAccess(resources, TENANT_ID, nullcontext, "a run", purpose))
-
-    def approve(self, count: int, contacts: int = 1, *, ago: timedelta = timedelta()) -> Burst:
-        """So many new invoices in the books, their events in the inbox."""
-        books = burst(count, contacts, system_clock() - ago)
-        self.sandbox.load_books(books.invoices, books.contacts)
-        self.ring(*books.ids)
-        return books
-
-    def ring(self, *invoice_ids: str) -> None:
-        """Put an event of each into the inbox."""
-        now = self.now()
-        marks = [NewEvent(TENANT_ID, "INVOICE", one, "UPDATE", now.isoformat(), now) for one in invoice_ids]
-        inbox.keep(self.resources.engine, marks, [], now=now)
-
-    def drain(self) -> Reading:
-        """What one batch of a drain reads; its events are handled then."""
-        engine, now = self.resources.engine, self.now()
-        events = inbox.claim(engine, TENANT_ID, now=now, most=200)
-        ids = list(dict.fromkeys(event.resource_id for event in events))
-        read = self.reader().changed(ids, since=max(event.received_at for event in events))
-        with writing(engine, now) as book:
-            for event in events:
-                inbox.finish(book, event, "handled")
-        return read
-
-    def owe(self, books: Burst) -> list[str]:
-        """A planned message about each; returns the invoices' ids."""
-        with writing(self.resources.engine, self.now()) as book:
-            for one in books.ids:
-                owed = Owed(f"key:{one}", TENANT_ID, "invoice_issued", one, one, "contact:x", None)
-                notifications.plan(book, owed, Send("+64211234567"), actor="test", flow_run_id=None)
-        return list(books.ids)
-
-    def hold(self, ids: Sequence[str]) -> None:
-        """Twilio holds a message about each, and it is time to decide on it again."""
-        now = self.now()
-        looks: dict[str, Any] = {"send_at": now + timedelta(minutes=3), "settle_at": now}
-        with writing(self.resources.engine, now) as book:
-            for number, one in enumerate(ids):
-                key, sid = f"attempt {number}", f"SM{number:032}"
-                add_attempt(
-                    book.session, key, state="accepted", sid=sid, provider_status="scheduled", **looks
-                )
-                about: dict[str, str] = {"tenant_id": TENANT_ID, "invoice_id": one, "state": "scheduled"}
-                book.session.exec(update(Notification).where(col(Notification.key) == key).values(about))
-
-    def age(self, by: timedelta = STALE) -> None:
-        """Let every read be that much older."""
-        self._age(InvoiceSnapshot, by)
-
-    def age_contacts(self, by: timedelta) -> None:
-        """Let every contact have been read that much longer ago."""
-        self._age(ContactSnapshot, by)
-
-    def _age(self, kept: type[InvoiceSnapshot | ContactSnapshot], by: timedelta) -> None:
-        with writing(self.resources.engine, self.now()) as book:
-            for row in book.session.exec(select(kept)).all():
-                row.read_at -= by
-
-    def look_again(self, ids: list[str]) -> Reading:
-        return self.reader(Purpose.LOOK_AGAIN).look_again(ids, since=self.now() - timedelta(seconds=60))
-
-    def oldest_read(self, ids: list[str]) -> timedelta:
-        read = freshness.read_times(self.resources.engine, TENANT_ID, ids)
-        return self.now() - min(read.values())
-
-    def kept(self, invoice_id: str) -> snapshots.ReadInvoice:
-        return snapshots.invoices(self.resources.engine, TENANT_ID, [invoice_id])[invoice_id]
 
 
 @pytest.fixture(scope="module")
@@ -141,22 +44,6 @@ def desk(sandbox: SandboxControl, ledger: Engine, tmp_path: Path) -> Generator[D
     connect_custom(resources, lambda _tenant_id: nullcontext, nullcontext)
     yield Desk(sandbox, resources)
     resources.close()
-
-
-@dataclass
-class Calls:
-    """The calls that were made since it began, as the sandbox saw them."""
-
-    desk: Desk
-    begun: int = 0
-
-    def __post_init__(self) -> None:
-        self.begun = len(self.desk.sandbox.requests())
-
-    def made(self) -> dict[str, int]:
-        seen = self.desk.sandbox.requests()[self.begun :]
-        assert not [one for one in seen if one.status == 429]
-        return dict(Counter(one.path.split("/")[3] for one in seen if one.path.startswith("/api.xro")))
 
 
 @pytest.mark.parametrize(
@@ -321,6 +208,23 @@ def test_a_number_that_changed_hours_ago_unheard_is_known_before_it_is_written_t
     assert made.made() == {"Invoices": 1, "Contacts": 1}
     known = snapshots.contacts(desk.resources.engine, TENANT_ID, [changed["ContactID"]])
     assert [one.number for one in known[changed["ContactID"]].contact.phones] == ["217770000"]
+
+
+@pytest.mark.parametrize("count", [40, 60])
+def test_while_contacts_cannot_be_read_nobody_is_written_to_as_they_were_known_hours_ago(
+    desk: Desk, count: int
+) -> None:
+    books = desk.approve(count, contacts=2, ago=timedelta(days=1))
+    ids = desk.owe(books)
+    desk.drain()
+    desk.age(timedelta(hours=3))
+    desk.age_contacts(timedelta(hours=3))
+    # Those that all wait for, and the own ones: each is asked for once more.
+    desk.sandbox.fail_next("status", path="/api.xro/2.0/Contacts", status=503, times=4)
+    with pytest.raises(Transient):
+        desk.look_again(ids[:20])
+    desk.look_again(ids[:20])
+    assert desk.oldest_contact(books) < timedelta(minutes=1)
 
 
 def test_part_paid_invoices_are_never_taken_for_unchanged_because_the_list_is_blind_there(desk: Desk) -> None:
