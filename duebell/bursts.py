@@ -73,8 +73,8 @@ class BurstReader(XeroReader):
             self._access.sleep(0.2 + 0.3 * random.random())  # noqa: S311 - it spreads looks, it guards nothing
         read = self.invoices(invoice_ids, since=since)
         # Invoices that somebody else read, or that a list confirmed, prove nothing of their contacts.
-        contacts = self.contacts_in_time(invoice_ids)
-        return _with(replace(read, bad=read.bad + contacts.bad), listed)
+        unread = self.contacts_in_time(invoice_ids)
+        return _with(replace(read, bad=(*read.bad, *unread.items())), listed)
 
     def _others_wait(self, invoice_ids: Sequence[str], since: datetime) -> bool:
         """Whether the invoices have to be read, and others of the tenant as well."""

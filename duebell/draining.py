@@ -27,7 +27,7 @@ from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.model import InvoiceType
 from duebell.planning import plan_kind
-from duebell.reading import Reading
+from duebell.reading import Reading, of_its_contact
 from duebell.states import NotificationState
 from duebell.unannounced import after_all
 
@@ -189,7 +189,7 @@ def _why_unread(record_id: str, reading: Reading, contact_id: str | None) -> str
     if record_id in reading.missing:
         return "Xero knows no such record"
     if record_id not in bad and contact_id in bad:
-        return f"its contact could not be read: {bad[contact_id]}"
+        return of_its_contact(bad[contact_id])
     return bad.get(record_id, "the record could not be read")
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import count
 from typing import cast
@@ -11,7 +11,7 @@ from typing import cast
 from duebell.access import XeroAccess
 from duebell.errors import RecordNotFound, Transient
 from duebell.ledger import freshness, snapshots
-from duebell.ledger.freshness import is_since
+from duebell.ledger.freshness import CONTACT_KEEPS, is_since
 from duebell.ledger.merges import MOST_MERGES
 from duebell.model import Contact, Invoice, InvoiceType
 from duebell.portions import LARGEST_PAGE, TOO_MUCH, UNSERVED, Portions, others_of, smaller
@@ -19,12 +19,6 @@ from duebell.xero import queries
 from duebell.xero.queries import IDS_PER_QUERY
 from duebell.xero.reader import compact_json, read_json
 from duebell.xero.records import Records, T, joined
-
-CONTACT_KEEPS = timedelta(hours=1)
-"""How long a contact's snapshot serves when invoices are read many at once, as lists carry only stubs.
-
-Contact events renew it in between; a single invoice brings its contact along for nothing.
-"""
 
 FEW = 2
 """Up to so many invoices are read one by one: each call then brings the whole contact along."""
@@ -91,18 +85,17 @@ class XeroReader:
         stale = self._stale_contacts(wanted, since)
         found = self._read_contacts(stale)
         # Asked for all of them: what polling read itself needs no call, and may be how the merge was learned.
-        self._read_survivors(contact_ids)
+        self._read_survivors(contact_ids, since)
         return _reading(contact_ids, wanted, found)
 
-    def _read_survivors(self, contact_ids: Sequence[str]) -> None:
-        """Of contacts that were merged into others, those others too, where they were never read."""
+    def _read_survivors(self, contact_ids: Sequence[str], since: datetime) -> None:
+        """Of contacts that were merged into others, those others too."""
         ids = list(contact_ids)
         for _ in range(MOST_MERGES):
             if not ids:
                 return
             ids = freshness.merged_into(self._engine, self._tenant_id, ids)
-            read = freshness.contact_read_times(self._engine, self._tenant_id, ids)
-            self._read_contacts([one for one in ids if one not in read])
+            self._read_contacts(self._stale_contacts(ids, since))
 
     def _stale_contacts(self, contact_ids: Sequence[str], since: datetime) -> list[str]:
         read, now = freshness.contact_read_times(self._engine, self._tenant_id, contact_ids), self._clock()
@@ -155,10 +148,15 @@ class XeroReader:
         if unknown:
             self.contacts(unknown, since=self._clock() - CONTACT_KEEPS)
 
-    def contacts_in_time(self, invoice_ids: Collection[str]) -> Reading:
-        """Have the contacts of these sales invoices, as far as they are known, an hour old at most."""
+    def contacts_in_time(self, invoice_ids: Collection[str]) -> dict[str, str]:
+        """Have the contacts of these sales invoices, as far as they are known, an hour old at most.
+
+        Returns those of the invoices whose contact cannot be read, with the reason.
+        """
         named = freshness.contacts_of(self._engine, self._tenant_id, invoice_ids)
-        return self.contacts(named, since=self._clock() - CONTACT_KEEPS)
+        read = self.contacts(sorted(set(named.values())), since=self._clock() - CONTACT_KEEPS)
+        bad = {**dict.fromkeys(read.missing, "Xero knows no such record"), **dict(read.bad)}
+        return {one: of_its_contact(bad[to]) for one, to in named.items() if to in bad}
 
     def _walk(self, watched_from: datetime, seen: set[str], size: int = LARGEST_PAGE) -> int:
         page, pages, expected, nameless = 1, 1, 0, count()
@@ -216,7 +214,13 @@ class XeroReader:
         if wanted:
             self.contacts(sorted(wanted), since=self._clock() - CONTACT_KEEPS)
         brought = [one.contact for one in sales if one.contact]
-        self._read_survivors([one.contact_id for one in brought if one.merged_to])
+        merged = [one.contact_id for one in brought if one.merged_to]
+        self._read_survivors(merged, self._clock() - CONTACT_KEEPS)
+
+
+def of_its_contact(why: str) -> str:
+    """Why nothing can be said of an invoice whose contact cannot be read."""
+    return f"its contact could not be read: {why}"
 
 
 def _reading(asked: Sequence[str], stale: Sequence[str], found: Records[T]) -> Reading:

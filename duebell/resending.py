@@ -19,6 +19,7 @@ from duebell.ledger.writing import Writing, writing
 from duebell.looking_again import with_others_told
 from duebell.planning import plan_kind, plan_resend
 from duebell.policy import Reason
+from duebell.read_in_time import FRESH
 from duebell.reading import XeroReader
 from duebell.reporting import in_words
 from duebell.resending_which import About
@@ -26,7 +27,7 @@ from duebell.resources import Resources
 from duebell.standing_still import NOTHING_OUT
 from duebell.states import TOLD, WAITING, NotificationState, Sending
 from duebell.stop_scopes import is_of_one_country, reason_of
-from duebell.telling import FRESH, rules_of
+from duebell.telling import rules_of
 
 S = NotificationState
 

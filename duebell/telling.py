@@ -19,7 +19,6 @@ from duebell.ledger import (
     attempts,
     channel_stops,
     dispatch,
-    freshness,
     legs,
     notifications,
     present,
@@ -39,12 +38,10 @@ from duebell.outcomes import conclusion_of
 from duebell.posting import Poster
 from duebell.quarantine import compare_once
 from duebell.reaching import EMAIL, SMS
+from duebell.read_in_time import FRESH, not_in_time
 from duebell.resources import Resources
 from duebell.states import NotificationState, Sending
 from duebell.stop_scopes import is_of_one_country, reason_of
-
-FRESH = timedelta(seconds=60)
-"""How old the read of an invoice may be at the moment at which somebody is told about it."""
 
 TEMPLATE_WAIT = timedelta(hours=1)
 """A message whose template cannot be rendered is tried again this much later, or by hand after the mend."""
@@ -138,14 +135,8 @@ def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> Ma
     """Have a read that is young enough; where it took another one, what that could not read."""
     now = resources.clock()
     with reading(resources.engine) as session:
-        read_at = freshness.read_at(session, claim.tenant_id, claim.invoice_ids)
-    stale = [one for one in claim.invoice_ids if not _is_fresh(read_at.get(one), now)]
+        stale = list(not_in_time(session, claim, now))
     return (read_again(claim.tenant_id, stale, now - FRESH) or {}) if stale else None
-
-
-def _is_fresh(read_at: datetime | None, now: datetime) -> bool:
-    """Whether it was read a moment ago; what was read in the future was read by a clock that was set back."""
-    return read_at is not None and abs(now - read_at) <= FRESH
 
 
 def _intend(
@@ -155,8 +146,8 @@ def _intend(
     now = resources.clock()
     with writing(resources.engine, now) as book:
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
-        read = [one for one in claim.invoice_ids if one in known and _is_fresh(known[one].read.read_at, now)]
-        unread = {one: why.get(one, "") for one in claim.invoice_ids if one not in read}
+        unread = {one: why.get(one) or old for one, old in not_in_time(book.session, claim, now).items()}
+        read = [one for one in claim.invoice_ids if one not in unread]
         if not read or not unread.keys() <= known.keys():
             return wait_for_read(book, claim, unread)
         found = look_again(book, claim, known, rules_of(resources), unread)

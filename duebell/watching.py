@@ -30,11 +30,12 @@ from duebell.ledger.writing import writing
 from duebell.looking_again import with_others_told
 from duebell.message_text import telling_in, words_of
 from duebell.policy import Send
+from duebell.read_in_time import FRESH
 from duebell.resources import Resources
 from duebell.scheduling import is_last_look
 from duebell.settling import Settled
 from duebell.states import TOLD, AttemptState, NotificationState
-from duebell.telling import FRESH, ReadAgain, rules_of
+from duebell.telling import ReadAgain, rules_of
 from duebell.xero.queries import IDS_PER_QUERY
 
 BRAKE, NOT_READ = "stopped", "not_read"

@@ -12,9 +12,9 @@ from duebell.errors import DuebellError, Postponed, TenantDisconnected
 from duebell.ledger import clock_put_right, handing_over, inbox
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.writing import writing
+from duebell.read_in_time import FRESH
 from duebell.reading import Reading, XeroReader
 from duebell.resources import resources
-from duebell.telling import FRESH
 from tasks._prefect import RETRYING, access_to
 
 

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import Engine
-from sqlmodel import select
+from sqlalchemy import Engine, update
+from sqlmodel import col, select
 
 from duebell.clock import Clock
 from duebell.deciding import Rules
@@ -26,7 +26,15 @@ from duebell.ledger.engine import reading
 from duebell.ledger.evidence import Conclusion
 from duebell.ledger.notifications import Claim, Owed
 from duebell.ledger.receipts import NewReceipt
-from duebell.ledger.tables import Attempt, Leg, Notification, Tenant, TokenSet
+from duebell.ledger.tables import (
+    Attempt,
+    ContactSnapshot,
+    InvoiceSnapshot,
+    Leg,
+    Notification,
+    Tenant,
+    TokenSet,
+)
 from duebell.ledger.writing import Writing, writing
 from duebell.model import Contact, ContactStatus, Invoice, InvoiceStatus, InvoiceType, Phone, PhoneType
 from duebell.policy import Circumstances, Send, Verdict
@@ -157,10 +165,11 @@ def keep_invoice(
     read_at: datetime = NOW,
     silent_until: datetime | None = None,
 ) -> str:
-    """Put an invoice into the ledger as it was read; returns its id."""
+    """Put an invoice into the ledger as it was read, with its contact as known; returns its id."""
     text = body or invoice_body()
     invoice = parse_invoice_body(text)
     snapshots.save_invoices(engine, TENANT, [(invoice, text)], read_at=read_at, silent_until=silent_until)
+    read_contacts_anew(engine, [invoice.invoice_id], read_at)
     return invoice.invoice_id
 
 
@@ -176,6 +185,15 @@ def keep_contact(
     }
     text = json.dumps(usual | fields)
     snapshots.save_contacts(engine, TENANT, [(parse_contact_body(text), text)], read_at=read_at)
+
+
+def read_contacts_anew(engine: Engine, invoice_ids: Sequence[str], now: datetime) -> None:
+    """Xero shows the contacts of these invoices as they are known."""
+    named = select(InvoiceSnapshot.contact_id).where(col(InvoiceSnapshot.invoice_id).in_(invoice_ids))
+    with engine.begin() as connection:
+        connection.execute(
+            update(ContactSnapshot).where(col(ContactSnapshot.contact_id).in_(named)).values(read_at=now)
+        )
 
 
 def owed(number: int = 1) -> Owed:

@@ -30,7 +30,17 @@ from duebell.resources import Resources
 from duebell.sweeping import Swept, sweep
 from duebell.telling import render, rules_of, tell
 from duebell.xero.parse import parse_invoice_body
-from tests.support_facts import ACCOUNT, CONTACT, TENANT, Hand, invoice_body, numbered, resources_over, sid
+from tests.support_facts import (
+    ACCOUNT,
+    CONTACT,
+    TENANT,
+    Hand,
+    invoice_body,
+    numbered,
+    read_contacts_anew,
+    resources_over,
+    sid,
+)
 
 ZONE = ZoneInfo("Pacific/Auckland")
 TEAM_PHONE, OTHER_TEAM_PHONE = "+64211110000", "+64211110001"
@@ -105,13 +115,11 @@ class Office:
         return self.resources.engine
 
     def keeps(self, *numbers: int, **fields: Any) -> None:
-        """Invoices as Xero has them from now on, read just now."""
-        records: list[tuple[Any, str]] = []
-        for number in numbers:
-            body = invoice_body(numbered(number), updated_at=self.clock.now, **fields)
-            self.books[numbered(number)] = body
-            records.append((parse_invoice_body(body), body))
-        snapshots.save_invoices(self.engine, TENANT, records, read_at=self.clock.now)
+        """Invoices as Xero has them from now on, read just now with their contacts."""
+        ids = [numbered(number) for number in numbers]
+        for one in ids:
+            self.books[one] = invoice_body(one, updated_at=self.clock.now, **fields)
+        self._reads(TENANT, ids, self.clock.now)
 
     def sweeps(self) -> Swept:
         """One run of the sweep."""
@@ -160,6 +168,7 @@ class Office:
         bodies = [self.books[one] for one in invoice_ids]
         records = [(parse_invoice_body(body), body) for body in bodies]
         snapshots.save_invoices(self.engine, tenant_id, records, read_at=self.clock.now)
+        read_contacts_anew(self.engine, invoice_ids, self.clock.now)
 
     def day(self) -> list[Said]:
         """What a day brings at this hour: a sweep, and the runs that follow."""

@@ -40,7 +40,7 @@ from duebell.twilio.client import TwilioClient
 from duebell.twilio.transport import DEADLINE, TIMEOUT, twilio_http_client
 from duebell.vault import Vault
 from duebell.xero.parse import parse_invoice_body
-from tests.support_facts import TENANT
+from tests.support_facts import TENANT, read_contacts_anew
 
 A_FEW = 3
 """How many a run claims: those of a sender that dies wait for their leases."""
@@ -180,7 +180,8 @@ def _tell(resources: Resources, invoice_ids: Sequence[str], owner: str) -> int:
 
 
 def look_at(engine: Engine, invoice_ids: Sequence[str], now: datetime) -> None:
-    """Read invoices again, and find them as they were."""
+    """Read invoices and their contacts again, and find them as they were."""
+    read_contacts_anew(engine, invoice_ids, now)
     with reading(engine) as session:
         wanted = select(InvoiceSnapshot.body).where(col(InvoiceSnapshot.invoice_id).in_(invoice_ids))
         bodies = session.exec(wanted).all()

@@ -30,6 +30,7 @@ from tests.support_facts import (
     keep_invoice,
     numbered,
     open_tenant,
+    read_contacts_anew,
     receipt,
     resources_over,
     sid,
@@ -106,6 +107,7 @@ class Shop:
         return [tell(self.resources, claim, self._reads, flow_run_id="r").state for claim in claims]
 
     def _reads(self, _tenant_id: str, invoice_ids: Sequence[str], _since: datetime) -> None:
+        read_contacts_anew(self.engine, invoice_ids, self.clock.now)
         for invoice_id in invoice_ids:
             with reading(self.engine) as session:
                 wanted = select(Notification.contact_id).where(Notification.invoice_id == invoice_id)

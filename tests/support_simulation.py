@@ -263,7 +263,7 @@ class Life:
     def _arrive(self, numbers: Sequence[int]) -> None:
         """A webhook is drained: the invoices are read and planned, and a run is nudged, or that is lost."""
         now, ids = self.clockwork.now, [numbered(number) for number in numbers]
-        self._keep(numbers, with_contacts=True)
+        self._keep(numbers)
         if self.plot.reminds:
             self._sweep()
             return
@@ -300,13 +300,12 @@ class Life:
         """A person runs the flow for these."""
         self.jobs.append(Job(f"by hand {self.clockwork.seconds:.0f}", invoice_ids, by_person=True))
 
-    def _keep(self, numbers: Sequence[int], *, with_contacts: bool = False) -> None:
+    def _keep(self, numbers: Sequence[int]) -> None:
         now = self.clockwork.now
         read = [invoice_in_xero(self.truths[number]) for number in numbers]
-        if with_contacts:
-            contacts = [contact_in_xero(self.truths[number]) for number in numbers]
-            parsed = [(parse_contact_body(one), one) for one in contacts]
-            snapshots.save_contacts(self.engine, TENANT, parsed, read_at=now)
+        contacts = [contact_in_xero(self.truths[number]) for number in numbers]
+        parsed = [(parse_contact_body(one), one) for one in contacts]
+        snapshots.save_contacts(self.engine, TENANT, parsed, read_at=now)
         invoices = [(parse_invoice_body(one), one) for one in read]
         snapshots.save_invoices(self.engine, TENANT, invoices, read_at=now)
 

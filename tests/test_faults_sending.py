@@ -27,7 +27,8 @@ from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.tables import Attempt, Audit, Brake, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
-from duebell.telling import FRESH, tell
+from duebell.read_in_time import FRESH
+from duebell.telling import tell
 from duebell.twilio.transport import DEADLINE
 from tests.support_facts import (
     ACCOUNT,

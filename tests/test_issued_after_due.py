@@ -61,7 +61,7 @@ WORDS = "Kauri Test Limited: invoice INV-0001 for $115.00 was due on 20 Nov 2026
 def an_office(engine: Engine, folder: Path, text: str, hour: int, minute: int = 0) -> Office:
     """On the day on which an invoice is approved that is due on receipt."""
     open_tenant(engine)
-    keep_contact(engine)
+    keep_contact(engine, read_at=at(ISSUED, hour, minute))
     office = office_over(engine, folder, at(ISSUED, hour, minute), text)
     office.keeps(1, **due(ISSUED, DateString=f"{ISSUED}T00:00:00"))
     return office

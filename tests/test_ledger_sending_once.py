@@ -55,6 +55,7 @@ from tests.support_facts import (
     keep_invoice,
     numbered,
     open_tenant,
+    read_contacts_anew,
     resources_over,
     sid,
 )
@@ -107,6 +108,7 @@ class SendingOnce(RuleBasedStateMachine):
 
     def read_again(self, _tenant: str, invoice_ids: Sequence[str], _since: datetime) -> None:
         """Xero, asked for invoices."""
+        read_contacts_anew(self.engine, invoice_ids, self.clock.now)
         for invoice_id in invoice_ids:
             self._read_one(invoice_id)
 

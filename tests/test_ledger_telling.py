@@ -21,8 +21,9 @@ from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Attempt, Leg
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
+from duebell.read_in_time import FRESH
 from duebell.states import NotificationState
-from duebell.telling import FRESH, ReadAgain, render, tell
+from duebell.telling import ReadAgain, render, tell
 from tests.support_facts import (
     ACCOUNT,
     CONTACT,

@@ -18,9 +18,9 @@ from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
+from duebell.read_in_time import FRESH
 from duebell.reading import XeroReader
 from duebell.states import NotificationState
-from duebell.telling import FRESH
 from tests.support_facts import (
     CONTACT,
     INVOICE,

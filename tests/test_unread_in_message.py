@@ -13,8 +13,9 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
+from duebell.read_in_time import FRESH
 from duebell.states import NotificationState
-from duebell.telling import FRESH, tell
+from duebell.telling import tell
 from tests.support_facts import (
     MINUTE,
     MOBILE,

@@ -25,10 +25,11 @@ from duebell.ledger.writing import writing
 from duebell.model import Invoice
 from duebell.policy import Send
 from duebell.portions import MOST_UNSERVED, Portions
+from duebell.read_in_time import FRESH
 from duebell.reading import Reading
 from duebell.reporting import in_words
 from duebell.resending import read_first
-from duebell.telling import FRESH, tell
+from duebell.telling import tell
 from duebell.xero.parse import parse_invoice_body
 from duebell.xero.records import Record, Records, record_id
 from tests.support_facts import (

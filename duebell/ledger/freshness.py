@@ -1,9 +1,10 @@
 """How fresh the snapshots are, and which of them still hold."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Engine, distinct, exists, func, update
+from sqlalchemy import Engine, and_, distinct, exists, func, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
@@ -11,7 +12,7 @@ from sqlmodel.sql.expression import Select
 from duebell.clock import AHEAD
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot
+from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.model import Invoice, InvoiceStatus, InvoiceType
 from duebell.xero.parse import parse_invoice_body
@@ -20,6 +21,12 @@ AT_ONCE = 200
 """Rows a transaction: on SQLite the receiver's answers to Xero wait for each of them."""
 
 A_FEW = 10
+
+CONTACT_KEEPS = timedelta(hours=1)
+"""How long a contact's snapshot serves when invoices are read many at once, as lists carry only stubs.
+
+Contact events renew it in between; a single invoice brings its contact along for nothing.
+"""
 
 
 def is_since(read_at: datetime | None, since: datetime, now: datetime) -> bool:
@@ -30,8 +37,9 @@ def is_since(read_at: datetime | None, since: datetime, now: datetime) -> bool:
 def read_times(engine: Engine, tenant_id: str, invoice_ids: Collection[str]) -> dict[str, datetime]:
     """When these invoices were last read; one that never was is not among them."""
     with reading(engine) as session:
-        found = [read_at(session, tenant_id, some) for some in _portions(invoice_ids)]
-    return {invoice_id: at for some in found for invoice_id, at in some.items()}
+        return dict(
+            read for some in _portions(invoice_ids) for read in _reads(session, tenant_id, some).all()
+        )
 
 
 def contact_read_times(engine: Engine, tenant_id: str, contact_ids: Sequence[str]) -> dict[str, datetime]:
@@ -101,15 +109,15 @@ def unknown_contacts(engine: Engine, tenant_id: str, invoice_ids: Sequence[str] 
         return sorted(one for one in session.exec(wanted).all() if one)
 
 
-def contacts_of(engine: Engine, tenant_id: str, invoice_ids: Collection[str]) -> list[str]:
-    """The contacts that these sales invoices name."""
-    wanted = select(InvoiceSnapshot.contact_id).where(
+def contacts_of(engine: Engine, tenant_id: str, invoice_ids: Collection[str]) -> dict[str, str]:
+    """The contact that each of these sales invoices names, by the invoice's id."""
+    wanted = select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.contact_id).where(
         InvoiceSnapshot.tenant_id == tenant_id, InvoiceSnapshot.type == InvoiceType.SALE.value
     )
     of_these = col(InvoiceSnapshot.invoice_id)
     with reading(engine) as session:
         found = [session.exec(wanted.where(of_these.in_(some))).all() for some in _portions(invoice_ids)]
-    return sorted({one for some in found for one in some if one})
+    return {invoice_id: contact_id for some in found for invoice_id, contact_id in some if contact_id}
 
 
 def changed_since(engine: Engine, tenant_id: str, since: datetime) -> int:
@@ -184,13 +192,41 @@ def _portions(ids: Iterable[str]) -> list[Sequence[str]]:
     return [ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE)]
 
 
-def read_at(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, datetime]:
-    """When each of these invoices was last read; one that never was is not among them."""
-    return dict(_reads(session, tenant_id, invoice_ids).all())
-
-
 @built_once
 def _reads(tenant_id: str, ids: Sequence[str]) -> Select[str, datetime]:
     return select(InvoiceSnapshot.invoice_id, InvoiceSnapshot.read_at).where(
         InvoiceSnapshot.tenant_id == tenant_id, col(InvoiceSnapshot.invoice_id).in_(ids)
+    )
+
+
+class Read(NamedTuple):
+    """When an invoice was last read, and its contact, if ever; ``recipient`` is whom a message goes to."""
+
+    at: datetime
+    contact_at: datetime | None
+    recipient: str
+
+
+def of_claimed(session: Session, notification_id: int, invoice_ids: Sequence[str]) -> dict[str, Read]:
+    """When what a message is about was last read; an invoice that never was is not among them."""
+    found = _of_claimed(session, notification_id, invoice_ids).all()
+    return {invoice_id: Read(at, contact_at, to) for invoice_id, at, contact_at, to in found}
+
+
+@built_once
+def _of_claimed(notification_id: int, ids: Sequence[str]) -> Select[str, datetime, datetime, str]:
+    its_contact = and_(
+        col(ContactSnapshot.tenant_id) == col(InvoiceSnapshot.tenant_id),
+        col(ContactSnapshot.contact_id) == col(InvoiceSnapshot.contact_id),
+    )
+    return (
+        select(
+            InvoiceSnapshot.invoice_id,
+            InvoiceSnapshot.read_at,
+            ContactSnapshot.read_at,
+            Notification.recipient,
+        )
+        .join(Notification, col(Notification.tenant_id) == col(InvoiceSnapshot.tenant_id))
+        .join(ContactSnapshot, its_contact, isouter=True)
+        .where(Notification.notification_id == notification_id, col(InvoiceSnapshot.invoice_id).in_(ids))
     )
