@@ -13,6 +13,7 @@ from duebell.ledger import closings, polls, tenants
 from duebell.ledger.polls import Cursor, FoundBy
 from duebell.ledger.tables import Tenant
 from duebell.model import Contact, Invoice, Payment
+from duebell.pages import served_page
 from duebell.parking import NOT_CONNECTED, closed_in_words
 from duebell.polling_due import open_reading_is_due, why_not
 from duebell.polling_news import PolledNews
@@ -169,7 +170,11 @@ class _Poll:
 
     def _ask(self, page: Callable[..., Records[T]], ask: Ask, size: int) -> Records[T]:
         self._asked_at = self._clock()
-        return self._access.ask(lambda: page(ask.page, size, modified_since=ask.since))
+        return served_page(
+            lambda number, of: self._access.ask(lambda: page(number, of, modified_since=ask.since)),
+            ask.page,
+            size,
+        )
 
     def _take_invoices(self, records: Records[Invoice]) -> None:
         self._news.take_invoices(records, self._asked_at, FoundBy.LIST)

@@ -17,6 +17,9 @@ from duebell.xero.records import Records, T
 AT_ONCE = 100
 """Rows a transaction."""
 
+NAMELESS = "without an id,"
+"""What a record is called of which not even the id could be read, before its number in this poll."""
+
 
 class PolledNews:
     """One poll of a tenant: ``found`` counts the events that it made, ``invoices`` are those it told of."""
@@ -121,7 +124,8 @@ class PolledNews:
             self.found += kept.new
 
     def _note_bad(self, records: Records[Invoice] | Records[Contact] | Records[Payment]) -> None:
-        self.bad |= {one.record_id: one.reason for one in records.bad}
+        for one in records.bad:
+            self.bad[one.record_id or f"{NAMELESS} {len(self.bad) + 1}"] = one.reason
 
 
 def _parts(records: Records[T]) -> Iterator[Records[T]]:

@@ -9,6 +9,7 @@ from duebell.access import XeroAccess
 from duebell.ledger import polls
 from duebell.ledger.polls import FoundBy
 from duebell.model import Invoice, InvoiceStatus, InvoiceType
+from duebell.pages import served_page
 from duebell.polling_news import PolledNews
 from duebell.polling_seek import SURELY_FULL, ListNotFiltered
 from duebell.portions import LARGEST_PAGE, TOO_MUCH, smaller
@@ -51,9 +52,12 @@ def _walk(access: XeroAccess, news: PolledNews, size: int) -> None:
 
 
 def _page(access: XeroAccess, page: int, size: int) -> Records[Invoice]:
-    return access.ask(
-        lambda: access.client.invoice_page(page, size, statuses=("AUTHORISED",), sales_only=True)
-    )
+    def read(page: int, size: int) -> Records[Invoice]:
+        return access.ask(
+            lambda: access.client.invoice_page(page, size, statuses=("AUTHORISED",), sales_only=True)
+        )
+
+    return served_page(read, page, size)
 
 
 def _is_open_sale(invoice: Invoice) -> bool:

@@ -14,6 +14,7 @@ from duebell.ledger import freshness, snapshots
 from duebell.ledger.freshness import CONTACT_KEEPS, is_since
 from duebell.ledger.merges import MOST_MERGES
 from duebell.model import Contact, Invoice, InvoiceType
+from duebell.pages import served_page
 from duebell.portions import LARGEST_PAGE, TOO_MUCH, UNSERVED, Portions, others_of, smaller
 from duebell.xero import queries
 from duebell.xero.queries import IDS_PER_QUERY
@@ -178,7 +179,9 @@ class XeroReader:
         return expected
 
     def _page(self, page: int, size: int) -> Records[Invoice]:
-        return self._access.ask(lambda: self._client.invoice_page(page, size))
+        return served_page(
+            lambda number, of: self._access.ask(lambda: self._client.invoice_page(number, of)), page, size
+        )
 
     def _single(self, invoice_id: str) -> Records[Invoice]:
         try:
