@@ -39,7 +39,7 @@ def hand_over(
 
     Their events stay open until that run has done its work, so that losing the run loses nothing.
     """
-    troubled = {*reading.missing, *(record_id for record_id, _ in reading.bad)}
+    troubled = set(reading.unread)
     about_contacts = [event for event in events if event.category == "CONTACT"]
     ids = [event.resource_id for event in about_contacts]
     concerned = _concerned(book, tenant_id, ids)

@@ -185,12 +185,10 @@ def leave(
 
 
 def _why_unread(record_id: str, reading: Reading, contact_id: str | None) -> str:
-    bad = dict(reading.bad)
-    if record_id in reading.missing:
-        return "Xero knows no such record"
-    if record_id not in bad and contact_id in bad:
-        return of_its_contact(bad[contact_id])
-    return bad.get(record_id, "the record could not be read")
+    unread = reading.unread
+    if record_id not in unread and contact_id in unread:
+        return of_its_contact(unread[contact_id])
+    return unread.get(record_id, "the record could not be read")
 
 
 def _later(now: datetime, attempts: int) -> datetime:

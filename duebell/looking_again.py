@@ -15,6 +15,7 @@ from duebell.known import Known, with_reminders, with_told
 from duebell.ledger import dispatch, groups, kept_verdicts, legs, notifications, present
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Notification
+from duebell.ledger.verdicts import READ_TOO_OLD
 from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send, Skip, Verdict
 from duebell.prospects import Crowd
@@ -43,8 +44,6 @@ class NotNow:
     reason: str
     later: datetime | None
 
-
-READ_TOO_OLD = "read_too_old"
 
 NONE: Mapping[str, str] = MappingProxyType({})
 

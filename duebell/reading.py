@@ -25,6 +25,9 @@ FEW = 2
 """Up to so many invoices are read one by one: each call then brings the whole contact along."""
 
 
+NO_SUCH_RECORD = "Xero knows no such record"
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What became of each record that was asked for. ``fresh`` needed no call."""
@@ -33,6 +36,11 @@ class Reading:
     read: int
     missing: tuple[str, ...] = ()
     bad: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def unread(self) -> dict[str, str]:
+        """The records that Xero did not give, with the reason."""
+        return {**dict.fromkeys(self.missing, NO_SUCH_RECORD), **dict(self.bad)}
 
 
 class XeroReader:
@@ -156,8 +164,7 @@ class XeroReader:
         """
         named = freshness.contacts_of(self._engine, self._tenant_id, invoice_ids)
         read = self.contacts(sorted(set(named.values())), since=self._clock() - CONTACT_KEEPS)
-        bad = {**dict.fromkeys(read.missing, "Xero knows no such record"), **dict(read.bad)}
-        return {one: of_its_contact(bad[to]) for one, to in named.items() if to in bad}
+        return {one: of_its_contact(read.unread[to]) for one, to in named.items() if to in read.unread}
 
     def _walk(self, watched_from: datetime, seen: set[str], size: int = LARGEST_PAGE) -> int:
         page, pages, expected, nameless = 1, 1, 0, count()

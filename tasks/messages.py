@@ -82,7 +82,7 @@ def _read_again(claim: Claim, tenant_id: str, invoice_ids: Sequence[str], since:
     read = BurstReader(access).look_again(invoice_ids, since=since)
     if unallocated.matters_to(resources().engine, claim):
         unallocated.have(access, since=since)
-    return dict(read.bad)
+    return read.unread
 
 
 @task(cache_policy=NO_CACHE)

@@ -34,12 +34,12 @@ def fetch_invoices(tenant_id: str, invoice_ids: list[str]) -> Reading:
     since = resources().clock() - FRESH
     reading = BurstReader(access_to(tenant_id, Purpose.LOOK_AGAIN)).look_again(invoice_ids, since=since)
     get_run_logger().info("%d invoices read from Xero, %d fresh in the ledger", reading.read, reading.fresh)
-    _name_bad(reading)
+    _name_unread(reading)
     return reading
 
 
-def _name_bad(reading: Reading) -> None:
-    for record_id, why in reading.bad:
+def _name_unread(reading: Reading) -> None:
+    for record_id, why in reading.unread.items():
         get_run_logger().error("record %s could not be read: %s", record_id, why)
 
 
@@ -72,7 +72,7 @@ def fetch_contacts(tenant_id: str, contact_ids: list[str]) -> Reading:
     since = resources().clock() - FRESH
     reading = XeroReader(access_to(tenant_id, Purpose.EVENTS)).contacts(contact_ids, since=since)
     get_run_logger().info("%d contacts read from Xero, %d fresh in the ledger", reading.read, reading.fresh)
-    _name_bad(reading)
+    _name_unread(reading)
     return reading
 
 

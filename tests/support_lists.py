@@ -16,11 +16,12 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from duebell import tokens
-from duebell.access import XeroAccess
+from duebell.access import XeroAccess, unpaced
 from duebell.calls import Purpose
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant, XeroEvent
 from duebell.polling import Polled, poll
+from duebell.xero.asking import Pace
 from duebell.xero.identity import TokenAnswer
 from duebell.xero.queries import SALES_ONLY
 from tests.support_facts import (
@@ -146,6 +147,11 @@ class Lists:
     def calls(self, plural: str, since: int = 0) -> list[httpx.Request]:
         """What was asked of a list, from the ``since``-th request on."""
         return [one for one in self.asked[since:] if one.url.path == f"/api.xro/2.0/{plural}"]
+
+
+def no_pace(_tenant_id: str) -> Pace:
+    """The pace of a tenant for runs: none."""
+    return unpaced
 
 
 SCOPES = ("accounting.invoices.read", "accounting.contacts.read", "accounting.payments.read")

@@ -9,8 +9,8 @@ from prefect.logging import disable_run_logger
 from sqlalchemy import Engine
 from sqlmodel import col, select, update
 
-from duebell.access import unpaced
 from duebell.errors import ConfigurationError
+from duebell.giving_back import wait_for_read
 from duebell.ledger import (
     attempts,
     awaiting,
@@ -26,13 +26,14 @@ from duebell.ledger.clock_put_right import put_right
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
-from duebell.ledger.tables import Audit, XeroEvent
+from duebell.ledger.tables import Audit, Notification, XeroEvent
 from duebell.ledger.token_sets import take_lease, usable
 from duebell.ledger.writing import Writing, writing
 from duebell.mirroring import Consent, Source, Wish
+from duebell.outcomes import MOST_TRIES, OTHER_WAY_AFTER, conclusion_of
 from duebell.policy import Hold, Reason
 from duebell.resources import using
-from duebell.xero.asking import Pace
+from duebell.twilio.outcome import NotProcessed
 from tasks import _prefect
 from tasks.ledger import begin_drain, claim_events, end_drain, record_changes
 from tasks.xero import fetch_changed
@@ -54,7 +55,7 @@ from tests.support_facts import (
 )
 from tests.support_held import held_off
 from tests.support_held import scheduled as scheduled_by_twilio
-from tests.support_lists import Polling
+from tests.support_lists import Polling, no_pace
 from tests.test_withdrawn import stop
 
 HOUR, FIVE = timedelta(hours=1), timedelta(seconds=5)
@@ -67,17 +68,13 @@ def is_put_right(engine: Engine, now: datetime = RIGHT) -> int:
         return put_right(book, MINUTE)
 
 
-def _unpaced(_tenant_id: str) -> Pace:
-    return unpaced
-
-
 @pytest.fixture
 def books(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> Generator[Polling]:
     """An organisation whose one invoice is known, and what its runs work with."""
     books = Polling(ledger)
     books.xero.contact()
     books.xero.invoice()
-    monkeypatch.setattr(_prefect, "pace_of", _unpaced)
+    monkeypatch.setattr(_prefect, "pace_of", no_pace)
     with disable_run_logger(), using(books.resources):
         books.poll()
         drained(books)
@@ -267,6 +264,33 @@ def test_what_honestly_waits_is_left_alone(ledger: Engine) -> None:
     assert (len(events), taken.notification_id > 0) == (1, True)
     with writing(ledger, NOW) as book:
         inbox.give_back(book, events, "Xero takes no calls", NOW + 20 * HOUR)
+    assert is_put_right(ledger, NOW) == 0
+
+
+@pytest.mark.parametrize("tries", [1, OTHER_WAY_AFTER, MOST_TRIES - 1])
+def test_what_is_tried_again_rests_as_long_as_it_is_meant_to_however_often_it_was_tried(
+    ledger: Engine, tries: int
+) -> None:
+    open_tenant(ledger)
+    sent_off(ledger)
+    away = NotProcessed("no route to host")
+    conclude(ledger, conclusion_of(away, tries=tries, first_look=MINUTE, jitter=1.0, now=NOW))
+    rests = the_notification(ledger).not_before
+    assert rests is not None
+    assert rests > NOW
+    assert is_put_right(ledger, NOW) == 0
+    assert the_notification(ledger).not_before == rests
+
+
+def test_what_cannot_be_read_is_not_asked_for_each_minute(ledger: Engine) -> None:
+    open_tenant(ledger)
+    row = plan(ledger)
+    with writing(ledger, NOW) as book:
+        book.session.exec(update(Notification).values(dispatches=20))
+    taken = claim(ledger, row.notification_id or 0)
+    assert taken is not None
+    with writing(ledger, NOW) as book:
+        wait_for_read(book, taken, {INVOICE: ""})
     assert is_put_right(ledger, NOW) == 0
 
 

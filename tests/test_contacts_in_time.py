@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
+from prefect.logging import disable_run_logger
 from sqlalchemy import Engine
 
 from duebell.bursts import BurstReader
@@ -20,7 +21,10 @@ from duebell.planning import plan_kind
 from duebell.policy import Send
 from duebell.read_in_time import FRESH, not_in_time
 from duebell.reporting import in_words
+from duebell.resources import using
 from duebell.telling import tell
+from tasks import _prefect
+from tasks.messages import send
 from tests.support_facts import (
     CONTACT,
     INVOICE,
@@ -30,7 +34,7 @@ from tests.support_facts import (
     TENANT,
     resources_over,
 )
-from tests.support_lists import Polling
+from tests.support_lists import Polling, no_pace
 from tests.test_faults_sending import accepting
 
 ANOTHER = "+64217654321"
@@ -63,7 +67,7 @@ def claimed(books: Polling, recipient: str = f"contact:{CONTACT}") -> Claim:
 
 def look_again(books: Polling, ids: Sequence[str]) -> dict[str, str]:
     reader = BurstReader(books.access(TENANT, Purpose.LOOK_AGAIN))
-    return dict(reader.look_again(list(ids), since=books.clock.now - FRESH).bad)
+    return reader.look_again(list(ids), since=books.clock.now - FRESH).unread
 
 
 def told(books: Polling, claim: Claim) -> tuple[Said, list[str]]:
@@ -146,3 +150,15 @@ def test_who_is_left_after_a_merge_is_known_as_lately_as_any_contact(books: Poll
     books.xero.contact(OTHER_CONTACT, Phones=[{"PhoneType": "MOBILE", "PhoneNumber": ANOTHER}], updated=None)
     said, numbers = told(books, claim)
     assert (said.state, numbers) == ("accepted", [ANOTHER])
+
+
+def test_a_message_whose_invoice_xero_knows_no_more_waits_with_that_as_its_reason(
+    books: Polling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.clock.now += TWO_HOURS
+    claim = claimed(books)
+    del books.xero.rows["Invoices"][INVOICE]
+    monkeypatch.setattr(_prefect, "pace_of", no_pace)
+    with disable_run_logger(), using(books.resources):
+        said = send.fn(claim)
+    assert (said.state, said.reason) == ("held", "read_too_old:Xero knows no such record")

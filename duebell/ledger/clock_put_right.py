@@ -34,7 +34,7 @@ from duebell.ledger.tables import (
     XeroEvent,
 )
 from duebell.ledger.tenants import DRAIN_LEASE, is_open
-from duebell.ledger.verdicts import GATHERED, RESTS
+from duebell.ledger.verdicts import GATHERED, READ_TOO_OLD, RESTS
 from duebell.ledger.writing import Writing
 from duebell.states import AttemptState, NotificationState
 
@@ -103,7 +103,8 @@ def _events(now: datetime) -> Iterator[_Wait]:
 def _messages(now: datetime, first_look: timedelta) -> Iterator[_Wait]:
     """Of what is held, the hours say until when: that is decided anew with them, and may be days."""
     until, dispatched = col(Notification.not_before), col(Notification.dispatch_at)
-    rests = or_(*(col(Notification.reason).startswith(one, autoescape=True) for one in RESTS))
+    waits = (*RESTS, READ_TOO_OLD)
+    rests = or_(*(col(Notification.reason).startswith(one, autoescape=True) for one in waits))
     planned = col(Notification.state) == NotificationState.PLANNED.value
     at_once = (is_waiting(), planned, ~rests, dispatched > now)
     yield _Wait(Notification, until, AT_ONCE, at_once, with_it=("dispatch_at",))

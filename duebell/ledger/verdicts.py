@@ -15,8 +15,11 @@ GATHERED = timedelta(minutes=90)
 RUN_GRACE = timedelta(seconds=10)
 """How long a planned notification waits for the run that the drain starts, before the net makes one."""
 
-RESTS = ("next_channel:", "tried_again_later", "twilio:", "channel_stopped:")
+RESTS = ("next_channel:", "tried_again_later", "tried_too_often", "twilio:", "channel_stopped:")
 """How the reasons begin of what waits because of what came of its last attempt."""
+
+READ_TOO_OLD = "read_too_old"
+"""How the reason begins of what waits because it could not be read anew. News of it may hurry that."""
 
 
 def apply(row: Notification, verdict: Verdict, now: datetime) -> None:
