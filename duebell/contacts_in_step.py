@@ -8,7 +8,7 @@ from sqlmodel import col, or_, select
 
 from duebell.deciding import Rules
 from duebell.draining import RunToStart, leave, runs_for
-from duebell.ledger import handing_over, inbox, scheduled, snapshots
+from duebell.ledger import handing_over, inbox, planning_turns, scheduled, snapshots
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.tables import ContactSnapshot, Notification
 from duebell.ledger.writing import Writing
@@ -61,6 +61,7 @@ def bring_in_step(
     book: Writing, tenant_id: str, contact_ids: Sequence[str], rules: Rules, *, flow_run_id: str | None
 ) -> InStep:
     """Decide anew on every open notification of these contacts, and close the contacts' events."""
+    planning_turns.changes(book, tenant_id)
     everyone = set[str]().union(*_families(book, tenant_id, contact_ids).values())
     rows = book.session.exec(select(Notification).where(*_open(book, tenant_id, everyone))).all()
     by_kind: dict[str, set[str]] = {}

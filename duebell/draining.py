@@ -1,6 +1,6 @@
 """Handling claimed events: compare what was read with what was known, plan what follows, close the events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ from duebell.changes import (
 from duebell.deciding import Rules
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, is_contact
 from duebell.known import Known, known_of
-from duebell.ledger import inbox, payments, scheduled, snapshots
+from duebell.ledger import inbox, payments, planning_turns, scheduled, snapshots
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
@@ -66,10 +66,28 @@ def record_changes(
 
     An event whose record could not be read is left for later, and given up after ``MOST_ATTEMPTS``.
     """
+    planning_turns.plans(book, tenant_id)
     about_invoices = [event for event in events if event.category == "INVOICE"]
     known = known_of(book.session, tenant_id, [event.resource_id for event in about_invoices])
+    found = _compared(book, tenant_id, about_invoices, reading, known)
+    scheduled.look_soon_at_invoices(book, tenant_id, found)
+    again = after_all(book, tenant_id, [known[one].read for one in found])
+    runs: list[RunToStart] = []
+    for kind, ids in concerned(found, again).items():
+        runs += runs_for(book, _planned(book, tenant_id, kind, ids, rules, flow_run_id))
+    return runs
+
+
+def _compared(
+    book: Writing,
+    tenant_id: str,
+    events: Sequence[ClaimedEvent],
+    reading: Reading,
+    known: Mapping[str, Known],
+) -> dict[str, tuple[Change, ...]]:
+    """What happened to each invoice; the events of those that could be read are closed with it."""
     found: dict[str, tuple[Change, ...]] = {}
-    for event in about_invoices:
+    for event in events:
         one = known.get(event.resource_id)
         if one is None or _is_unread(one, event):
             leave(book, tenant_id, event, reading, one)
@@ -77,12 +95,7 @@ def record_changes(
         if event.resource_id not in found:
             found[event.resource_id] = compare(book, tenant_id, one)
         inbox.finish(book, event, in_words(found[event.resource_id]))
-    scheduled.look_soon_at_invoices(book, tenant_id, found)
-    again = after_all(book, tenant_id, [known[one].read for one in found])
-    runs: list[RunToStart] = []
-    for kind, ids in concerned(found, again).items():
-        runs += runs_for(book, _planned(book, tenant_id, kind, ids, rules, flow_run_id))
-    return runs
+    return found
 
 
 def _planned(

@@ -8,7 +8,7 @@ from duebell.grounds import grounds_of
 from duebell.grouping import groups_of
 from duebell.keys import INVOICE_OVERDUE, contact_recipient, dedup_key, person_recipient
 from duebell.known import Known
-from duebell.ledger import groups, notifications, present, snapshots
+from duebell.ledger import groups, notifications, planning_turns, present, snapshots
 from duebell.ledger.notifications import Owed
 from duebell.ledger.tables import Notification, Tenant
 from duebell.ledger.volumes import volume_of
@@ -46,6 +46,7 @@ def plan_kind(
 
 def ask(book: Writing, asked: Asked, rules: Rules) -> Asked:
     """The same with what is told together with it; nobody else decides about these until this ends."""
+    planning_turns.plans(book, asked.tenant_id)
     together = groups.companions(book.session, asked.tenant_id, asked.kind, asked.invoice_ids)
     standing = present.of_invoices(book.session, asked.tenant_id, asked.kind, together)
     policy = rules.policy.for_tenant(asked.tenant_id)

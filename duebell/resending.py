@@ -12,7 +12,7 @@ from duebell.deciding import RULES
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, address_hash
 from duebell.known import known_of
-from duebell.ledger import channel_stops, legs, scheduled, snapshots
+from duebell.ledger import channel_stops, legs, planning_turns, resends, scheduled, snapshots
 from duebell.ledger.named import sale_named
 from duebell.ledger.tables import Audit, Notification
 from duebell.ledger.writing import Writing, writing
@@ -83,13 +83,20 @@ def resend(
     _check(kind, by, why, payment_id, stage)
     with writing(resources.engine, resources.clock()) as book:
         snapshot = sale_named(book.session, wanted)
-        snapshots.hold(book.session, snapshot.tenant_id, [snapshot.invoice_id])
+        _hold(book, snapshot.tenant_id, snapshot.invoice_id, kind)
         about = About(book, snapshot, kind, payment_id or "", stage.strip(), address_hash(to) if to else "")
         row = _asked_before(about, run_id)
         if row is None:
             row = _first(about, resources, by) or _again(about, resources, by, why)
             book.audit(_asked(row, by, why, run_id))
         return _planned(row, snapshot.number, _waits(book, row, resources.settings.sending))
+
+
+def _hold(book: Writing, tenant_id: str, invoice_id: str, kind: str) -> None:
+    """Let nobody else decide on this until this transaction ends."""
+    planning_turns.plans(book, tenant_id)
+    snapshots.hold(book.session, tenant_id, [invoice_id])
+    resends.hold_firsts(book.session, tenant_id, kind, [invoice_id])
 
 
 def _planned(row: Notification, number: str, waits: Iterable[str]) -> Resend:

@@ -17,7 +17,7 @@ from duebell.draining import RunToStart, runs_for
 from duebell.grouping import MOST_REMINDED
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ladder import later
-from duebell.ledger import candidates, tenants, volumes
+from duebell.ledger import candidates, planning_turns, tenants, volumes
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
 from duebell.ledger.volumes import Volume
@@ -155,6 +155,7 @@ class _Sweep:
         """Decide on these once more and write it down, in one transaction."""
         policy = self._rules.policy.for_tenant(self._tenant_id)
         with writing(self._resources.engine, self._resources.clock()) as book:
+            planning_turns.plans(book, self._tenant_id)
             news = notice(book, self._tenant_id, self._rules, self._flow_run_id) if teams else []
             asked = Asked(self._tenant_id, INVOICE_OVERDUE, invoice_ids, gathers=teams)
             asked = ask(book, asked, self._rules)

@@ -12,10 +12,10 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
+from duebell.ledger.braking import brake_to_set
 from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
-from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import Attempt, Brake, Leg, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.states import NotificationState
@@ -49,8 +49,7 @@ def heed(book: Writing, attempt: Attempt, leg: Leg, known: Conclusion) -> Conclu
 
 def _stop(book: Writing, attempt: Attempt, scope: str, known: Conclusion) -> datetime:
     """Stop, unless it is; returns when the message may be tried again."""
-    insert_missing(book.session, [Brake(scope=scope, stopped=False, by="", changed_at=attempt.started_at)])
-    row = book.session.get_one(Brake, scope, with_for_update=True, populate_existing=True)
+    row = brake_to_set(book, scope, since=attempt.started_at)
     if row.stopped and row.retry_at is not None:
         return row.retry_at
     if attempt.started_at < row.changed_at:

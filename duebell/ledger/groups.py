@@ -17,7 +17,6 @@ from duebell.ledger.writing import Writing
 from duebell.states import WAITING, NotificationState
 
 S = NotificationState
-RUN_CANCELLED = "run_cancelled"
 
 MOST_DUE = 500
 """How much of what is due for a daily message is looked at together."""
@@ -102,7 +101,7 @@ def due_for(
         col(Notification.recipient).in_(recipients),
         dispatch.is_waiting(),
         col(Notification.not_before) <= now,
-        col(Notification.reason) != RUN_CANCELLED,
+        col(Notification.reason) != dispatch.RUN_CANCELLED,
         Notification.generation == 0,
     )
     ordered = wanted.order_by(col(Notification.notification_id)).limit(MOST_DUE)

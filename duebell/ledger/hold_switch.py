@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from duebell.audit import Entry
 from duebell.ledger import present
-from duebell.ledger.tables import Brake
+from duebell.ledger.braking import brake_to_set
 from duebell.ledger.writing import Writing, writing
 
 SCOPE = "scheduling"
@@ -27,22 +27,22 @@ def why_off(session: Session) -> str:
 
 def take_off(book: Writing, why: str) -> None:
     """Hold no more messages. A person puts it back once Twilio keeps its schedule."""
-    if not is_off(book.session):
-        _set(book, stopped=True, by="duebell", why=why)
+    _set(book, stopped=True, by="duebell", why=why)
 
 
 def put_on(engine: Engine, by: str, *, now: datetime) -> bool:
     """Hold messages again as the policy says; false where that was never stopped."""
     with writing(engine, now) as book:
-        was_off = is_off(book.session)
-        if was_off:
-            _set(book, stopped=False, by=by, why="")
-        return was_off
+        return _set(book, stopped=False, by=by, why="")
 
 
-def _set(book: Writing, *, stopped: bool, by: str, why: str) -> None:
-    row = book.session.get(Brake, SCOPE) or Brake(scope=SCOPE, stopped=stopped, by=by, changed_at=book.now)
+def _set(book: Writing, *, stopped: bool, by: str, why: str) -> bool:
+    """Set it, unless it stands so; returns whether it did not."""
+    row = brake_to_set(book, SCOPE)
+    if row.stopped is stopped:
+        return False
     row.stopped, row.by, row.why, row.changed_at = stopped, by, why, book.now
     book.session.add(row)
     action = "scheduling taken off" if stopped else "scheduling resumed"
     book.audit(Entry(by, action, "brake", SCOPE, details={"why": why}))
+    return True

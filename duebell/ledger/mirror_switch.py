@@ -4,6 +4,7 @@ from sqlmodel import Session
 
 from duebell.audit import Entry
 from duebell.ledger import hold_switch
+from duebell.ledger.braking import brake_to_set
 from duebell.ledger.tables import Brake
 from duebell.ledger.writing import Writing
 
@@ -23,11 +24,8 @@ def why_off(session: Session) -> str:
 
 def found(book: Writing, why: str) -> bool:
     """Remember that the API refused us (``why``), or that it answers (empty); true where that is news."""
-    row = book.session.get(Brake, SCOPE, with_for_update=True)
-    if row is None and why:
-        row = Brake(scope=SCOPE, stopped=False, by=ACTOR, changed_at=book.now)
-        book.session.add(row)
-    if row is None or row.stopped is bool(why):
+    row = brake_to_set(book, SCOPE)
+    if row.stopped is bool(why):
         return False
     row.stopped, row.by, row.why, row.changed_at = bool(why), ACTOR, why, book.now
     action = "consents cannot be told" if why else "consents are told again"

@@ -75,7 +75,7 @@ def plan(
     changes something; one that is being sent or was sent stays as it is, whatever the verdict says now.
     """
     is_new, row = _insert(book, owed), _locked(book.session, owed.key)
-    if S(row.state) not in WAITING | {S.SKIPPED}:
+    if S(row.state) not in WAITING | {S.SKIPPED} or verdicts.is_for_a_person(row, verdict):
         return row
     before = (row.state, row.reason, row.not_before)
     _stand_alone(book, row)

@@ -1,9 +1,13 @@
 """Messages that a person asked to have said again."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import update
-from sqlmodel import col
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
+from duebell.ledger.built_once import built_once
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.states import WAITING, NotificationState
@@ -37,3 +41,22 @@ def disarm(book: Writing, told: Notification) -> None:
     )
     for key in book.session.exec(waiting).scalars():
         book.audit(Entry("receipt", "re-send disarmed", "notification", key, told.tenant_id))
+
+
+def hold_firsts(session: Session, tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> None:
+    """Let no receipt come for the messages of a kind about these invoices until this transaction ends.
+
+    One that comes meanwhile then finds the further message that it makes needless.
+    """
+    _held(session, tenant_id, kind, invoice_ids).all()
+
+
+@built_once
+def _held(tenant_id: str, kind: str, ids: Sequence[str]) -> SelectOfScalar[str]:
+    of_these = (
+        Notification.tenant_id == tenant_id,
+        Notification.kind == kind,
+        col(Notification.invoice_id).in_(ids),
+    )
+    ordered = select(Notification.key).where(*of_these).order_by(col(Notification.notification_id))
+    return ordered.with_for_update()

@@ -9,7 +9,8 @@ from sqlmodel import col, select
 
 from duebell.audit import Entry
 from duebell.errors import ConfigurationError
-from duebell.ledger import mirror_switch, reviewed, scheduled
+from duebell.ledger import mirror_switch, planning_turns, reviewed, scheduled
+from duebell.ledger.braking import brake_to_set
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake, Notification, Tenant
 from duebell.ledger.writing import Writing, writing
@@ -199,6 +200,7 @@ class WentLive:
 def go_live(engine: Engine, tenant_id: str, by: str, *, release_held: bool, now: datetime) -> WentLive:
     """Let a tenant send. What was kept in until now is dropped, or released if a person says so."""
     with writing(engine, now) as book:
+        planning_turns.changes(book, tenant_id)
         book.session.exec(
             update(Tenant).where(col(Tenant.tenant_id) == tenant_id).values(sending=Sending.LIVE.value)
         )
@@ -230,7 +232,7 @@ def set_brake(engine: Engine, *, stopped: bool, by: str, why: str, scope: str, n
 
 def brake(book: Writing, *, stopped: bool, by: str, why: str, scope: str) -> None:
     """The same in a transaction of the caller's."""
-    row = book.session.get(Brake, scope) or Brake(scope=scope, stopped=stopped, by=by, changed_at=book.now)
+    row = brake_to_set(book, scope)
     row.stopped, row.by, row.why, row.changed_at = stopped, by, why, book.now
     book.session.add(row)
     if stopped:

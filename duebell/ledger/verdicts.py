@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from duebell.audit import Entry
+from duebell.ledger.dispatch import RUN_CANCELLED
 from duebell.ledger.tables import Notification
 from duebell.policy import Hold, Reason, Send, Skip, Verdict
 from duebell.states import NotificationState
@@ -51,6 +52,11 @@ def _is_left_out(row: Notification, verdict: Verdict) -> bool:
 
 def _reason_of(verdict: Skip) -> str:
     return f"{verdict.reason.value}:{verdict.detail}" if verdict.detail else verdict.reason.value
+
+
+def is_for_a_person(row: Notification, verdict: Verdict) -> bool:
+    """Whether its run was cancelled, maybe while this was decided: it waits for a person while it is true."""
+    return (row.state, row.reason) == (S.HELD, RUN_CANCELLED) and not isinstance(verdict, Skip)
 
 
 def _rests_longer(row: Notification, verdict: Verdict, now: datetime) -> bool:

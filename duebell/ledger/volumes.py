@@ -13,6 +13,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.audit import Entry
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import dispatch, present
+from duebell.ledger.braking import brake_to_set
 from duebell.ledger.built_once import built_once
 from duebell.ledger.reminders import HEARD
 from duebell.ledger.tables import Attempt, Brake, Notification, Tenant
@@ -109,7 +110,7 @@ def lift(engine: Engine, tenant_id: str, by: str, held: int, *, now: datetime) -
     """Let what stands now go out with the next sweep, however many they are."""
     with writing(engine, now) as book:
         scope = _scope(tenant_id)
-        row = book.session.get(Brake, scope) or Brake(scope=scope, stopped=False, by=by, changed_at=now)
+        row = brake_to_set(book, scope)
         row.stopped, row.by, row.why, row.changed_at = False, by, "unusual volume", now
         book.session.add(row)
         entry = Entry(by, "unusual volume released", "tenant", tenant_id, tenant_id, details={"held": held})

@@ -1,0 +1,32 @@
+"""Who plans messages of a tenant, and who changes what such plans rest on, wait for each other.
+
+SQLite has one writer at a time. On PostgreSQL a plan that is not committed yet is seen by nobody: what it
+left out for want of a number, or kept in for review, would stay so for ever where the number came, or the
+review ended, meanwhile.
+"""
+
+from sqlalchemy import text
+
+from duebell.ledger.writing import Writing
+
+LOCK = 718298
+
+
+def plans(book: Writing, tenant_id: str) -> None:
+    """Plan for a tenant until this transaction ends, beside others who plan.
+
+    Taken before any row: who waits for it must hold nothing that those need for whom it waits.
+    """
+    _take(book, "pg_advisory_xact_lock_shared", tenant_id)
+
+
+def changes(book: Writing, tenant_id: str) -> None:
+    """Change what a tenant's plans rest on, once all that is being planned can be seen."""
+    _take(book, "pg_advisory_xact_lock", tenant_id)
+
+
+def _take(book: Writing, lock: str, tenant_id: str) -> None:
+    if book.session.get_bind().dialect.name == "postgresql":
+        book.session.connection().execute(
+            text(f"SELECT {lock}(:lock, hashtext(:tenant_id))"), {"lock": LOCK, "tenant_id": tenant_id}
+        )

@@ -1,0 +1,174 @@
+"""Two transactions at once: what one does while the other is at work is neither lost nor undone."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from duebell import planning
+from duebell.contacts_in_step import bring_in_step
+from duebell.giving_back import hold_cancelled
+from duebell.keys import INVOICE_ISSUED
+from duebell.ledger import dispatch, hold_switch, tenants
+from duebell.ledger.engine import reading
+from duebell.ledger.evidence import conclude
+from duebell.ledger.invariants import broken
+from duebell.ledger.receipts import keep_receipt
+from duebell.ledger.tables import Notification
+from duebell.ledger.writing import Writing, writing
+from duebell.resending import resend
+from tests.support_facts import (
+    CONTACT,
+    INVOICE,
+    MINUTE,
+    NOW,
+    PARKED,
+    RULES,
+    TENANT,
+    UNKNOWN,
+    accepted,
+    begin,
+    claim,
+    invoice_body,
+    keep_contact,
+    keep_invoice,
+    open_tenant,
+    receipt,
+    resources_over,
+    sent_off,
+    the_attempt,
+)
+from tests.support_facts import conclude as concluded
+
+A_MOMENT = timedelta(seconds=1)
+
+
+def meanwhile(act: Callable[[], object]) -> Thread:
+    """Begin this beside the transaction at work, which may have to end first."""
+    other = Thread(target=act)
+    other.start()
+    other.join(0.5)
+    return other
+
+
+def plans(book: Writing) -> list[Notification]:
+    """What a drain does of the invoice."""
+    return planning.plan_kind(
+        book, TENANT, INVOICE_ISSUED, [INVOICE], RULES, actor="drain", flow_run_id="drain", begins=False
+    )
+
+
+def rows(engine: Engine) -> list[Notification]:
+    with reading(engine) as session:
+        return list(session.exec(select(Notification).order_by("notification_id")).all())
+
+
+@pytest.mark.parametrize("release_held", [True, False])
+def test_what_is_planned_while_an_organisation_goes_live_is_kept_in_by_nobody(
+    ledger: Engine, *, release_held: bool
+) -> None:
+    open_tenant(ledger, sending="review")
+    keep_invoice(ledger, invoice_body())
+    keep_contact(ledger)
+    with writing(ledger, NOW) as book:
+        [planned] = plans(book)
+        assert (planned.state, planned.reason) == ("held", "in_review")
+        other = meanwhile(
+            lambda: tenants.go_live(ledger, TENANT, "a person", release_held=release_held, now=NOW + A_MOMENT)
+        )
+    other.join()
+    [row] = rows(ledger)
+    assert row.state == ("planned" if release_held else "skipped")
+    assert len(dispatch.due(ledger, now=NOW + MINUTE)) == release_held
+    assert broken(ledger) == []
+
+
+def test_a_number_that_is_added_while_its_invoice_is_planned_is_written_to(ledger: Engine) -> None:
+    open_tenant(ledger)
+    keep_invoice(ledger)
+    keep_contact(ledger, Phones=[])
+
+    def number_comes() -> None:
+        keep_contact(ledger, read_at=NOW + A_MOMENT)
+        with writing(ledger, NOW + 2 * A_MOMENT) as book:
+            bring_in_step(book, TENANT, [CONTACT], RULES, flow_run_id="contact_changed")
+
+    with writing(ledger, NOW) as book:
+        [planned] = plans(book)
+        assert planned.state == "skipped"
+        other = meanwhile(number_comes)
+    other.join()
+    assert [row.state for row in rows(ledger)] == ["planned"]
+
+
+def test_a_run_that_is_cancelled_while_its_invoice_is_decided_on_stays_cancelled(ledger: Engine) -> None:
+    if ledger.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    open_tenant(ledger)
+    keep_invoice(ledger)
+    keep_contact(ledger)
+    with writing(ledger, NOW) as book:
+        [planned] = plans(book)
+    with writing(ledger, NOW) as book:
+        asked = planning.ask(book, planning.Asked(TENANT, INVOICE_ISSUED, [INVOICE], begins=False), RULES)
+        decided = planning.outlook(book.session, asked, RULES, NOW)
+        taken = claim(ledger, planned.notification_id or 0)
+        assert taken is not None
+        hold_cancelled(resources_over(ledger), taken)
+        policy = RULES.policy.for_tenant(TENANT)
+        planning.write(book, decided.known, decided.prospects, policy, actor="drain", flow_run_id=None)
+    assert [(row.state, row.reason) for row in rows(ledger)] == [("held", "run_cancelled")]
+
+
+def test_two_senders_that_turn_holding_off_at_once_both_write_down_what_twilio_answered(
+    ledger: Engine,
+) -> None:
+    open_tenant(ledger)
+    for number in (1, 2):
+        sent_off(ledger, number, f"a{number}")
+
+    def second() -> None:
+        with writing(ledger, NOW) as book:
+            hold_switch.take_off(book, "it ignores the schedule")
+            conclude(book, "a2", accepted(2))
+
+    with writing(ledger, NOW) as book:
+        hold_switch.take_off(book, "it ignores the schedule")
+        conclude(book, "a1", accepted(1))
+        other = meanwhile(second)
+    other.join()
+    assert the_attempt(ledger, "a2").sid is not None
+    with reading(ledger) as session:
+        assert hold_switch.is_off(session)
+
+
+def test_a_receipt_that_comes_while_its_message_is_sent_again_leaves_the_further_one_out(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_tenant(ledger)
+    keep_invoice(ledger)
+    keep_contact(ledger)
+    with writing(ledger, NOW) as book:
+        [planned] = plans(book)
+    taken = claim(ledger, planned.notification_id or 0)
+    assert taken is not None
+    begin(ledger, taken, "a1")
+    concluded(ledger, UNKNOWN)
+    concluded(ledger, PARKED)
+    others: list[Thread] = []
+    plan_resend = planning.plan_resend
+
+    def planned_while_it_comes(book: Writing, *about: object, **named: object) -> Notification:
+        coming = receipt("delivered", attempt_id="a1")
+        others.append(meanwhile(lambda: keep_receipt(ledger, coming, now=NOW)))
+        return plan_resend(book, *about, **named)  # type: ignore[arg-type]  # as it was given
+
+    monkeypatch.setattr("duebell.resending.plan_resend", planned_while_it_comes)
+    resend(resources_over(ledger), INVOICE, by="a person", why="nobody knew")
+    for one in others:
+        one.join()
+    assert [row.state for row in rows(ledger)] == ["delivered", "skipped"]
+    assert dispatch.due(ledger, now=NOW + MINUTE) == ()
