@@ -1,6 +1,6 @@
 """Which settings a process needs for what it is about to do, and where a person finds them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +17,8 @@ class Use(StrEnum):
     SMS = "sending SMS"
     EMAIL = "sending email"
     EMAIL_EVENTS = "SendGrid's events"
+    EMAIL_WHERE_ON = "email, where there is a sender for it"
+    """All that email needs where it is on, and nothing where it is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,17 @@ def missing(given: Mapping[str, str], uses: Iterable[Use]) -> list[Problem]:
     """The variables that these uses need and that hold nothing, each named once."""
     found: dict[str, Problem] = {}
     every_need = NEEDS | (NEEDS_OF_SENDGRID if given.get("EMAIL_PROVIDER") == "sendgrid" else {})
-    for use in uses:
+    for use in _spelt_out(given, uses):
         for first, *others in every_need[use]:
             if not any(given.get(name) for name in (first, *others)):
                 wrong = " ".join([*(f"(or {other})" for other in others), f"is unset and needed for {use}"])
                 found.setdefault(first, Problem(first, wrong, f"Where to find it: {WHERE_TO_FIND[first]}"))
     return list(found.values())
+
+
+def _spelt_out(given: Mapping[str, str], uses: Iterable[Use]) -> Iterator[Use]:
+    for use in uses:
+        if use is not Use.EMAIL_WHERE_ON:
+            yield use
+        elif given.get("EMAIL_FROM"):
+            yield from (Use.EMAIL, Use.EMAIL_EVENTS)
