@@ -16,6 +16,7 @@ class Use(StrEnum):
     TWILIO_WEBHOOKS = "Twilio's callbacks"
     SMS = "sending SMS"
     EMAIL = "sending email"
+    EMAIL_AT_TWILIO = "asking Twilio for an email"
     EMAIL_EVENTS = "SendGrid's events"
     EMAIL_WHERE_ON = "email, where there is a sender for it"
     """All that email needs where it is on, and nothing where it is off."""
@@ -49,6 +50,7 @@ NEEDS: dict[Use, tuple[Alternatives, ...]] = {
     Use.TWILIO_WEBHOOKS: (("TWILIO_AUTH_TOKEN",),),
     Use.SMS: (*TWILIO_LOGIN, ("TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM")),
     Use.EMAIL: (("EMAIL_FROM",), *TWILIO_LOGIN),
+    Use.EMAIL_AT_TWILIO: TWILIO_LOGIN,
     Use.EMAIL_EVENTS: (),  # Twilio's Email API has none
 }
 NEEDS_OF_SENDGRID: dict[Use, tuple[Alternatives, ...]] = {
