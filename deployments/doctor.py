@@ -37,7 +37,14 @@ from duebell.setting_needs import Use
 from duebell.setting_shapes import is_loopback
 from duebell.settings import SettingLine, describe, load
 
-USES = (Use.XERO, Use.XERO_CONSENT, Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, Use.SMS)
+USES = (
+    Use.XERO,
+    Use.XERO_CONSENT,
+    Use.XERO_WEBHOOKS,
+    Use.TWILIO_WEBHOOKS,
+    Use.SMS,
+    Use.EMAIL_WHERE_ON,
+)
 
 
 def main(console: Console) -> int:

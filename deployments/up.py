@@ -22,7 +22,7 @@ from duebell.setting_needs import Use
 from duebell.setting_sources import CHOICE_OF_FILE, chosen_everywhere
 from duebell.settings import Settings, load
 
-NEEDS = (Use.XERO, Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, Use.SMS)
+NEEDS = (Use.XERO, Use.XERO_WEBHOOKS, Use.TWILIO_WEBHOOKS, Use.SMS, Use.EMAIL_WHERE_ON)
 INTERRUPTED = 130
 
 

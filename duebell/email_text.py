@@ -4,16 +4,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from duebell.bidi import FIRST_STRONG_ISOLATE, POP_ISOLATE
 from duebell.email.messages import LONGEST_SUBJECT, unfit_in_body, unfit_in_subject
 from duebell.email.page import framed, page_of
 from duebell.errors import TemplateProblem
 from duebell.render import Templates
 from duebell.segments import UNSEEN
 from duebell.template_folders import PAGE, SUBJECT, TEXT
-from duebell.visible import named
+from duebell.visible import JOINERS, named
 
 BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
-LEFT_OUT = dict.fromkeys(map(ord, UNSEEN))
+TAGS = range(0xE0000, 0xE0080)
+"""What tells the flag of England, Scotland or Wales from a black one, and is not seen either."""
+
+LEFT_OUT = dict.fromkeys([*map(ord, UNSEEN), *TAGS])
+CUT = "\u2026"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,25 @@ def render_email(templates: Templates, folder: str, values: Mapping[str, object]
 
 def _as_subject(said: str) -> str:
     subject = " ".join(said.translate(LEFT_OUT).split())
-    if len(subject) > LONGEST_SUBJECT:
-        raise TemplateProblem(f"became longer than {LONGEST_SUBJECT} characters")
     if unfit := unfit_in_subject(subject):
         raise TemplateProblem(f"holds the character {named(unfit)}, which no subject can have. Remove it")
-    return subject
+    return _cut(subject)
+
+
+def _cut(subject: str) -> str:
+    """The subject, or as much of it as fits: a long name is no reason to say nothing."""
+    if len(subject) <= LONGEST_SUBJECT:
+        return subject
+    end = LONGEST_SUBJECT
+    while len(said := _ending(subject[:end])) > LONGEST_SUBJECT:
+        end -= 1
+    return said
+
+
+def _ending(beginning: str) -> str:
+    """The beginning of a line with a sign that more followed; each isolate ends in it, as it did before."""
+    kept = beginning.rstrip(f" {JOINERS}")
+    return f"{kept}{CUT}{POP_ISOLATE * (kept.count(FIRST_STRONG_ISOLATE) - kept.count(POP_ISOLATE))}"
 
 
 def _as_body(said: str) -> str:

@@ -1,6 +1,7 @@
 """One POST to the provider of the channel that an attempt goes by."""
 
 from dataclasses import replace
+from functools import cached_property
 
 from duebell.email.addresses import mailbox
 from duebell.email.client import EmailClient
@@ -19,17 +20,21 @@ from duebell.validity import validity_seconds
 
 
 class Poster:
-    """Posts what is to be said, each by its channel. Made before an attempt stands, so that it can fail."""
+    """Posts what is to be said, each by its channel. What may fail, fails before an attempt stands: making
+    it, and ``check``.
+    """
 
     def __init__(self, resources: Resources) -> None:
-        """Raises ``ConfigurationError`` where a channel lacks its credentials."""
+        """Raises ``ConfigurationError`` where SMS lacks its credentials."""
+        self._resources = resources
         self._settings = resources.settings
         self._clock = resources.clock
         self._twilio = resources.twilio()
-        self._email = resources.email() if resources.settings.sends_email else None
 
     def check(self, leg: Leg) -> None:
-        """Raise ``Permanent`` or ``ConfigurationError`` for what no provider would be asked to send."""
+        """Raise ``Permanent`` or ``ConfigurationError`` for what no provider would be asked to send, or where
+        its channel lacks its credentials.
+        """
         self._request("check", leg)
 
     def post(self, intent: Intent) -> SendOutcome:
@@ -40,7 +45,7 @@ class Poster:
         request = self._request(intent.attempt_id, intent)
         if isinstance(request, SmsRequest):
             return self._post_sms(request, intent)
-        return self._the_email().send(request)
+        return self._email.send(request)
 
     def _post_sms(self, request: SmsRequest, intent: Intent) -> SendOutcome:
         validity = validity_seconds(intent.open_until, intent.send_at or self._clock())
@@ -48,15 +53,15 @@ class Poster:
             return NotProcessed("the hours for it were over before it was posted")
         return self._twilio.send(replace(request, validity_seconds=validity, send_at=intent.send_at))
 
-    def _the_email(self) -> EmailClient:
-        if self._email is None:  # a leg of email is chosen only where email can be sent
-            raise ConfigurationError("EMAIL_FROM is not set, so no email can be sent")
-        return self._email
+    @cached_property
+    def _email(self) -> EmailClient:
+        # Made for a leg of email alone: what email lacks stops no SMS.
+        return self._resources.email()
 
     def _request(self, tag: str, what: Leg | Intent) -> SmsRequest | EmailRequest:
         if what.channel != EMAIL:
             return _sms(self._settings, tag, what)
-        self._the_email()
+        _ = self._email
         sender = mailbox(sender_of(self._settings, EMAIL, what.sender))
         if sender is None:
             raise ConfigurationError("EMAIL_FROM must be an address, or Name <address>, on one line")

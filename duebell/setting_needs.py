@@ -1,6 +1,6 @@
 """Which settings a process needs for what it is about to do, and where a person finds them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,7 +16,10 @@ class Use(StrEnum):
     TWILIO_WEBHOOKS = "Twilio's callbacks"
     SMS = "sending SMS"
     EMAIL = "sending email"
+    EMAIL_AT_TWILIO = "asking Twilio for an email"
     EMAIL_EVENTS = "SendGrid's events"
+    EMAIL_WHERE_ON = "email, where there is a sender for it"
+    """All that email needs where it is on, and nothing where it is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ NEEDS: dict[Use, tuple[Alternatives, ...]] = {
     Use.TWILIO_WEBHOOKS: (("TWILIO_AUTH_TOKEN",),),
     Use.SMS: (*TWILIO_LOGIN, ("TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM")),
     Use.EMAIL: (("EMAIL_FROM",), *TWILIO_LOGIN),
+    Use.EMAIL_AT_TWILIO: TWILIO_LOGIN,
     Use.EMAIL_EVENTS: (),  # Twilio's Email API has none
 }
 NEEDS_OF_SENDGRID: dict[Use, tuple[Alternatives, ...]] = {
@@ -101,9 +105,17 @@ def missing(given: Mapping[str, str], uses: Iterable[Use]) -> list[Problem]:
     """The variables that these uses need and that hold nothing, each named once."""
     found: dict[str, Problem] = {}
     every_need = NEEDS | (NEEDS_OF_SENDGRID if given.get("EMAIL_PROVIDER") == "sendgrid" else {})
-    for use in uses:
+    for use in _spelt_out(given, uses):
         for first, *others in every_need[use]:
             if not any(given.get(name) for name in (first, *others)):
                 wrong = " ".join([*(f"(or {other})" for other in others), f"is unset and needed for {use}"])
                 found.setdefault(first, Problem(first, wrong, f"Where to find it: {WHERE_TO_FIND[first]}"))
     return list(found.values())
+
+
+def _spelt_out(given: Mapping[str, str], uses: Iterable[Use]) -> Iterator[Use]:
+    for use in uses:
+        if use is not Use.EMAIL_WHERE_ON:
+            yield use
+        elif given.get("EMAIL_FROM"):
+            yield from (Use.EMAIL, Use.EMAIL_EVENTS)

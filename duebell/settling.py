@@ -18,6 +18,7 @@ from duebell.policy_file import Policy
 from duebell.reaching import EMAIL
 from duebell.resources import Resources
 from duebell.scheduling import ABSENCES_APART, SHORTEST_LEAD, taken_no_more
+from duebell.settling_email import email_of_attempt, email_of_sid
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.client import MAX_PAGES, PAGE_SIZE
 from duebell.twilio.messages import MessageState
@@ -181,9 +182,8 @@ class Looked:
 
 
 def _look_for_email(resources: Resources, attempt: Unsettled) -> Looked:
-    """The one email that carries our attempt's id; several would be a doubt that a person has to clear."""
-    listed = resources.email().find(attempt.attempt_id)
-    return Looked(Found(listed[0].sid, listed[0].raw_status) if len(listed) == 1 else None)
+    state = email_of_attempt(resources, attempt.attempt_id)
+    return Looked(None if state is None else Found(state.sid, state.raw_status))
 
 
 def _look(resources: Resources, attempt: Unsettled) -> Looked:
@@ -230,7 +230,7 @@ def confirm(resources: Resources, message: Unconfirmed) -> Settled:
 
 
 def _email_of(resources: Resources, message: Unconfirmed) -> Found | None:
-    state = resources.email().fetch(message.sid)
+    state = email_of_sid(resources, message.sid)
     return None if state is None else Found(message.sid, state.raw_status)
 
 

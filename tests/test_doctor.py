@@ -91,6 +91,22 @@ def test_a_missing_setting_is_named_with_where_to_find_it(office: Office, missin
     assert where in told
 
 
+@pytest.mark.parametrize("missing", ["SENDGRID_API_KEY", "SENDGRID_WEBHOOK_KEYS"])
+def test_what_email_lacks_is_named_where_email_is_on(office: Office, missing: str) -> None:
+    by_sendgrid = {
+        "EMAIL_PROVIDER": "sendgrid",
+        "SENDGRID_API_KEY": credentials.SENDGRID_API_KEY,
+        "SENDGRID_WEBHOOK_KEYS": credentials.SENDGRID_WEBHOOK_KEY,
+        missing: "",
+    }
+    assert office.run("doctor", **by_sendgrid).exit_code == 0
+    done = office.run("doctor", EMAIL_FROM="accounts@kauri.example", **by_sendgrid)
+    told = unwrapped(done.output)
+    assert done.exit_code == 1
+    assert f"mend {missing}: is unset" in told
+    assert "app.sendgrid.com" in told
+
+
 def test_several_mistakes_are_told_at_once(office: Office) -> None:
     done = office.run("doctor", XERO_WEBHOOK_KEYS="", TWILIO_ACCOUNT_SID="AC12", DUEBELL_LISTEN="here")
     told = unwrapped(done.output)

@@ -87,9 +87,9 @@ def test_too_many_requests_is_not_processed(make: Make, body: object) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "action"),
     [
-        (400, {"errors": [{"message": f"{TO} is wrong", "field": "to"}]}, Action.GIVE_UP),
+        (400, {"errors": [{"message": f"{TO} is wrong", "field": "to"}]}, Action.NEXT_CHANNEL),
         (400, {"code": 20001, "title": f"{TO} is wrong", "status": 400}, Action.CONFIGURATION),
-        (400, "", Action.GIVE_UP),
+        (400, "", Action.CONFIGURATION),
         (401, {"code": 20003}, Action.CONFIGURATION),
         (401, {"errors": [{"message": "The provided authorization grant is invalid"}]}, Action.CONFIGURATION),
         (403, {"errors": [{"message": "not a verified Sender Identity"}]}, Action.CONFIGURATION),

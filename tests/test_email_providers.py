@@ -310,10 +310,3 @@ def test_a_batch_that_was_not_cancelled_is_not_taken_for_cancelled(listed: list[
 def test_a_batch_without_an_id_is_a_bad_answer(body: object) -> None:
     with pytest.raises(BadAnswer):
         sendgrid(answering(201, body)).create_batch()
-
-
-def test_sendgrid_has_nothing_to_look_up() -> None:
-    provider = answering(200, {})
-    assert sendgrid(provider).find(ATTEMPT) == ()
-    assert sendgrid(provider).fetch("x") is None
-    assert provider.requests == []

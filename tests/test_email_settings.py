@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments import up
 from deployments.sandbox.credentials import SENDGRID_WEBHOOK_KEY
 from duebell.email.client import EmailClient
 from duebell.email.sendgrid import SendGrid
@@ -88,6 +89,32 @@ def test_events_need_a_key_where_sendgrid_sends_and_nothing_where_twilio_does() 
     [problem] = load(BY_SENDGRID, None).missing_for(Use.EMAIL, Use.EMAIL_EVENTS)
     assert problem.name == "SENDGRID_WEBHOOK_KEYS"
     assert "app.sendgrid.com" in problem.mend
+
+
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({}, []),
+        ({"EMAIL_PROVIDER": "sendgrid"}, []),
+        (BY_TWILIO, []),
+        (BY_TWILIO | {"TWILIO_AUTH_TOKEN": ""}, ["TWILIO_AUTH_TOKEN"]),
+        (BY_SENDGRID | {"SENDGRID_API_KEY": ""}, ["SENDGRID_API_KEY", "SENDGRID_WEBHOOK_KEYS"]),
+    ],
+)
+def test_whoever_asks_for_email_where_it_is_on_is_told_of_nothing_while_it_is_off(
+    environ: dict[str, str], names: list[str]
+) -> None:
+    assert [problem.name for problem in load(environ, None).missing_for(Use.EMAIL_WHERE_ON)] == names
+
+
+def test_nothing_is_brought_up_while_the_email_that_is_on_lacks_something() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(BY_SENDGRID | {"SENDGRID_API_KEY": ""}, None, up.NEEDS)
+    assert "SENDGRID_API_KEY is unset and needed for sending email" in str(caught.value)
+    assert "SENDGRID_WEBHOOK_KEYS is unset and needed for SendGrid's events" in str(caught.value)
+    with pytest.raises(ConfigurationError) as caught:
+        load({}, None, up.NEEDS)
+    assert "EMAIL" not in str(caught.value)
 
 
 @contextlib.contextmanager

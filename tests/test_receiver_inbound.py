@@ -1,17 +1,24 @@
 """What a person writes back is heeded at once, however they write it, and before Twilio is answered."""
 
+import re
+from urllib.parse import urldefrag
+
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from deployments.children import ROOT
 from deployments.receiver.app import make_app
 from duebell.ledger import preferences, tables, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.inbound import revocations
 from duebell.ledger.writing import writing
 from duebell.preferring import address_on
+from duebell.twilio.callbacks import callback_url
 from duebell.twilio.inbound import INBOUND_PATH, Wish, wish_of
-from tests.support_receiver import ACCOUNT, NOW, ask, form, parts, signed_twilio
+from duebell.twilio.signature import callback_is_genuine
+from tests.support_receiver import ACCOUNT, NOW, PUBLIC, TOKEN, ask, form, parts, signed_twilio
 
 PERSON = "+64211234567"
 NOTHING = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -146,3 +153,19 @@ def test_a_message_that_comes_from_no_number_is_acknowledged_and_dropped(ledger:
     assert writes(ledger, "STOP", From="") == (200, NOTHING)
     assert writes(ledger, "STOP", From="rcs:kauri_agent") == (200, NOTHING)
     assert refusals(ledger) == {}
+
+
+def test_the_address_to_give_twilio_has_a_stop_that_meets_a_busy_ledger_come_again() -> None:
+    """By default Twilio comes again only where it could not connect: a 503 would lose what was written."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    given = re.findall(r"`<DUEBELL_PUBLIC_URL>(/webhooks/twilio/inbound[^`]*)`", readme)
+    status = urldefrag(callback_url(PUBLIC, "a1") or "")
+    assert status.fragment
+    assert {str(one) for one in given} == {f"{INBOUND_PATH}#{status.fragment}"}
+
+
+def test_twilio_signs_that_address_without_what_steers_its_connection() -> None:
+    fields = inbound("STOP")
+    signature = signed_twilio(fields, "", path=INBOUND_PATH)["x-twilio-signature"]
+    for url in (f"{PUBLIC}{INBOUND_PATH}#rc=5&rp=all", f"{PUBLIC}{INBOUND_PATH}"):
+        assert callback_is_genuine(url, form(fields), signature, [SecretStr(TOKEN)])

@@ -8,7 +8,7 @@ from duebell.email.rulings import TABLE
 from duebell.outcomes import conclusion_of
 from duebell.policy import IN_WORDS, Reason
 from duebell.reporting import OTHERWISE, Line, ending, in_words
-from duebell.twilio.codes import Action
+from duebell.twilio.codes import UNKNOWN_ANSWER
 from duebell.twilio.outcome import Refused
 
 NOW = datetime(2026, 11, 20, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ def test_why_another_way_took_over_is_told_in_words(before: str) -> None:
 
 def test_a_refusal_without_a_code_is_told_in_words() -> None:
     known = conclusion_of(
-        Refused(400, None, Action.GIVE_UP, ""), tries=1, first_look=timedelta(), jitter=0, now=NOW
+        Refused(400, None, UNKNOWN_ANSWER, ""), tries=1, first_look=timedelta(), jitter=0, now=NOW
     )
     assert in_words(known.reason) != known.reason
     assert "None" not in in_words(known.reason)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from duebell import draining
+from duebell.errors import ConfigurationError
 from duebell.giving_back import Said
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.ledger import inbox, legs
@@ -229,3 +230,39 @@ def test_the_leg_that_is_told_by_is_the_one_that_the_last_look_chose(office: Res
     with reading(office.engine) as session:
         leg = legs.current(session, session.get_one(Notification, claim.notification_id))
     assert leg.channel == "sms"
+
+
+def without_the_key_of_sendgrid(office: Resources, provider: Provider) -> Resources:
+    """The same office once SendGrid was chosen and its key forgotten."""
+    return resources_over(
+        office.engine,
+        Hand(),
+        twilio=provider,
+        DUEBELL_POLICY=str(office.settings.policy),
+        EMAIL_FROM="accounts@kauri.example",
+        EMAIL_PROVIDER="sendgrid",
+    )
+
+
+def test_an_sms_goes_out_though_email_lacks_its_key(office: Resources, provider: Provider) -> None:
+    keep_contact(office.engine, EmailAddress="", read_at=NOW + timedelta(seconds=1))
+    keep_invoice(office.engine)
+    office = without_the_key_of_sendgrid(office, provider)
+    [claim] = claimed(office, INVOICE_ISSUED)
+    assert said(office, claim).state == S.ACCEPTED
+    assert [path for path, _ in provider.asked] == [f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"]
+
+
+def test_an_email_that_lacks_its_key_stops_before_its_attempt_stands(
+    office: Resources, provider: Provider
+) -> None:
+    keep_invoice(office.engine)
+    office = without_the_key_of_sendgrid(office, provider)
+    [claim] = claimed(office, INVOICE_ISSUED)
+    assert render(office, claim) is None
+    with pytest.raises(ConfigurationError, match="SENDGRID_API_KEY"):
+        tell(office, claim, fresh, flow_run_id="run 1")
+    with reading(office.engine) as session:
+        assert session.exec(select(Attempt)).all() == []
+    assert states(office) == [S.CLAIMED]
+    assert provider.asked == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.twilio.codes import Action
+from duebell.twilio.codes import UNKNOWN_CALLER, Action
 from duebell.twilio.outcome import (
     Accepted,
     Answer,
@@ -121,7 +121,7 @@ def test_a_refusal_is_ruled_on_by_its_code(status: int, code: int | None, action
 
 def test_a_refusal_by_a_page_is_a_refusal_without_code() -> None:
     outcome = answering(403, "<html>").client().send(request())
-    assert outcome == Refused(403, None, Action.CONFIGURATION, "<html>")
+    assert outcome == Refused(403, None, UNKNOWN_CALLER, "<html>")
 
 
 def test_a_code_that_says_too_many_requests_is_not_processed_under_any_refusal() -> None:

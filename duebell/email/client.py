@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from duebell.email.messages import EmailRequest, EmailState
+from duebell.email.messages import EmailRequest
 from duebell.twilio.outcome import SendOutcome
 
 
@@ -11,18 +11,4 @@ class EmailClient(Protocol):
 
     def send(self, request: EmailRequest) -> SendOutcome:
         """POST one email, once, and say what came of it. Raises only what happens before the POST."""
-        ...
-
-    def find(self, tag: str) -> tuple[EmailState, ...]:
-        """The emails that are listed under an attempt's id. That none is listed proves nothing.
-
-        Raises the errors of reading.
-        """
-        ...
-
-    def fetch(self, sid: str) -> EmailState | None:
-        """Where an accepted email stands, or ``None`` where the provider tells that by its events alone.
-
-        Raises RecordNotFound and the errors of reading.
-        """
         ...

@@ -12,7 +12,7 @@ from typing import cast
 import httpx
 from pydantic import SecretStr
 
-from duebell.email.messages import TAG, EmailRequest, EmailState
+from duebell.email.messages import TAG, EmailRequest
 from duebell.email.page import page_of
 from duebell.email.wire import Bearer, EmailWire
 from duebell.errors import BadAnswer, ConfigurationError, Permanent
@@ -65,16 +65,6 @@ class SendGrid:
     def send(self, request: EmailRequest) -> SendOutcome:
         """POST one email, once, and say what came of it. Raises only what happens before the POST."""
         return self._wire.send("/v3/mail/send", _body(request), _accepted)
-
-    def find(self, tag: str) -> tuple[EmailState, ...]:
-        """Nothing: SendGrid lists no emails by our ids. Its events are the evidence."""
-        del tag
-        return ()
-
-    def fetch(self, sid: str) -> EmailState | None:
-        """``None``: SendGrid tells where an email stands by its events alone."""
-        del sid
-        return None
 
     def create_batch(self) -> str:
         """A new batch's id, to be stored before an email is sent under it. Raises the errors of reading."""

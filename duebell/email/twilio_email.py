@@ -85,10 +85,15 @@ class TwilioEmail:
         if _OPERATION.fullmatch(sid):
             found = self._wire.read("GET", f"{_EMAILS}/Operations/{sid}")
             return _operation_state(sid, found if isinstance(found, dict) else {})
-        if not _EMAIL.fullmatch(sid):
+        if not is_email_sid(sid):
             raise Permanent("not an id of Twilio's Email API: comms_operation_… or comms_email_…")
         found = self._wire.read("GET", f"{_EMAILS}/{sid}")
         return _email_state(found if isinstance(found, dict) else {})
+
+
+def is_email_sid(sid: str) -> bool:
+    """Whether this has the shape of an id of Twilio's Email API: of an operation, or of an email."""
+    return any(shape.fullmatch(sid) for shape in (_OPERATION, _EMAIL))
 
 
 def _body(request: EmailRequest) -> dict[str, object]:

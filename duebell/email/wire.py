@@ -7,6 +7,7 @@ from typing import cast
 
 import httpx
 
+from duebell.email.refusals import ruling_of_refusal
 from duebell.errors import Transient
 from duebell.twilio.client import reading_error
 from duebell.twilio.outcome import (
@@ -61,7 +62,9 @@ class EmailWire:
             answer = self._exchange("POST", path, content)
         except Exception as exc:  # noqa: BLE001 -- however a POST ends, an email may exist: it has an outcome
             return classify_exception(exc)
-        return accepted(answer) if 200 <= answer.http_status < 300 else classify_failure(answer)
+        if 200 <= answer.http_status < 300:
+            return accepted(answer)
+        return classify_failure(answer, ruling_of_refusal)
 
     def _exchange(
         self, method: str, path: str, body: bytes | None, query: Mapping[str, str] | None = None

@@ -12,7 +12,7 @@ Creating a message has no idempotency key at Twilio, and only a 429 is documente
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -95,13 +95,13 @@ class Refused:
 
     http_status: int
     code: int | None
-    action: Action
+    ruling: Ruling
     answer: str = field(repr=False)
 
     @property
-    def ruling(self) -> Ruling:
-        """All that follows from the refusal."""
-        return action_for(self.code, from_callback=False, http_status=self.http_status)
+    def action(self) -> Action:
+        """What becomes of the message."""
+        return self.ruling.action
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +133,26 @@ def classify_answer(answer: Answer, account_sid: str) -> SendOutcome:
     return classify_failure(answer)
 
 
-def classify_failure(answer: Answer) -> Refused | NotProcessed | Unknown:
-    """Read an answer that is no success, to the POST of a message or of an email. Never raises."""
+def by_code(answer: Answer) -> Ruling:
+    """Rule on a refusal by its code or, where that says nothing, by its status."""
+    return action_for(answer.code, from_callback=False, http_status=answer.http_status)
+
+
+def classify_failure(
+    answer: Answer, ruling_of: Callable[[Answer], Ruling] = by_code
+) -> Refused | NotProcessed | Unknown:
+    """Read an answer that is no success, to the POST of a message or of an email. Never raises.
+
+    ``ruling_of`` says what follows from a refusal.
+    """
     status, code = answer.http_status, answer.code
     is_too_fast = status == 429 and code != DAILY_LIMIT
     if is_too_fast or (400 <= status < 500 and code == _TOO_MANY):
         return NotProcessed(str(answer), answer.retry_after)
     if 400 <= status < 500:
-        ruling = action_for(code, from_callback=False, http_status=status)
+        ruling = ruling_of(answer)
         if ruling.action is not Action.SETTLE:
-            return Refused(status, code, ruling.action, answer.text)
+            return Refused(status, code, ruling, answer.text)
     return Unknown(str(answer))
 
 
