@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from duebell.failpoints import fail_point
 from duebell.ledger import receipts, unsettled
@@ -11,7 +11,7 @@ from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
 from duebell.ledger.scheduled import BY_LIST, look_soon_at_attempt
-from duebell.ledger.unsettled import Unconfirmed, Unsettled
+from duebell.ledger.unsettled import Unsettled
 from duebell.ledger.writing import Writing, writing
 from duebell.outcomes import not_there
 from duebell.policy_file import Policy
@@ -23,17 +23,8 @@ from duebell.twilio.client import MAX_PAGES, PAGE_SIZE
 from duebell.twilio.messages import MessageState
 from duebell.twilio.statuses import MessageStatus
 
-ASK_AFTER, ASK_UNTIL = timedelta(hours=1), timedelta(days=4)
-"""Age of a message without a final receipt at which Twilio is asked; past 72 hours nothing more comes."""
-
 MOST_LISTED = MAX_PAGES * PAGE_SIZE
 """Where so many are listed, there may be more."""
-
-ASK_AGAIN = timedelta(hours=2, minutes=30)
-"""Past this age it is asked by night alone; two runs of an hourly schedule may miss it before."""
-
-NIGHT = 2
-"""The hour (UTC) whose run asks for all that is open."""
 
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=15)
 """How far Twilio's creation time may lie from our intent: clocks differ, and queues take their time."""
@@ -215,34 +206,13 @@ def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | N
     return coming[0] if coming else None
 
 
-def confirm(resources: Resources, message: Unconfirmed) -> Settled:
-    """Ask for the status of a message whose receipts did not come. Raises as reading the provider does."""
-    found = (
-        _email_of(resources, message) if message.channel == EMAIL else resources.twilio().fetch(message.sid)
+def ending(settled: Sequence[Settled], failed: int, left: int = 0) -> tuple[str, str]:
+    """The name and the message of the end of a run: what its looks came to, how many failed, and how many
+    were left for the next one.
+    """
+    counts = Counter(one.outcome for one in settled) + Counter(
+        {"failed": failed, "left for the next run": left}
     )
-    if found is None:
-        return Settled(message.attempt_id, "told by events alone")
-    with writing(resources.engine, resources.clock()) as book:
-        receipts.apply(
-            book, message.attempt_id, found.sid, found.raw_status, found.error_code, "twilio's record"
-        )
-    return Settled(message.attempt_id, "asked", found.raw_status)
-
-
-def _email_of(resources: Resources, message: Unconfirmed) -> Found | None:
-    state = resources.email().fetch(message.sid)
-    return None if state is None else Found(message.sid, state.raw_status)
-
-
-def ending(settled: Sequence[Settled], failed: int) -> tuple[str, str]:
-    """The name and the message of the end of a run: what its looks came to, and how many failed."""
-    counts = Counter(one.outcome for one in settled) + Counter({"failed": failed})
     message = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
     name = "Not all settled" if failed else "Settled" if settled else "Nothing to settle"
     return name, message or "none was due"
-
-
-def to_ask(now: datetime, *, everything: bool) -> tuple[datetime, datetime]:
-    """Between which times a message was posted whose final receipt is missing, and that is asked for now."""
-    oldest = ASK_UNTIL if everything or now.astimezone(UTC).hour == NIGHT else ASK_AGAIN
-    return now - oldest, now - ASK_AFTER

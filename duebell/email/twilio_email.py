@@ -21,6 +21,9 @@ from duebell.twilio.outcome import Accepted, Answer, SendOutcome, Unknown
 from duebell.twilio.statuses import MessageStatus, message_status, rank
 from duebell.twilio.transport import DEADLINE, TIMEOUT, require_credentials
 
+EMAIL_API_IDS = "comms_"
+"""What each id of Twilio's Email API begins with, and none of SendGrid's."""
+
 _EMAILS = "/v1/Emails"
 _OPERATION = re.compile(r"comms_operation_[0-9A-Za-z]{1,40}")
 _EMAIL = re.compile(r"comms_email_[0-9A-Za-z]{1,40}")
