@@ -94,7 +94,7 @@ OTHERWISE: dict[str, str] = {
     "outcome_unknown": "Twilio gave no answer; nobody knows yet whether it went out",
     "next_channel": "the way before it failed, and this one takes over",
     "no_evidence": "nothing shows whether it went out: look in Twilio's log, then `duebell settle` with its "
-    "SID, or `duebell resend` where it is not there",
+    "SID (of an email comms_email_…), or `duebell resend` where it is not there",
     "planned_before_going_live": "it was planned in review and dropped when the organisation went live",
     "read_too_old": "the invoice could not be read anew just before sending",
     "run_cancelled": "its run was cancelled: run it again to send it",

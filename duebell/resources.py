@@ -101,16 +101,19 @@ class Resources:
         return TwilioConsents(self.twilio_http, username, password, settings.twilio_accounts_url)
 
     def email(self) -> EmailClient:
-        """The email provider that was chosen. Email is off where ``settings.sends_email`` is false.
-
-        Twilio's Email API takes the API key where one is set, and the auth token otherwise.
-        """
+        """The email provider that was chosen. Email is off where ``settings.sends_email`` is false."""
         settings = self.settings
         settings.require(Use.EMAIL)
         if settings.email_provider is EmailProvider.SENDGRID:
             return SendGrid(self.twilio_http, settings.sendgrid_api_key, settings.sendgrid_api_url)
+        return self.twilio_email()
+
+    def twilio_email(self) -> TwilioEmail:
+        """Twilio's Email API, also where another provider was chosen since: with the API key where one is
+        set, and the auth token otherwise.
+        """
         username, password = self._twilio_credentials()
-        return TwilioEmail(self.twilio_http, username, password, settings.twilio_comms_url)
+        return TwilioEmail(self.twilio_http, username, password, self.settings.twilio_comms_url)
 
     def _twilio_credentials(self, *, with_token: bool = False) -> tuple[str, SecretStr]:
         settings = self.settings

@@ -92,10 +92,7 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
     message = looked.found
     with writing(resources.engine, resources.clock()) as book:
         if message is not None:
-            receipts.apply(
-                book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, BY_LIST
-            )
-            receipts.bind_earlier(book, attempt.attempt_id, message.sid)
+            _bind(book, attempt, message)
             if looked.has_copies:
                 look_soon_at_attempt(book, attempt.attempt_id)
             fail_point("before-settling-commits")
@@ -107,6 +104,23 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
             unsettled.look_later(book, attempt.attempt_id, later)
             return Settled(attempt.attempt_id, "later")
         return _park(book, attempt, resources.policy)
+
+
+def look_again(resources: Resources, attempt: Unsettled) -> Settled:
+    """Look once more for an email that was left to a person. Its tag stays proof for as long as the provider
+    keeps the email, however late its list has it. Raises what reading it raises.
+    """
+    message = _look_for_email(resources, attempt).found
+    if message is None:
+        return Settled(attempt.attempt_id, "still left to a person")
+    with writing(resources.engine, resources.clock()) as book:
+        _bind(book, attempt, message)
+        return Settled(attempt.attempt_id, "found", message.raw_status)
+
+
+def _bind(book: Writing, attempt: Unsettled, message: "Found") -> None:
+    receipts.apply(book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, BY_LIST)
+    receipts.bind_earlier(book, attempt.attempt_id, message.sid)
 
 
 def _not_there(

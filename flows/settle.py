@@ -11,7 +11,9 @@ from tasks.messages import (
     ask_for_status,
     decide_on_held,
     held_messages,
+    look_again,
     look_for_outcome,
+    parked_emails,
     show_outstanding,
     take_back,
     unconfirmed_messages,
@@ -26,7 +28,8 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
     Args:
         attempt_ids: the attempts to look at now; without them, all that are due.
         asks_for_receipts: ask also for the messages of the last hours whose final receipt is missing, by
-            night or by hand for those of the last days, and show what nobody knows for sure.
+            night or by hand for those of the last days, look again for emails that were left to a person, and
+            show what nobody knows for sure.
     """
     decided = decide_on_held.map(held_messages(attempt_ids))
     taken_back = [take_back.map(list(untrue)) for untrue in completed(decided)]
@@ -35,9 +38,12 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
         looks += some
     settled = list(completed(looks))
     failed = len(decided) - len(taken_back) + len(looks) - len(settled)
+    parked = parked_emails() if asks_for_receipts and not attempt_ids else []
+    again = in_portions(parked, lambda some: list(completed(look_again.map(some))))
     silent = [] if attempt_ids else unconfirmed_messages(of_the_hour=asks_for_receipts)
     asked = in_portions(silent, lambda some: list(completed(ask_for_status.map(some))))
-    name, message = ending([*settled, *asked.settled], failed + asked.failed, asked.left)
+    settled += [*again.settled, *asked.settled]
+    name, message = ending(settled, failed + again.failed + asked.failed, again.left + asked.left)
     if asks_for_receipts:
         message = f"{message}; {show_outstanding()}"
     return (Failed if name == "Not all settled" else Completed)(name=name, message=message)

@@ -149,6 +149,18 @@ def unconfirmed_messages(*, of_the_hour: bool) -> list[Unconfirmed]:
     return silent
 
 
+@task(cache_policy=NO_CACHE)
+def parked_emails() -> list[Unsettled]:
+    """The emails that were left to a person and that may be listed by now."""
+    return confirming.parked(resources())
+
+
+@task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="look again for {attempt.attempt_id}")
+def look_again(attempt: Unsettled) -> Settled:
+    """Look once more for an email that was left to a person."""
+    return settling.look_again(resources(), attempt)
+
+
 @task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="ask for {message.sid}")
 def ask_for_status(message: Unconfirmed) -> Settled:
     """Ask Twilio for the status of one message; receipts may be lost, or cannot reach this machine."""

@@ -2,19 +2,40 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell.confirming import LONGEST, PORTION, confirm, due, in_portions
+from duebell.confirming import LONGEST, PORTION, confirm, due, in_portions, parked
 from duebell.errors import RecordNotFound
 from duebell.ledger.engine import reading
+from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.unsettled import Unconfirmed
 from duebell.ledger.writing import writing
-from duebell.settling import Settled, ending
-from tests.support_facts import NOW, TENANT, Hand, open_tenant, resources_over, sid, the_attempt
+from duebell.policy import Send
+from duebell.resources import Resources
+from duebell.settling import Settled, ending, look_again
+from tests.support_facts import (
+    NOW,
+    PARKED,
+    TENANT,
+    UNKNOWN,
+    Answering,
+    Hand,
+    begin,
+    claim,
+    conclude,
+    nobody_answers,
+    open_tenant,
+    plan,
+    resources_over,
+    sid,
+    the_attempt,
+    the_notification,
+)
 
 HOUR = timedelta(hours=1)
 BY_DAY, BY_NIGHT = NOW.replace(hour=13), NOW.replace(hour=2)
@@ -128,3 +149,49 @@ def test_a_run_leaves_to_the_next_what_it_has_no_time_for() -> None:
 
     asked = in_portions(range(2 * PORTION), ask, lambda: next(times))
     assert (len(asked.settled), asked.failed, asked.left) == (PORTION, 0, PORTION)
+
+
+def with_mail(
+    engine: Engine, after: timedelta, twilio: Answering = nobody_answers, **variables: str
+) -> Resources:
+    """What a run works with this long after the email was posted, where email is on."""
+    variables = {"EMAIL_FROM": "bills@kauri.example"} | variables
+    return resources_over(engine, Hand(NOW + after), xero=nobody_answers, twilio=twilio, **variables)
+
+
+def parked_email(engine: Engine) -> None:
+    """An email whose answer was lost, that was not listed in time, and that is left to a person."""
+    open_tenant(engine)
+    claimed = claim(engine, plan(engine, 1, Send("ann@rimu.example", channel="email")).notification_id or 0)
+    assert claimed is not None
+    assert begin(engine, claimed) is not None
+    conclude(engine, UNKNOWN)
+    conclude(engine, PARKED)
+
+
+def test_an_email_that_twilio_lists_only_after_it_was_parked_is_found_by_its_tag(ledger: Engine) -> None:
+    parked_email(ledger)
+    emails: list[dict[str, Any]] = []
+
+    def twilio(request: httpx.Request) -> httpx.Response:
+        assert dict(request.url.params) == {"tags": "n:a1;"}
+        return httpx.Response(200, json={"emails": emails})
+
+    resources = with_mail(ledger, 3 * HOUR, twilio)
+    [one] = parked(resources)
+    assert look_again(resources, one).outcome == "still left to a person"
+    assert the_notification(ledger).state == "parked"
+    emails.append({"id": "comms_email_1", "status": "DELIVERED", "tags": {"n": "a1"}})
+    assert look_again(resources, one) == Settled("a1", "found", "delivered")
+    assert (the_notification(ledger).state, the_attempt(ledger).sid) == ("delivered", "comms_email_1")
+    assert parked(resources) == []
+    assert broken(ledger) == []
+
+
+def test_a_parked_email_is_looked_for_while_twilio_keeps_it_and_only_there(ledger: Engine) -> None:
+    parked_email(ledger)
+    days = timedelta(days=6)
+    assert len(parked(with_mail(ledger, days))) == 1
+    assert parked(with_mail(ledger, days + HOUR)) == []
+    assert parked(with_mail(ledger, days, EMAIL_PROVIDER="sendgrid", SENDGRID_API_KEY="SG.x")) == []
+    assert parked(with_mail(ledger, days, EMAIL_FROM="")) == []

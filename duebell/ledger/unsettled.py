@@ -52,6 +52,17 @@ def unsettled(
     return _which(session, *which)
 
 
+def parked_emails(session: Session, *, after: datetime) -> list[Unsettled]:
+    """Emails that were posted since then, and of which nobody could tell for long whether they went out."""
+    return _which(
+        session,
+        col(Attempt.state) == AttemptState.PARKED.value,
+        col(Attempt.sid).is_(None),
+        col(Leg.channel) == EMAIL,
+        col(Attempt.started_at) >= after,
+    )
+
+
 def held_of(session: Session, notification_id: int) -> list[Unsettled]:
     """Every attempt of a notification whose message Twilio was to hold, whatever became of it."""
     return _which(session, col(Attempt.notification_id) == notification_id, col(Attempt.send_at).is_not(None))
