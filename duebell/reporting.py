@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell.email.rulings import ruling_of
+from duebell.email import rulings
 from duebell.ledger import present
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Leg, Notification, Tenant
@@ -116,8 +116,8 @@ def in_words(reason: str) -> str:
     code, _, detail = reason.partition(":")
     if code == "twilio" and detail.isdigit():
         return f"Twilio's code {detail}: {action_for(int(detail), from_callback=False).meaning}"
-    if code == "email" and (ruling := ruling_of(detail)) is not None:
-        return ruling.meaning
+    if code == "email" and (meaning := rulings.in_words(detail)) is not None:
+        return meaning
     if reason == WITHOUT_CODE:
         return "the provider refused it and gave no code: `duebell audit` has its answer's status"
     words = IN_WORDS[Reason(code)] if code in set(Reason) else OTHERWISE.get(code, reason)

@@ -221,7 +221,7 @@ def test_only_what_did_not_arrive_goes_to_another_channel(word: str) -> None:
 
 @given(st.text(max_size=20))
 def test_an_unknown_word_marks_nobody(word: str) -> None:
-    assert ruling_of(word) is TABLE.get(word)
+    assert ruling_of(word, "kiC2BsplQXGrH6HLUMYlgQ") is TABLE.get(word)
 
 
 def test_a_repeated_event_is_read_once_and_order_is_kept() -> None:
