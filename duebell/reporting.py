@@ -85,6 +85,7 @@ def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_cod
 
 OTHERWISE: dict[str, str] = {
     "another_way": "the way to them has changed meanwhile: it goes out by the one that they have now",
+    "came_back": "it came back after its server had taken it, so that nobody read it",
     "cancelled": "Twilio held it and took it back in time, because of a change; it is decided anew",
     "channel_stopped": "a fault of the setup has stopped this channel: `duebell doctor` says which",
     "claim_lapsed": "its sender stopped before it sent anything; another takes over",
@@ -121,7 +122,7 @@ def in_words(reason: str) -> str:
     if reason == WITHOUT_CODE:
         return "the provider refused it and gave no code: `duebell audit` has its answer's status"
     words = IN_WORDS[Reason(code)] if code in set(Reason) else OTHERWISE.get(code, reason)
-    detail = in_words(detail) if code == "next_channel" else detail
+    detail = in_words(detail) if code in {"next_channel", "came_back"} else detail
     return f"{words} ({detail})" if detail and words != reason else words
 
 

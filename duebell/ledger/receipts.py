@@ -11,7 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.audit import Entry
 from duebell.email.rulings import ruling_of
 from duebell.email.sendgrid_events import occurred_at
-from duebell.ledger import copies
+from duebell.ledger import came_back, copies
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
@@ -150,6 +150,7 @@ def apply(
     if error_code is not None and known.notification in NOT_REACHED:
         remember_number(book, attempt_id, error_code, from_callback=True)
     remember_email(book, attempt_id, sid, raw_status, happened_at)
+    came_back.heed(book, attempt_id, sid, raw_status, actor=settled_by)
 
 
 def _conclusion(sid: str, raw_status: str, error_code: int | None, settled_by: str) -> Conclusion:
