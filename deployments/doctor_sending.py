@@ -70,7 +70,7 @@ def _to_customers(parked: list[Outstanding]) -> list[Finding]:
         return []
     named = ", ".join(f"`duebell resend {one.again}`" for one in parked[:5])
     said = f"{_counted(parked)}: look in Twilio's log for each, then `duebell settle` with the SID of one "
-    said += f"that is there, and have said again what is not: {named}"
+    said += f"that is there (of an email comms_email_…), and have said again what is not: {named}"
     return [Finding("messages that a person has to decide on", said, sound=False)]
 
 

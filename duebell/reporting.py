@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell.email.rulings import ruling_of
+from duebell.email import rulings
 from duebell.ledger import present
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Leg, Notification, Tenant
@@ -85,6 +85,7 @@ def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_cod
 
 OTHERWISE: dict[str, str] = {
     "another_way": "the way to them has changed meanwhile: it goes out by the one that they have now",
+    "came_back": "it came back after its server had taken it, so that nobody read it",
     "cancelled": "Twilio held it and took it back in time, because of a change; it is decided anew",
     "channel_stopped": "a fault of the setup has stopped this channel: `duebell doctor` says which",
     "claim_lapsed": "its sender stopped before it sent anything; another takes over",
@@ -94,7 +95,7 @@ OTHERWISE: dict[str, str] = {
     "outcome_unknown": "Twilio gave no answer; nobody knows yet whether it went out",
     "next_channel": "the way before it failed, and this one takes over",
     "no_evidence": "nothing shows whether it went out: look in Twilio's log, then `duebell settle` with its "
-    "SID, or `duebell resend` where it is not there",
+    "SID (of an email comms_email_…), or `duebell resend` where it is not there",
     "planned_before_going_live": "it was planned in review and dropped when the organisation went live",
     "read_too_old": "the invoice could not be read anew just before sending",
     "run_cancelled": "its run was cancelled: run it again to send it",
@@ -116,12 +117,12 @@ def in_words(reason: str) -> str:
     code, _, detail = reason.partition(":")
     if code == "twilio" and detail.isdigit():
         return f"Twilio's code {detail}: {action_for(int(detail), from_callback=False).meaning}"
-    if code == "email" and (ruling := ruling_of(detail)) is not None:
-        return ruling.meaning
+    if code == "email" and (meaning := rulings.in_words(detail)) is not None:
+        return meaning
     if reason == WITHOUT_CODE:
         return "the provider refused it and gave no code: `duebell audit` has its answer's status"
     words = IN_WORDS[Reason(code)] if code in set(Reason) else OTHERWISE.get(code, reason)
-    detail = in_words(detail) if code == "next_channel" else detail
+    detail = in_words(detail) if code in {"next_channel", "came_back"} else detail
     return f"{words} ({detail})" if detail and words != reason else words
 
 

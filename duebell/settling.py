@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from duebell.failpoints import fail_point
 from duebell.ledger import receipts, unsettled
@@ -11,30 +11,21 @@ from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
 from duebell.ledger.scheduled import BY_LIST, look_soon_at_attempt
-from duebell.ledger.unsettled import Unconfirmed, Unsettled
+from duebell.ledger.unsettled import Unsettled
 from duebell.ledger.writing import Writing, writing
 from duebell.outcomes import not_there
 from duebell.policy_file import Policy
 from duebell.reaching import EMAIL
 from duebell.resources import Resources
 from duebell.scheduling import ABSENCES_APART, SHORTEST_LEAD, taken_no_more
-from duebell.settling_email import email_of_attempt, email_of_sid
+from duebell.settling_email import email_of_attempt
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.client import MAX_PAGES, PAGE_SIZE
 from duebell.twilio.messages import MessageState
 from duebell.twilio.statuses import MessageStatus
 
-ASK_AFTER, ASK_UNTIL = timedelta(hours=1), timedelta(days=4)
-"""Age of a message without a final receipt at which Twilio is asked; past 72 hours nothing more comes."""
-
 MOST_LISTED = MAX_PAGES * PAGE_SIZE
 """Where so many are listed, there may be more."""
-
-ASK_AGAIN = timedelta(hours=2, minutes=30)
-"""Past this age it is asked by night alone; two runs of an hourly schedule may miss it before."""
-
-NIGHT = 2
-"""The hour (UTC) whose run asks for all that is open."""
 
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=15)
 """How far Twilio's creation time may lie from our intent: clocks differ, and queues take their time."""
@@ -102,10 +93,7 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
     message = looked.found
     with writing(resources.engine, resources.clock()) as book:
         if message is not None:
-            receipts.apply(
-                book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, BY_LIST
-            )
-            receipts.bind_earlier(book, attempt.attempt_id, message.sid)
+            _bind(book, attempt, message)
             if looked.has_copies:
                 look_soon_at_attempt(book, attempt.attempt_id)
             fail_point("before-settling-commits")
@@ -117,6 +105,23 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
             unsettled.look_later(book, attempt.attempt_id, later)
             return Settled(attempt.attempt_id, "later")
         return _park(book, attempt, resources.policy)
+
+
+def look_again(resources: Resources, attempt: Unsettled) -> Settled:
+    """Look once more for an email that was left to a person. Its tag stays proof for as long as the provider
+    keeps the email, however late its list has it. Raises what reading it raises.
+    """
+    message = _look_for_email(resources, attempt).found
+    if message is None:
+        return Settled(attempt.attempt_id, "still left to a person")
+    with writing(resources.engine, resources.clock()) as book:
+        _bind(book, attempt, message)
+        return Settled(attempt.attempt_id, "found", message.raw_status)
+
+
+def _bind(book: Writing, attempt: Unsettled, message: "Found") -> None:
+    receipts.apply(book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, BY_LIST)
+    receipts.bind_earlier(book, attempt.attempt_id, message.sid)
 
 
 def _not_there(
@@ -215,34 +220,13 @@ def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | N
     return coming[0] if coming else None
 
 
-def confirm(resources: Resources, message: Unconfirmed) -> Settled:
-    """Ask for the status of a message whose receipts did not come. Raises as reading the provider does."""
-    found = (
-        _email_of(resources, message) if message.channel == EMAIL else resources.twilio().fetch(message.sid)
+def ending(settled: Sequence[Settled], failed: int, left: int = 0) -> tuple[str, str]:
+    """The name and the message of the end of a run: what its looks came to, how many failed, and how many
+    were left for the next one.
+    """
+    counts = Counter(one.outcome for one in settled) + Counter(
+        {"failed": failed, "left for the next run": left}
     )
-    if found is None:
-        return Settled(message.attempt_id, "told by events alone")
-    with writing(resources.engine, resources.clock()) as book:
-        receipts.apply(
-            book, message.attempt_id, found.sid, found.raw_status, found.error_code, "twilio's record"
-        )
-    return Settled(message.attempt_id, "asked", found.raw_status)
-
-
-def _email_of(resources: Resources, message: Unconfirmed) -> Found | None:
-    state = email_of_sid(resources, message.sid)
-    return None if state is None else Found(message.sid, state.raw_status)
-
-
-def ending(settled: Sequence[Settled], failed: int) -> tuple[str, str]:
-    """The name and the message of the end of a run: what its looks came to, and how many failed."""
-    counts = Counter(one.outcome for one in settled) + Counter({"failed": failed})
     message = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
     name = "Not all settled" if failed else "Settled" if settled else "Nothing to settle"
     return name, message or "none was due"
-
-
-def to_ask(now: datetime, *, everything: bool) -> tuple[datetime, datetime]:
-    """Between which times a message was posted whose final receipt is missing, and that is asked for now."""
-    oldest = ASK_UNTIL if everything or now.astimezone(UTC).hour == NIGHT else ASK_AGAIN
-    return now - oldest, now - ASK_AFTER

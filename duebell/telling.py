@@ -29,6 +29,7 @@ from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
 from duebell.ledger.notifications import Claim
+from duebell.ledger.refused import remember_number
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing, writing
 from duebell.looking_again import StillTrue, look_again
@@ -232,6 +233,6 @@ def _record(resources: Resources, intent: Intent, known: Conclusion) -> Said:
             receipts.bind_earlier(book, intent.attempt_id, known.sid)
         holding.notice_refusal(book, intent, known)
         if known.error_code is not None:
-            receipts.remember_number(book, intent.attempt_id, known.error_code, from_callback=False)
+            remember_number(book, intent.attempt_id, known.error_code, from_callback=False)
         fail_point("before-record-commits")
     return Said(intent.notification_id, state.value, known.reason)

@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from duebell import (
+    confirming,
     parking,
     quarantine,
     reporting_channels,
@@ -138,21 +139,32 @@ def take_back(one: TakeBack) -> Settled:
 @task(cache_policy=NO_CACHE)
 def unconfirmed_messages(*, of_the_hour: bool) -> list[Unconfirmed]:
     """The messages whose time to go out has passed and of which nothing was heard; with ``of_the_hour`` also
-    those that Twilio took and of which no final receipt came: after an hour, by night, by hand.
+    those that Twilio took and of which no final receipt came: after an hour, and by night or by hand all.
     """
     now = resources().clock()
     with reading(resources().engine) as session:
         silent = unsettled.held_too_long(session, now)
         if of_the_hour:
-            since, until = settling.to_ask(now, everything=is_by_person())
-            silent += unsettled.unconfirmed(session, after=since, before=until)
+            silent += confirming.due(session, now, everything=is_by_person())
     return silent
+
+
+@task(cache_policy=NO_CACHE)
+def parked_emails() -> list[Unsettled]:
+    """The emails that were left to a person and that may be listed by now."""
+    return confirming.parked(resources())
+
+
+@task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="look again for {attempt.attempt_id}")
+def look_again(attempt: Unsettled) -> Settled:
+    """Look once more for an email that was left to a person."""
+    return settling.look_again(resources(), attempt)
 
 
 @task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="ask for {message.sid}")
 def ask_for_status(message: Unconfirmed) -> Settled:
     """Ask Twilio for the status of one message; receipts may be lost, or cannot reach this machine."""
-    return settling.confirm(resources(), message)
+    return confirming.confirm(resources(), message)
 
 
 @task(cache_policy=NO_CACHE)

@@ -189,11 +189,12 @@ def keep_contact(
 
 def read_contacts_anew(engine: Engine, invoice_ids: Sequence[str], now: datetime) -> None:
     """Xero shows the contacts of these invoices as they are known."""
-    named = select(InvoiceSnapshot.contact_id).where(col(InvoiceSnapshot.invoice_id).in_(invoice_ids))
+    named = select(InvoiceSnapshot.contact_id).where(
+        InvoiceSnapshot.tenant_id == TENANT, col(InvoiceSnapshot.invoice_id).in_(invoice_ids)
+    )
+    of_these = (col(ContactSnapshot.tenant_id) == TENANT, col(ContactSnapshot.contact_id).in_(named))
     with engine.begin() as connection:
-        connection.execute(
-            update(ContactSnapshot).where(col(ContactSnapshot.contact_id).in_(named)).values(read_at=now)
-        )
+        connection.execute(update(ContactSnapshot).where(*of_these).values(read_at=now))
 
 
 def owed(number: int = 1) -> Owed:

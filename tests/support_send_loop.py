@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
-from duebell import settling
+from duebell import confirming, settling
 from duebell.errors import Transient
 from duebell.failpoints import VARIABLE
 from duebell.journal import Journal
@@ -154,10 +154,10 @@ def _round(resources: Resources, owner: str) -> int:
         done += _tell(resources, due.invoice_ids, owner)
     with reading(resources.engine) as session:
         waiting = unsettled.unsettled(session, now=resources.clock())
-        before = resources.clock() - settling.ASK_AFTER
-        silent = unsettled.unconfirmed(session, after=before - timedelta(days=3), before=before, most=20)
+        before = resources.clock() - confirming.ASK_AFTER
+        silent = unsettled.unconfirmed(session, after=before - timedelta(days=3), before=before)[:20]
     looks: list[Callable[[], object]] = [lambda it=one: settling.settle(resources, it) for one in waiting]
-    looks += [lambda it=one: settling.confirm(resources, it) for one in silent]
+    looks += [lambda it=one: confirming.confirm(resources, it) for one in silent]
     for look in looks:
         with suppress(Transient), _failing_as_a_run_does(resources):
             look()

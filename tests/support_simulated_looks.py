@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from duebell import settling, watching
+from duebell import confirming, settling, watching
 from duebell.errors import Transient
 from duebell.ledger import attempts, unsettled
 from duebell.ledger.engine import reading
@@ -33,14 +33,14 @@ def settle(life: "Life", *, confirms: bool) -> None:
         attempts.reap(book, resources.policy.settle.first_look)
     with reading(engine) as session:
         due = unsettled.unsettled(session, now=now)
-        before = now - settling.ASK_AFTER
+        before = now - confirming.ASK_AFTER
         silent = unsettled.held_too_long(session, now)
         if confirms:
-            silent += unsettled.unconfirmed(session, after=now - settling.ASK_UNTIL, before=before)
+            silent += unsettled.unconfirmed(session, after=now - confirming.ASK_UNTIL, before=before)
     looks = [
         *(partial(watching.take_back, resources, one) for one in untrue),
         *(partial(settling.settle, resources, one) for one in due),
-        *(partial(settling.confirm, resources, one) for one in silent),
+        *(partial(confirming.confirm, resources, one) for one in silent),
     ]
     _all_of(life, [partial(_tried, life, one) for one in looks])
 

@@ -221,7 +221,7 @@ def test_only_what_did_not_arrive_goes_to_another_channel(word: str) -> None:
 
 @given(st.text(max_size=20))
 def test_an_unknown_word_marks_nobody(word: str) -> None:
-    assert ruling_of(word) is TABLE.get(word)
+    assert ruling_of(word, "kiC2BsplQXGrH6HLUMYlgQ") is TABLE.get(word)
 
 
 def test_a_repeated_event_is_read_once_and_order_is_kept() -> None:
@@ -254,12 +254,21 @@ def test_events_without_an_id_of_their_own_are_told_apart_by_what_they_say() -> 
 def test_an_event_that_names_no_email_or_no_kind_is_counted_and_leaves_the_others(
     changes: dict[str, Any],
 ) -> None:
-    broken = event(sg_event_id="broken") | changes
+    broken = event(sg_event_id=None) | changes
     if changes.get("sg_message_id", "") == ["x"]:
         broken["smtp-id"] = 7
     found = read_events(batch(event(), broken, None, [], "x"))
     assert len(found.events) == 1
     assert found.unreadable == 4
+
+
+@pytest.mark.parametrize("named", ["", None, "a b", "a\x00b"])
+def test_an_event_that_names_no_email_goes_by_its_own_id_and_by_the_address_or_our_tag(named: object) -> None:
+    nameless = event(**{"sg_message_id": named, "smtp-id": None, "event": "bounce"})
+    tagged, untagged = read_events(batch(nameless, nameless | {"n": None, "sg_event_id": "another"})).events
+    assert (tagged.sid, tagged.tag, tagged.stray) == ("ZGVsaXZlcmVkLTA", ATTEMPT, "")
+    assert (untagged.sid, untagged.tag, untagged.stray) == ("another", "", TO)
+    assert TO not in repr(untagged)
 
 
 @pytest.mark.parametrize("tag", [None, 7, "", "a b", "a\x00", "a" * 65, ["x"]])

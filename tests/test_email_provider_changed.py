@@ -7,13 +7,15 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from duebell.confirming import confirm, due
 from duebell.errors import ConfigurationError, Permanent, Transient
 from duebell.ledger import unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
+from duebell.ledger.unsettled import Unconfirmed
 from duebell.policy import Send
 from duebell.resources import Resources
-from duebell.settling import Settled, confirm, settle
+from duebell.settling import Settled, settle
 from duebell.states import AttemptState, NotificationState
 from tests.support_facts import (
     MINUTE,
@@ -72,10 +74,10 @@ def taken(sid: str) -> Conclusion:
     return Conclusion(AttemptState.ACCEPTED, S.ACCEPTED, sid=sid, provider_status="accepted")
 
 
-def asked(office: Resources) -> Settled:
+def asked(office: Resources) -> list[Settled]:
     with reading(office.engine) as session:
-        [silent] = unsettled.unconfirmed(session, after=NOW - timedelta(days=4), before=NOW + MINUTE)
-    return confirm(office, silent)
+        silent = due(session, NOW + timedelta(hours=2), everything=True)
+    return [confirm(office, one) for one in silent]
 
 
 def looked_for(office: Resources) -> Settled:
@@ -88,14 +90,15 @@ def looked_for(office: Resources) -> Settled:
 def test_what_sendgrid_took_is_asked_of_nobody(ledger: Engine, setup: Setup) -> None:
     posted(ledger, taken(OF_SENDGRID))
     office = resources_over(ledger, twilio=nobody_answers, **setup)
-    assert asked(office) == Settled("a1", "told by events alone")
+    assert asked(office) == []
+    assert confirm(office, Unconfirmed("a1", OF_SENDGRID, "email")).outcome == "told by events alone"
     assert the_notification(ledger).state == S.ACCEPTED
 
 
 @EVERY_SETUP
 def test_what_twilio_took_is_asked_of_twilio_whoever_sends_now(ledger: Engine, setup: Setup) -> None:
     posted(ledger, taken(OPERATION))
-    assert asked(resources_over(ledger, twilio=email_api, **setup)) == Settled("a1", "asked", "delivered")
+    assert asked(resources_over(ledger, twilio=email_api, **setup)) == [Settled("a1", "asked", "delivered")]
     assert the_notification(ledger).state == S.DELIVERED
     assert broken(ledger) == []
 

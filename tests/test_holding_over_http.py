@@ -14,6 +14,7 @@ from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import InvoiceSummary
 from deployments.sandbox.credentials import MESSAGING_SERVICE_SID, TENANT_ID, TWILIO_FROM
 from duebell.bursts import BurstReader
+from duebell.confirming import confirm
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import notifications, tenants, unsettled
 from duebell.ledger.engine import reading
@@ -25,7 +26,7 @@ from duebell.planning import plan_kind
 from duebell.resending import at_once
 from duebell.resources import Resources, open_resources
 from duebell.settings import load
-from duebell.settling import confirm, settle
+from duebell.settling import settle
 from duebell.states import NotificationState
 from duebell.telling import rules_of, tell
 from duebell.watching import decide_anew, due, take_back

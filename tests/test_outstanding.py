@@ -86,8 +86,8 @@ def test_doctor_names_the_message_itself_and_not_another_one_about_its_invoice(o
     [(said, sound)] = said_by_doctor(office)
     assert not sound
     assert said == (
-        "look in Twilio's log for each, then `duebell settle` with the SID of one that is there, "
-        "and have said again what is not: "
+        "look in Twilio's log for each, then `duebell settle` with the SID of one that is there "
+        "(of an email comms_email_…), and have said again what is not: "
         "`duebell resend INV-0001 --kind invoice_overdue --stage overdue@2026-11-02`, "
         "`duebell resend INV-0002 --kind invoice_overdue --stage overdue@2026-11-02`"
     )

@@ -21,7 +21,7 @@ from duebell.policy import Send
 from duebell.policy_file import Policy
 from duebell.reaching import Way
 from duebell.reporting_outstanding import told_of
-from duebell.settling import Settled, candidates, matching, next_look, settle, to_ask
+from duebell.settling import Settled, candidates, matching, next_look, settle
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.messages import MessageState
 from duebell.twilio.statuses import MessageStatus
@@ -189,14 +189,6 @@ def test_a_twilio_that_cannot_be_asked_settles_nothing(ledger: Engine) -> None:
     with pytest.raises(Transient):
         look(ledger, one, 20 * MINUTE, lambda _request: httpx.Response(503))  # pyright: ignore[reportUnknownLambdaType]  # any request
     assert the_attempt(ledger).state == AttemptState.UNKNOWN
-
-
-def test_a_message_without_a_final_receipt_is_asked_for_after_an_hour_and_then_by_night() -> None:
-    hour = timedelta(hours=1)
-    by_day, by_night = NOW.replace(hour=13), NOW.replace(hour=2)
-    assert to_ask(by_day, everything=False) == (by_day - 2.5 * hour, by_day - hour)
-    assert to_ask(by_night, everything=False) == (by_night - 96 * hour, by_night - hour)
-    assert to_ask(by_day, everything=True) == (by_day - 96 * hour, by_day - hour)
 
 
 def test_what_nobody_knows_is_shown_with_its_age_and_without_names(ledger: Engine) -> None:

@@ -18,7 +18,9 @@ from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.reading import only_value, read_raw
 from duebell.email.sendgrid_events import EmailEvent, UnreadableEvents, read_events
 from duebell.email.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, events_are_genuine
+from duebell.ledger import strays
 from duebell.ledger.receipts import NewReceipt, keep_receipt_in, not_kept_yet
+from duebell.ledger.strays import Said
 from duebell.ledger.writing import Writing
 
 LARGEST_BATCH = 1024 * 1024
@@ -33,7 +35,8 @@ log = logging.getLogger("duebell.receiver")
 def receipts_of(events: Sequence[EmailEvent]) -> tuple[NewReceipt, ...]:
     """The receipts to keep: of the emails that are ours, each word of an email once.
 
-    All mail of the account is told of here, and every email of ours carries its attempt's id.
+    All mail of the account is told of here, and every email of ours carries its attempt's id. SendGrid's
+    bounces after a delivery may come without it, and without the email's: those speak of an address alone.
     """
     wanted = {(event.sid, event.word): event for event in reversed(events) if event.tag}
     return tuple(
@@ -47,6 +50,11 @@ def receipts_of(events: Sequence[EmailEvent]) -> tuple[NewReceipt, ...]:
         )
         for event in reversed(wanted.values())
     )
+
+
+def said_of_addresses(events: Sequence[EmailEvent]) -> tuple[Said, ...]:
+    """What is told of an address alone: of which email, only the ledger can guess."""
+    return tuple(Said(one.stray, one.word, one.occurred_at) for one in events if one.stray)
 
 
 def keep_all(book: Writing, receipts: Sequence[NewReceipt]) -> None:
@@ -77,9 +85,9 @@ class SendGridEvents:
             return Response(status_code=200)
         if batch.unreadable:
             log.error("sendgrid events dropped: %d that name no email or no event", batch.unreadable)
-        return await self._keep(receipts_of(batch.events))
+        return await self._keep(receipts_of(batch.events), said_of_addresses(batch.events))
 
-    async def _keep(self, receipts: Sequence[NewReceipt]) -> Response:
+    async def _keep(self, receipts: Sequence[NewReceipt], said: Sequence[Said]) -> Response:
         """Some at a time: what is kept stays kept, and is skipped when the batch comes again."""
         engine = self._parts.engine
         try:
@@ -88,6 +96,8 @@ class SendGridEvents:
                 for start in range(0, len(new), AT_A_TIME):
                     some = new[start : start + AT_A_TIME]
                     await self._thread.commit(partial(keep_all, receipts=some))
+                if said:
+                    await self._heed(said)
         except LedgerBusy as error:
             why = str(error)
         except TimeoutError:
@@ -96,3 +106,10 @@ class SendGridEvents:
             return Response(status_code=200)
         log.error("sendgrid events not acknowledged: %s", why)
         return refusal(503)
+
+    async def _heed(self, said: Sequence[Said]) -> None:
+        parts = self._parts
+        found = await self._thread.alone(partial(strays.of_ours, parts.engine, said, parts.clock()))
+        for start in range(0, len(found), AT_A_TIME):
+            some = found[start : start + AT_A_TIME]
+            await self._thread.commit(partial(strays.heed, strays=some))

@@ -85,9 +85,12 @@ def unfit_in_body(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EmailState:
-    """An email as its provider has it. ``sid`` is the id that it was asked by or is listed under."""
+    """An email as its provider has it. ``sid`` is the id that it was asked by or is listed under; ``tag`` our
+    attempt's, empty where it carries none or the provider does not tell.
+    """
 
     sid: str
     status: MessageStatus
     raw_status: str
     updated_at: datetime | None
+    tag: str = ""

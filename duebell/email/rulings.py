@@ -1,9 +1,10 @@
-"""What follows from each of SendGrid's events for the address that an email went to.
+"""What follows from what became of an email for the address that it went to.
 
-One literal table, by the words of ``sendgrid_events``. A word that is not in it asks for nothing: nobody is
-marked by a word that we do not know.
+Literal tables, by the words of ``sendgrid_events`` and of Twilio's Email API. A word that is not in them asks
+for nothing: nobody is marked by a word that we do not know.
 """
 
+from duebell.email.twilio_email import EMAIL_API_IDS
 from duebell.twilio.codes import Action, Ruling
 
 
@@ -34,6 +35,29 @@ TABLE: dict[str, Ruling] = {
 }
 
 
-def ruling_of(word: str) -> Ruling | None:
-    """What follows from an event's word, or ``None`` where nothing does."""
-    return TABLE.get(word)
+# It tells no cause (twilio.com/docs/email/api/reference/mail-send-resource): what comes back again and again
+# over days is counted as for a phone that is out of reach. What failed never left Twilio.
+OF_EMAIL_API: dict[str, Ruling] = {
+    "undelivered": Ruling(
+        Action.NEXT_CHANNEL,
+        "Twilio could not deliver it, and does not say why",
+        fall_back=True,
+        invalid_after=3,
+        invalid_over_days=3,
+    ),
+    "failed": Ruling(
+        Action.NEXT_CHANNEL, "Twilio did not send it, and does not say why", fall_back=True, alert=True
+    ),
+}
+"""The words of Twilio's Email API. SMS have the same ones, and bring a code with them."""
+
+
+def ruling_of(word: str, sid: str) -> Ruling | None:
+    """What follows from the word for the email that is known by this id, or ``None`` where nothing does."""
+    return (OF_EMAIL_API if sid.startswith(EMAIL_API_IDS) else TABLE).get(word)
+
+
+def in_words(word: str) -> str | None:
+    """What the word for an email means, or ``None`` where we do not know it."""
+    ruling = TABLE.get(word) or OF_EMAIL_API.get(word)
+    return ruling.meaning if ruling is not None else None

@@ -11,6 +11,7 @@ from typing import cast
 
 import orjson
 
+from duebell.email.addresses import address_fault
 from duebell.email.messages import TAG
 from duebell.errors import Permanent
 from duebell.twilio.statuses import MessageStatus, message_status
@@ -40,11 +41,13 @@ class UnreadableEvents(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class EmailEvent:
-    """One event. ``sid`` is the message id of the answer to the POST.
+    """One event. ``sid`` is the message id of the answer to the POST, or the event's own id where that is
+    missing, as in a bounce after the delivery (github.com/sendgrid/docs/issues/5177).
 
     ``word`` is SendGrid's, unknown ones kept: only ``bounce`` is told apart from ``blocked`` by its type, and
     ``dropped`` by its reason. ``tag`` is the attempt's id that travelled with the email, empty where it is
-    none of ours. ``event_id`` stays the same when an event comes again; empty where SendGrid gave none.
+    none of ours. ``stray`` is the address that it is about, where nothing else says of which email it is, and
+    empty otherwise. ``event_id`` stays the same when an event comes again; empty where SendGrid gave none.
     ``event_json`` is the whole event, for the ledger alone: it holds the address.
     """
 
@@ -55,6 +58,7 @@ class EmailEvent:
     event_id: str
     occurred_at: datetime | None
     event_json: str = field(repr=False)
+    stray: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +90,21 @@ def read_events(raw: bytes) -> EventBatch:
 
 
 def _event(raw: Mapping[str, object]) -> EmailEvent | None:
-    sid, word = _message_id(raw), event_word(raw)
+    named, event_id, word = _message_id(raw), _text(raw, "sg_event_id"), event_word(raw)
+    is_named = _ID.fullmatch(named) is not None
+    sid = named if is_named else event_id
     if not _ID.fullmatch(sid) or not _WORD.fullmatch(word):
         return None
-    tag = _text(raw, TAG)
+    tag = _text(raw, TAG) if _WORD.fullmatch(_text(raw, TAG)) else ""
     return EmailEvent(
         sid=sid,
         word=word,
         status=message_status(word),
-        tag=tag if _WORD.fullmatch(tag) else "",
-        event_id=_text(raw, "sg_event_id"),
+        tag=tag,
+        event_id=event_id,
         occurred_at=_moment(raw.get("timestamp")),
         event_json=orjson.dumps(raw, option=orjson.OPT_SORT_KEYS).decode(),
+        stray="" if is_named or tag else _address(raw),
     )
 
 
@@ -118,6 +125,11 @@ def _message_id(raw: Mapping[str, object]) -> str:
         return _text(raw, "smtp-id").strip("<>").partition("@")[0]
     found = _WORKED_ON.search(whole)
     return whole[: found.start()] if found else whole.partition(".")[0]
+
+
+def _address(raw: Mapping[str, object]) -> str:
+    address = _text(raw, "email")
+    return "" if address_fault(address) else address
 
 
 def _text(raw: Mapping[str, object], name: str) -> str:

@@ -16,10 +16,13 @@ from duebell.email.liquid import literal
 from duebell.email.messages import TAG, EmailRequest, EmailState
 from duebell.email.page import page_of
 from duebell.email.wire import EmailWire
-from duebell.errors import BadAnswer, ConfigurationError, Permanent
+from duebell.errors import BadAnswer, ConfigurationError, Permanent, RecordNotFound
 from duebell.twilio.outcome import Accepted, Answer, SendOutcome, Unknown
 from duebell.twilio.statuses import MessageStatus, message_status, rank
 from duebell.twilio.transport import DEADLINE, TIMEOUT, require_credentials
+
+EMAIL_API_IDS = "comms_"
+"""What each id of Twilio's Email API begins with, and none of SendGrid's."""
 
 _EMAILS = "/v1/Emails"
 _OPERATION = re.compile(r"comms_operation_[0-9A-Za-z]{1,40}")
@@ -68,15 +71,32 @@ class TwilioEmail:
         """The emails that carry this attempt's id. That none is listed proves nothing: how far the list lags
         is not documented. Raises the errors of reading.
         """
-        found = self._wire.read("GET", _EMAILS, query={"tags": f"{TAG}:{tag};"})
+        # Looked at again, because a filter that is not understood might as well be ignored.
+        return tuple(
+            _email_state(one) for one in self._listed("tags", f"{TAG}:{tag};") if _tag_of(one) == tag
+        )
+
+    def tagged(self, sid: str) -> EmailState:
+        """An email with its tag, by the id of its operation or its own. Raises RecordNotFound, Permanent for
+        what is no such id or not one email, and the errors of reading.
+        """
+        if not _OPERATION.fullmatch(sid):
+            return self.fetch(sid)
+        emails = self._listed("operationId", sid)
+        if not emails:
+            raise RecordNotFound("Twilio's Email API lists no email of this operation")
+        if len(emails) > 1:
+            raise Permanent(
+                "Twilio's Email API lists several emails of this operation: name one, comms_email_…"
+            )
+        return _email_state(emails[0])
+
+    def _listed(self, by: str, value: str) -> list[dict[str, object]]:
+        found = self._wire.read("GET", _EMAILS, query={by: value})
         rows = found.get("emails") if isinstance(found, dict) else None
         if not isinstance(rows, list):
             raise BadAnswer("Twilio's Email API listed no emails, not even none")
-        emails = [
-            cast("dict[str, object]", row) for row in cast("list[object]", rows) if isinstance(row, dict)
-        ]
-        # Looked at again, because a filter that is not understood might as well be ignored.
-        return tuple(_email_state(email) for email in emails if _tag_of(email) == tag)
+        return [cast("dict[str, object]", row) for row in cast("list[object]", rows) if isinstance(row, dict)]
 
     def fetch(self, sid: str) -> EmailState:
         """Where an email stands, by the id of its operation or its own. Raises RecordNotFound, after the
@@ -134,8 +154,9 @@ def _email_state(email: Mapping[str, object]) -> EmailState:
     sid, raw_status = email.get("id"), email.get("status")
     if not isinstance(sid, str) or not _EMAIL.fullmatch(sid) or not isinstance(raw_status, str):
         raise BadAnswer("Twilio's Email API told of an email without id or status")
-    word = raw_status.lower()
-    return EmailState(sid, message_status(word), word, _moment(email.get("updatedAt")))
+    word, tag = raw_status.lower(), _tag_of(email)
+    told_at = _moment(email.get("updatedAt"))
+    return EmailState(sid, message_status(word), word, told_at, tag if isinstance(tag, str) else "")
 
 
 def _operation_state(sid: str, operation: Mapping[str, object]) -> EmailState:

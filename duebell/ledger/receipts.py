@@ -1,7 +1,7 @@
 """Receipts: every callback and event kept as it came, and bound to the attempt that it speaks of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -11,17 +11,16 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.audit import Entry
 from duebell.email.rulings import ruling_of
 from duebell.email.sendgrid_events import occurred_at
-from duebell.ledger import consent_lines, copies, inbound, repeats, wishes
+from duebell.ledger import came_back, copies
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
 from duebell.ledger.inserting import insert_new
-from duebell.ledger.preferences import INVALID, OPTED_OUT, allowed_at, refuse_address
-from duebell.ledger.tables import Attempt, Leg, Receipt
+from duebell.ledger.refused import remember_email, remember_number
+from duebell.ledger.tables import Attempt, Receipt
 from duebell.ledger.writing import Writing, writing
-from duebell.mirroring import OWN, Consent, Source, Wish
 from duebell.states import NOT_REACHED, AttemptState, NotificationState
-from duebell.twilio.codes import Ruling, Stops, action_for
+from duebell.twilio.codes import Stops, action_for
 from duebell.twilio.statuses import message_status, rank
 
 S = NotificationState
@@ -146,23 +145,23 @@ def apply(
 
     ``happened_at`` is the provider's time, where it tells one.
     """
-    known, of_email = _conclusion(sid, raw_status, error_code, settled_by), ruling_of(raw_status)
+    known = _conclusion(sid, raw_status, error_code, settled_by)
     conclude(book, attempt_id, known)
     if error_code is not None and known.notification in NOT_REACHED:
         remember_number(book, attempt_id, error_code, from_callback=True)
-    if of_email is not None:
-        _refuse(book, attempt_id, "email", of_email, f"sendgrid:{raw_status}", happened_at)
+    remember_email(book, attempt_id, sid, raw_status, happened_at)
+    came_back.heed(book, attempt_id, sid, raw_status, actor=settled_by)
 
 
 def _conclusion(sid: str, raw_status: str, error_code: int | None, settled_by: str) -> Conclusion:
     state = MEANS.get(message_status(raw_status), S.ACCEPTED)
-    of_email = ruling_of(raw_status)
+    of_email = ruling_of(raw_status, sid)
     ruling = of_email or action_for(error_code, from_callback=True)
-    undelivered = of_email is not None and state is S.UNDELIVERED
+    came_back = of_email is not None and state in NOT_REACHED
     return Conclusion(
         AttemptState.ACCEPTED,
         state,
-        reason=f"email:{raw_status}" if undelivered else reason_of(state, error_code),
+        reason=f"email:{raw_status}" if came_back else reason_of(state, error_code),
         sid=sid,
         provider_status=raw_status,
         error_code=error_code,
@@ -170,64 +169,6 @@ def _conclusion(sid: str, raw_status: str, error_code: int | None, settled_by: s
         falls_back=ruling.fall_back,
         stops=ruling.stops if state in NOT_REACHED else Stops.NOTHING,
     )
-
-
-def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_callback: bool) -> None:
-    """Remember an address that opted out, or that can never be reached, by what Twilio said of it."""
-    ruling = action_for(error_code, from_callback=from_callback)
-    attempt = book.session.get_one(Attempt, attempt_id)
-    channel = book.session.get_one(Leg, attempt.leg_id).channel
-    if repeats.proves_invalid(book.session, attempt, channel, error_code, ruling):
-        ruling = replace(ruling, marks_invalid=True)
-    _refuse(book, attempt_id, channel, ruling, f"twilio:{error_code}")
-
-
-def _refuse(
-    book: Writing,
-    attempt_id: str,
-    channel: str,
-    ruling: Ruling,
-    said: str,
-    happened_at: datetime | None = None,
-) -> None:
-    attempt = book.session.get_one(Attempt, attempt_id)
-    if not attempt.address:  # taken from the side journal, which holds none: its provider will say so again
-        return
-    evidence = f"{said} attempt:{attempt_id}"
-    if ruling.marks_opted_out and channel == "sms":
-        _stopped(book, attempt, evidence, is_a_word=said == "twilio:21610")
-    elif ruling.marks_opted_out or ruling.marks_invalid:
-        if _is_of_the_past(book, attempt, channel, happened_at):
-            return
-        refused = OPTED_OUT if ruling.marks_opted_out else INVALID
-        refuse_address(book, attempt.address, channel, refused, evidence)
-
-
-def _is_of_the_past(book: Writing, attempt: Attempt, channel: str, happened_at: datetime | None) -> bool:
-    """Whether the address was allowed again since: a provider may tell of what was hours later."""
-    allowed = allowed_at(book.session, attempt.address, channel)
-    return allowed is not None and (happened_at or _refused_by(attempt, book.now)) <= allowed
-
-
-def _stopped(book: Writing, attempt: Attempt, evidence: str, *, is_a_word: bool) -> None:
-    """Twilio knows of a STOP that we may not have seen, unless it is one that was taken back since.
-
-    What it says may be heard hours later, or be asked for: a START may lie between.
-    """
-    sender = book.session.get_one(Leg, attempt.leg_id).sender
-    if is_a_word and (
-        consent_lines.is_behind(book.session, attempt.address, sender or None, book.now)
-        or inbound.is_taken_back(book.session, attempt.address, _refused_by(attempt, book.now))
-    ):
-        return
-    refuse_address(book, attempt.address, "sms", OPTED_OUT, evidence)
-    heard_by = frozenset({sender or OWN})
-    wishes.said(book, attempt.address, Wish(Consent.OPT_OUT, Source.REFUSAL, book.now, evidence, heard_by))
-
-
-def _refused_by(attempt: Attempt, now: datetime) -> datetime:
-    """The earliest moment at which Twilio can have refused a message: one that it held, at its time."""
-    return attempt.started_at if attempt.send_at is None or attempt.send_at > now else attempt.send_at
 
 
 def bind_earlier(book: Writing, attempt_id: str, sid: str) -> None:

@@ -8,11 +8,13 @@ from sqlalchemy import ColumnElement, Engine, func, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from duebell.email.twilio_email import EMAIL_API_IDS
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.scheduled import is_held
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
+from duebell.reaching import EMAIL
 from duebell.states import AttemptState
 from duebell.twilio.statuses import MessageStatus, is_final
 
@@ -48,6 +50,17 @@ def unsettled(
     if attempt_ids is not None:
         which.append(col(Attempt.attempt_id).in_(attempt_ids))
     return _which(session, *which)
+
+
+def parked_emails(session: Session, *, after: datetime) -> list[Unsettled]:
+    """Emails that were posted since then, and of which nobody could tell for long whether they went out."""
+    return _which(
+        session,
+        col(Attempt.state) == AttemptState.PARKED.value,
+        col(Attempt.sid).is_(None),
+        col(Leg.channel) == EMAIL,
+        col(Attempt.started_at) >= after,
+    )
 
 
 def held_of(session: Session, notification_id: int) -> list[Unsettled]:
@@ -166,20 +179,35 @@ def held_too_long(session: Session, now: datetime) -> list[Unconfirmed]:
     return [Unconfirmed(attempt_id, sid) for attempt_id, sid in session.exec(wanted).all() if sid]
 
 
-def unconfirmed(session: Session, *, after: datetime, before: datetime, most: int = 200) -> list[Unconfirmed]:
-    """Messages posted between these times whose last known status is not final, oldest first."""
+def unconfirmed(
+    session: Session, *, after: datetime, before: datetime, emails_after: datetime | None = None
+) -> list[Unconfirmed]:
+    """Messages posted between these times whose last known status is not final, and that their provider can
+    be asked for: SendGrid tells of its emails by events alone. First comes what was heard of or asked for
+    longest ago. Emails may be posted since ``emails_after``, where that is another time.
+    """
     final = [status.value for status in MessageStatus if is_final(status)]
+    since_emails = emails_after or after
+    is_text = (col(Leg.channel) != EMAIL) & (col(Attempt.started_at) >= after)
+    is_email = col(Attempt.sid).startswith(EMAIL_API_IDS, autoescape=True)
     rows = session.exec(
-        select(Attempt.attempt_id, Attempt.sid, Leg.channel)
+        select(Attempt.attempt_id, Attempt.sid, Leg.channel, Attempt.finished_at)
         .join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
         .where(
             Attempt.state == AttemptState.ACCEPTED.value,
             ~is_held(),
             col(Attempt.sid).is_not(None),
             col(Attempt.provider_status).not_in(final),
-            col(Attempt.started_at).between(after, before),
+            col(Attempt.started_at).between(min(after, since_emails), before),
+            is_text | (is_email & (col(Attempt.started_at) >= since_emails)),
         )
-        .order_by(col(Attempt.started_at))
-        .limit(most)
+        .order_by(col(Attempt.finished_at), col(Attempt.started_at), col(Attempt.attempt_id))
     ).all()
-    return [Unconfirmed(attempt_id, sid, channel) for attempt_id, sid, channel in rows if sid]
+    return [Unconfirmed(attempt_id, sid, channel) for attempt_id, sid, channel, _ in rows if sid]
+
+
+def note_asked(book: Writing, attempt_id: str) -> None:
+    """Its provider was asked in vain: what was asked for longer ago comes first now."""
+    book.session.exec(
+        update(Attempt).where(col(Attempt.attempt_id) == attempt_id).values(finished_at=book.now)
+    )

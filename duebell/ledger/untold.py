@@ -12,6 +12,7 @@ from sqlmodel import Session, col, or_, select
 
 from duebell.keys import contact_recipient, person_recipient
 from duebell.ledger import present
+from duebell.ledger.came_back import REASON as CAME_BACK
 from duebell.ledger.tables import Notification
 from duebell.reasons import Reason
 from duebell.states import NotificationState
@@ -91,10 +92,13 @@ def _untold(tenant_id: str) -> tuple[ColumnElement[bool], ...]:
         or_(
             own & (col(Notification.state) == S.SKIPPED.value) & unreached,
             own & col(Notification.state).in_([state.value for state in FAILED]),
+            own & (col(Notification.state) == S.DELIVERED.value) & (col(Notification.reason) == CAME_BACK),
             (col(Notification.state) == S.HELD.value) & (col(Notification.reason) == IN_CREDIT),
         ),
     )
 
 
 def _cause(row: Notification) -> str:
+    if row.reason == CAME_BACK:
+        return UNDELIVERED
     return FAILED.get(S(row.state), row.reason.partition(":")[0])
