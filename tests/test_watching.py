@@ -4,14 +4,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell.errors import TenantParked, Transient
+from duebell.confirming import confirm
+from duebell.errors import RecordNotFound, TenantParked, Transient
 from duebell.ledger import hold_switch, preferences, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
-from duebell.ledger.unsettled import settle_due
+from duebell.ledger.unsettled import held_too_long, settle_due
 from duebell.ledger.writing import writing
 from duebell.states import AttemptState, NotificationState
 from duebell.watching import decide_anew, due, take_back
@@ -22,6 +24,7 @@ from tests.support_facts import (
     NOW,
     OTHER_MOBILE,
     TENANT,
+    resources_over,
 )
 from tests.support_held import HOLDING, SERVICE, SERVICE_SET
 from tests.support_watching import Office
@@ -324,3 +327,24 @@ def test_too_late_in_its_hours_to_be_held_it_waits_for_the_next_opening(office: 
     office.tells()
     assert (office.row().state, office.row().reason) == (S.HELD, "window_ends")
     assert office.row().not_before == datetime.fromisoformat("2026-11-20T19:00:00Z")
+
+
+def test_what_twilio_held_and_knows_no_more_is_asked_for_hourly_and_not_each_minute(office: Office) -> None:
+    office.tells()
+    [held] = office.attempts()
+    assert held.send_at is not None
+    office.clock.now = held.send_at + 3 * MINUTE
+    assert settle_due(office.engine, now=office.clock())
+    gone = resources_over(office.engine, office.clock, twilio=knows_nothing, **office.variables)
+    with reading(office.engine) as session:
+        [silent] = held_too_long(session, office.clock())
+    with pytest.raises(RecordNotFound):
+        confirm(gone, silent)
+    office.passes(59 * MINUTE)
+    assert not settle_due(office.engine, now=office.clock())
+    office.passes(MINUTE)
+    assert settle_due(office.engine, now=office.clock())
+
+
+def knows_nothing(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(404, json={"code": 20404, "message": "not found", "status": 404})

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, func, update
 from sqlmodel import Session, col, select
@@ -17,6 +17,8 @@ from duebell.ledger.writing import Writing
 from duebell.reaching import EMAIL
 from duebell.states import AttemptState
 from duebell.twilio.statuses import MessageStatus, is_final
+
+AN_HOUR = timedelta(hours=1)
 
 LOOKED_AT = [AttemptState.UNKNOWN.value, AttemptState.ACCEPTED.value, AttemptState.CANCELLED.value]
 """The states of attempts that have a time at which they are looked at again."""
@@ -207,7 +209,10 @@ def unconfirmed(
 
 
 def note_asked(book: Writing, attempt_id: str) -> None:
-    """Its provider was asked in vain: what was asked for longer ago comes first now."""
-    book.session.exec(
-        update(Attempt).where(col(Attempt.attempt_id) == attempt_id).values(finished_at=book.now)
-    )
+    """Its provider was asked in vain: what was asked for longer ago comes first now, and what was to be
+    looked at by now, as Twilio held it, is looked at in an hour.
+    """
+    ours = col(Attempt.attempt_id) == attempt_id
+    book.session.exec(update(Attempt).where(ours).values(finished_at=book.now))
+    was_due = (ours, col(Attempt.settle_at) <= book.now)
+    book.session.exec(update(Attempt).where(*was_due).values(settle_at=book.now + AN_HOUR))
