@@ -97,7 +97,8 @@ class _Lists:
         return 0
 
     def _stale(self, kinds: Collection[CreditKind], since: datetime) -> list[CreditKind]:
-        return credits.stale(self._engine, self._tenant_id, self._open_to_us(kinds), since)
+        open_to_us, now = self._open_to_us(kinds), self._clock()
+        return credits.stale(self._engine, self._tenant_id, open_to_us, since, now=now)
 
     def _open_to_us(self, kinds: Collection[CreditKind]) -> Collection[CreditKind]:
         if OF_PAYMENTS & set(kinds) and polls.lacks_payments_scope(self._engine, self._tenant_id):

@@ -17,7 +17,7 @@ from duebell.ledger import credits
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.merges import survivors
-from duebell.ledger.tables import Audit
+from duebell.ledger.tables import Audit, CreditReading
 from tests.support_facts import CONTACT, NOW, OTHER_CONTACT, TENANT, numbered, resources_over
 from tests.support_lists import IDS, Polling
 
@@ -201,3 +201,16 @@ def test_currencies_stand_apart_and_what_was_merged_counts_for_who_is_left(books
     books.xero.contact(numbered(4), ContactStatus="ARCHIVED", MergedToContactID=OTHER_CONTACT)
     books.poll()
     assert waits(books) == {"NZD": 59, "AUD": 3}
+
+
+def test_what_a_clock_that_was_ahead_has_read_is_read_again_by_the_right_one(books: Polling) -> None:
+    credit(books)
+    ahead = 10 * 60
+    books.clock.now += timedelta(seconds=ahead)
+    reads(books, seconds=60)
+    books.clock.now -= timedelta(seconds=ahead)
+    credit(books, RemainingCredit=20, updated=None)
+    assert reads(books, seconds=60) == 3
+    assert reads(books, seconds=60) == 0
+    with reading(books.engine) as session:
+        assert {row.read_at for row in session.exec(select(CreditReading)).all()} == {books.clock.now}

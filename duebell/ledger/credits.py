@@ -7,8 +7,10 @@ from decimal import Decimal
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
+from duebell.clock import AHEAD
 from duebell.in_credit import Balance, Owing
 from duebell.ledger.engine import reading
+from duebell.ledger.freshness import is_since
 from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import CreditReading, CreditSnapshot, InvoiceSnapshot
 from duebell.ledger.versions import Waiting, count_credit
@@ -19,12 +21,14 @@ from duebell.xero.parse import parse_invoice_body
 NOTHING = "0"
 
 
-def stale(engine: Engine, tenant_id: str, kinds: Collection[CreditKind], since: datetime) -> list[CreditKind]:
-    """Those of the lists that were not read since."""
+def stale(
+    engine: Engine, tenant_id: str, kinds: Collection[CreditKind], since: datetime, *, now: datetime
+) -> list[CreditKind]:
+    """Those of the lists that were not read since, by a clock that can be believed."""
     with reading(engine) as session:
         rows = session.exec(select(CreditReading).where(CreditReading.tenant_id == tenant_id)).all()
     read = {row.kind: row.read_at for row in rows}
-    return [kind for kind in CreditKind if kind in kinds and (kind not in read or read[kind] < since)]
+    return [kind for kind in CreditKind if kind in kinds and not is_since(read.get(kind), since, now)]
 
 
 def last_read(engine: Engine, tenant_id: str) -> datetime | None:
@@ -44,7 +48,9 @@ def cursor_of(engine: Engine, tenant_id: str, kind: CreditKind) -> datetime | No
 def mark_read(
     engine: Engine, tenant_id: str, kind: CreditKind, cursor: datetime, *, read_at: datetime
 ) -> None:
-    """Remember up to where a list was read, and when that began; never backwards, whoever ends last."""
+    """Remember up to where a list was read, and when that began; never backwards, whoever ends last, but from
+    a time that has not come yet.
+    """
     with writing(engine, read_at) as book:
         row = CreditReading(tenant_id=tenant_id, kind=kind.value, cursor=cursor, read_at=read_at)
         insert_missing(book.session, [row])
@@ -52,9 +58,9 @@ def mark_read(
         book.session.exec(
             update(CreditReading).where(*ours, col(CreditReading.cursor) < cursor).values(cursor=cursor)
         )
-        book.session.exec(
-            update(CreditReading).where(*ours, col(CreditReading.read_at) < read_at).values(read_at=read_at)
-        )
+        kept_at = col(CreditReading.read_at)
+        is_earlier = (kept_at < read_at) | (kept_at > read_at + AHEAD)
+        book.session.exec(update(CreditReading).where(*ours, is_earlier).values(read_at=read_at))
 
 
 def keep(engine: Engine, tenant_id: str, credits: Iterable[Credit], *, read_at: datetime) -> None:
@@ -77,7 +83,7 @@ def _copy(session: Session, row: CreditSnapshot, credit: Credit, read_at: dateti
     is_older = (
         credit.updated_at is not None and row.updated_at is not None and credit.updated_at < row.updated_at
     )
-    if is_older or read_at < row.read_at:
+    if is_older or read_at < row.read_at <= read_at + AHEAD:
         return
     remaining = format(credit.remaining.normalize(), "f")
     count_credit(session, row, Waiting(credit.contact_id, credit.currency, remaining), read_at)
@@ -93,7 +99,7 @@ def close_unread(engine: Engine, tenant_id: str, kind: CreditKind, *, since: dat
     unread = (
         col(CreditSnapshot.tenant_id) == tenant_id,
         col(CreditSnapshot.kind) == kind.value,
-        col(CreditSnapshot.read_at) < since,
+        (col(CreditSnapshot.read_at) < since) | (col(CreditSnapshot.read_at) > since + AHEAD),
     )
     with writing(engine, since) as book:
         waiting = select(CreditSnapshot).where(*unread, CreditSnapshot.remaining != NOTHING)
