@@ -28,13 +28,13 @@ from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.ledger import dispatch, inbox, tenants
 from duebell.resources import Resources, open_resources, using
 from duebell.settings import load
-from duebell.xero.asking import Pace
 from tasks import _prefect
 from tasks.ledger import begin_drain, check_dedup, claim_events, end_drain, record_changes
 from tasks.messages import render, send
 from tasks.polling import begin_polls, poll_tenant
 from tasks.sweeping import choose_tenants, sweep_tenant
 from tasks.xero import fetch_changed, fetch_credit, fetch_invoices, fetch_links, refresh_token
+from tests.support_lists import no_pace
 from tests.support_office import environment_of
 from tests.support_prefect import free_port
 from tests.support_receiver import SLOW_MACHINE, FakePrefect, serving
@@ -149,17 +149,13 @@ def watched(
         settings = load(environment, env_file=None)
         resources = open_resources(settings, clock)
         stack.callback(resources.close)
-        connect_custom(resources, lambda _tenant_id: unpaced, unpaced)
+        connect_custom(resources, no_pace, unpaced)
         tenants.go_live(engine, TENANT_ID, "person:test", release_held=False, now=clock())
         # The net's work is done in its turn by the story: by itself it would do it at any moment.
         calm = replace(SLOW_MACHINE, net_seconds=3600)
         stack.enter_context(serving(ReceiverParts(settings, engine, clock, FakePrefect().place(), calm)))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(_prefect, "pace_of", _unpaced)
+        patch.setattr(_prefect, "pace_of", no_pace)
         stack.enter_context(disable_run_logger())
         stack.enter_context(using(resources))
         yield Watched(sandbox, resources, clock)
-
-
-def _unpaced(_tenant_id: str) -> Pace:
-    return unpaced
