@@ -46,7 +46,8 @@ class _Page(Generic[T]):
         """Whether Xero serves others: of a single record's failure that is asked anew, for it decides."""
         if self._served is not None and size > 1:
             return True
-        beside = (number * size + 1, (number - 1) * size)
+        # Two behind it, for the first may be such a record itself.
+        beside = (number * size + 1, (number - 1) * size, number * size + 2)
         return any(self._serves(place) for place in beside if place)
 
     def _serves(self, place: int) -> bool:

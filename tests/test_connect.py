@@ -98,7 +98,7 @@ def test_at_the_start_what_was_consented_to_goes_on_and_a_sync_that_was_cut_off_
         with resources.engine.begin() as connection:
             connection.execute(update(Tenant).values(synced_at=None))
         (again,) = go_on(resources, pace_of)
-        sandbox.fail_next("status", status=503, path="/api.xro/2.0/*")
+        sandbox.fail_next("status", status=503, times=3, path="/api.xro/2.0/*")
         with resources.engine.begin() as connection:
             connection.execute(update(Tenant).values(synced_at=None))
         (away,) = go_on(resources, pace_of)

@@ -94,7 +94,7 @@ def test_an_outage_costs_few_calls_and_is_raised_as_it_came() -> None:
     with pytest.raises(NotServed) as raised:
         served_page(away.read, 2, 1_000)
     assert raised.value is SERVER_ERROR
-    assert len(away.asked) == 3
+    assert len(away.asked) == 4
 
 
 def test_where_xero_fails_at_very_many_it_is_an_outage_too() -> None:

@@ -5,11 +5,13 @@ left out for want of a number, or kept in for review, would stay so for ever whe
 review ended, meanwhile.
 """
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from duebell.ledger.writing import Writing
 
 LOCK = 718298
+BESIDE_OTHERS = text("SELECT pg_advisory_xact_lock_shared(:lock, hashtext(:tenant_id))")
+ALONE = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:tenant_id))")
 
 
 def plans(book: Writing, tenant_id: str) -> None:
@@ -17,16 +19,14 @@ def plans(book: Writing, tenant_id: str) -> None:
 
     Taken before any row: who waits for it must hold nothing that those need for whom it waits.
     """
-    _take(book, "pg_advisory_xact_lock_shared", tenant_id)
+    _take(book, BESIDE_OTHERS, tenant_id)
 
 
 def changes(book: Writing, tenant_id: str) -> None:
     """Change what a tenant's plans rest on, once all that is being planned can be seen."""
-    _take(book, "pg_advisory_xact_lock", tenant_id)
+    _take(book, ALONE, tenant_id)
 
 
-def _take(book: Writing, lock: str, tenant_id: str) -> None:
+def _take(book: Writing, lock: TextClause, tenant_id: str) -> None:
     if book.session.get_bind().dialect.name == "postgresql":
-        book.session.connection().execute(
-            text(f"SELECT {lock}(:lock, hashtext(:tenant_id))"), {"lock": LOCK, "tenant_id": tenant_id}
-        )
+        book.session.connection().execute(lock, {"lock": LOCK, "tenant_id": tenant_id})
