@@ -107,7 +107,7 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
         return _park(book, attempt, resources.policy)
 
 
-def look_again(resources: Resources, attempt: Unsettled) -> Settled:
+def look_for_parked(resources: Resources, attempt: Unsettled) -> Settled:
     """Look once more for an email that was left to a person. Its tag stays proof for as long as the provider
     keeps the email, however late its list has it. Raises what reading it raises.
     """

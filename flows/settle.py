@@ -11,8 +11,8 @@ from tasks.messages import (
     ask_for_status,
     decide_on_held,
     held_messages,
-    look_again,
     look_for_outcome,
+    look_for_parked,
     parked_emails,
     show_outstanding,
     take_back,
@@ -39,11 +39,12 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
     settled = list(completed(looks))
     failed = len(decided) - len(taken_back) + len(looks) - len(settled)
     parked = parked_emails() if asks_for_receipts and not attempt_ids else []
-    again = in_portions(parked, lambda some: list(completed(look_again.map(some))))
+    again = in_portions(parked, lambda some: list(completed(look_for_parked.map(some))))
     silent = [] if attempt_ids else unconfirmed_messages(of_the_hour=asks_for_receipts)
     asked = in_portions(silent, lambda some: list(completed(ask_for_status.map(some))))
     settled += [*again.settled, *asked.settled]
-    name, message = ending(settled, failed + again.failed + asked.failed, again.left + asked.left)
+    failed += again.failed + asked.failed
+    name, message = ending(settled, failed, again.left + asked.left)
     if asks_for_receipts:
         message = f"{message}; {show_outstanding()}"
-    return (Failed if name == "Not all settled" else Completed)(name=name, message=message)
+    return (Failed if failed else Completed)(name=name, message=message)

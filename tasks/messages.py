@@ -155,10 +155,10 @@ def parked_emails() -> list[Unsettled]:
     return confirming.parked(resources())
 
 
-@task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="look again for {attempt.attempt_id}")
-def look_again(attempt: Unsettled) -> Settled:
+@task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="look for parked {attempt.attempt_id}")
+def look_for_parked(attempt: Unsettled) -> Settled:
     """Look once more for an email that was left to a person."""
-    return settling.look_again(resources(), attempt)
+    return settling.look_for_parked(resources(), attempt)
 
 
 @task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="ask for {message.sid}")

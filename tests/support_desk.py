@@ -77,6 +77,15 @@ class Desk:
                 notifications.plan(book, owed, Send("+64211234567"), actor="test", flow_run_id=None)
         return list(books.ids)
 
+    def owe_of_old(self, count: int) -> tuple[Burst, list[str]]:
+        """Messages about so many invoices, of two contacts, that were read hours ago; and their ids."""
+        books = self.approve(count, contacts=2, ago=timedelta(days=1))
+        ids = self.owe(books)
+        self.drain()
+        self.age(timedelta(hours=3))
+        self.age_contacts(timedelta(hours=3))
+        return books, ids
+
     def hold(self, ids: Sequence[str]) -> None:
         """Twilio holds a message about each, and it is time to decide on it again."""
         now = self.now()

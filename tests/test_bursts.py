@@ -194,11 +194,7 @@ def test_what_changed_since_is_seen_and_what_did_not_is_known_to_stand(desk: Des
 def test_a_number_that_changed_hours_ago_unheard_is_known_before_it_is_written_to_however_many_wait(
     desk: Desk, count: int
 ) -> None:
-    books = desk.approve(count, contacts=2, ago=timedelta(days=1))
-    ids = desk.owe(books)
-    desk.drain()
-    desk.age(timedelta(hours=3))
-    desk.age_contacts(timedelta(hours=3))
+    books, ids = desk.owe_of_old(count)
     changed, *others = json.loads(books.contacts)
     changed["Phones"] = [{"PhoneType": "MOBILE", "PhoneCountryCode": "64", "PhoneNumber": "217770000"}]
     desk.sandbox.load_books(books.invoices, json.dumps([changed, *others]))
@@ -214,11 +210,7 @@ def test_a_number_that_changed_hours_ago_unheard_is_known_before_it_is_written_t
 def test_while_contacts_cannot_be_read_nobody_is_written_to_as_they_were_known_hours_ago(
     desk: Desk, count: int
 ) -> None:
-    books = desk.approve(count, contacts=2, ago=timedelta(days=1))
-    ids = desk.owe(books)
-    desk.drain()
-    desk.age(timedelta(hours=3))
-    desk.age_contacts(timedelta(hours=3))
+    books, ids = desk.owe_of_old(count)
     # Those that all wait for, and the own ones: each is asked for once more.
     desk.sandbox.fail_next("status", path="/api.xro/2.0/Contacts", status=503, times=4)
     with pytest.raises(Transient):

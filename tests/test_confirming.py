@@ -17,7 +17,7 @@ from duebell.ledger.unsettled import Unconfirmed
 from duebell.ledger.writing import writing
 from duebell.policy import Send
 from duebell.resources import Resources
-from duebell.settling import Settled, ending, look_again
+from duebell.settling import Settled, ending, look_for_parked
 from tests.support_facts import (
     NOW,
     PARKED,
@@ -179,10 +179,10 @@ def test_an_email_that_twilio_lists_only_after_it_was_parked_is_found_by_its_tag
 
     resources = with_mail(ledger, 3 * HOUR, twilio)
     [one] = parked(resources)
-    assert look_again(resources, one).outcome == "still left to a person"
+    assert look_for_parked(resources, one).outcome == "still left to a person"
     assert the_notification(ledger).state == "parked"
     emails.append({"id": "comms_email_1", "status": "DELIVERED", "tags": {"n": "a1"}})
-    assert look_again(resources, one) == Settled("a1", "found", "delivered")
+    assert look_for_parked(resources, one) == Settled("a1", "found", "delivered")
     assert (the_notification(ledger).state, the_attempt(ledger).sid) == ("delivered", "comms_email_1")
     assert parked(resources) == []
     assert broken(ledger) == []

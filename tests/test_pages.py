@@ -1,5 +1,6 @@
 """A record that Xero cannot list stops no list: all others come, and it is named by its place."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -73,6 +74,29 @@ def test_whichever_few_apart_from_each_other_are_not_served_all_others_come_in_t
     assert len([bad for page in pages for bad in page.bad]) == len(ill)
     assert {page.read_at for page in pages} == {NOW}
     assert {page.page_count for page in pages} == {-(-count // size) if counts else None}
+
+
+class Moving(Listed):
+    """One whose first record is edited right before the call of this number, and stands last from then on."""
+
+    def __init__(self, count: int, ill: int, before_call: int) -> None:
+        super().__init__(count, set())
+        self._order = list(range(1, count + 1))
+        self._is_ill, self._before = ill, before_call
+
+    def read(self, number: int, size: int) -> Records[Invoice]:
+        if len(self.asked) == self._before:
+            self._order.append(self._order.pop(0))
+        self._ill = {self._order.index(self._is_ill) + 1}
+        page = super().read(number, size)
+        bodies = [invoice_body(numbered(self._order[place - 1])) for place in places_of(page)]
+        return replace(page, good=tuple(Record(parse_invoice_body(body), body) for body in bodies))
+
+
+@given(ill=st.integers(2, 24), before_call=st.integers(1, 30))
+def test_what_moves_up_while_smaller_pages_are_read_is_not_missed(ill: int, before_call: int) -> None:
+    [page] = Moving(24, ill, before_call).whole(24)
+    assert set(range(2, 25)) - set(places_of(page)) <= {ill}
 
 
 def test_it_is_named_by_its_place() -> None:

@@ -4,7 +4,7 @@ Literal tables, by the words of ``sendgrid_events`` and of Twilio's Email API. A
 for nothing: nobody is marked by a word that we do not know.
 """
 
-from duebell.email.twilio_email import EMAIL_API_IDS
+from duebell.email.twilio_email import is_email_sid
 from duebell.twilio.codes import Action, Ruling
 
 
@@ -54,7 +54,7 @@ OF_EMAIL_API: dict[str, Ruling] = {
 
 def ruling_of(word: str, sid: str) -> Ruling | None:
     """What follows from the word for the email that is known by this id, or ``None`` where nothing does."""
-    return (OF_EMAIL_API if sid.startswith(EMAIL_API_IDS) else TABLE).get(word)
+    return (OF_EMAIL_API if is_email_sid(sid) else TABLE).get(word)
 
 
 def in_words(word: str) -> str | None:

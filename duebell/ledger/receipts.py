@@ -157,11 +157,11 @@ def _conclusion(sid: str, raw_status: str, error_code: int | None, settled_by: s
     state = MEANS.get(message_status(raw_status), S.ACCEPTED)
     of_email = ruling_of(raw_status, sid)
     ruling = of_email or action_for(error_code, from_callback=True)
-    came_back = of_email is not None and state in NOT_REACHED
+    is_of_email = of_email is not None and state in NOT_REACHED
     return Conclusion(
         AttemptState.ACCEPTED,
         state,
-        reason=f"email:{raw_status}" if came_back else reason_of(state, error_code),
+        reason=f"email:{raw_status}" if is_of_email else reason_of(state, error_code),
         sid=sid,
         provider_status=raw_status,
         error_code=error_code,

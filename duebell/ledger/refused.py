@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from duebell.email.rulings import ruling_of
-from duebell.email.twilio_email import EMAIL_API_IDS
+from duebell.email.twilio_email import is_email_sid
 from duebell.ledger import consent_lines, inbound, repeats, wishes
 from duebell.ledger.preferences import INVALID, OPTED_OUT, allowed_at, refuse_address
 from duebell.ledger.tables import Attempt, Leg
@@ -37,7 +37,7 @@ def remember_email(
     attempt = book.session.get_one(Attempt, attempt_id)
     if repeats.proves_invalid(book.session, attempt, EMAIL, word, ruling):
         ruling = replace(ruling, marks_invalid=True)
-    provider = "twilio" if sid.startswith(EMAIL_API_IDS) else "sendgrid"
+    provider = "twilio" if is_email_sid(sid) else "sendgrid"
     _refuse(book, attempt_id, EMAIL, ruling, f"{provider}:{word}", happened_at)
 
 
