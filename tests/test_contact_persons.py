@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
-from sqlmodel import select
+from sqlmodel import col, select
 
 from duebell.deciding import Rules
 from duebell.errors import Permanent
@@ -239,7 +239,10 @@ def test_each_is_greeted_by_their_own_name(books: Engine) -> None:
         claims = claim_all(book, rows, "run 1")
     assert [render(resources, one) for one in claims] == [None, None]
     with reading(books) as session:
-        greetings = [(leg.address, leg.text.partition(",")[0]) for leg in session.exec(select(Leg)).all()]
+        greetings = [
+            (leg.address, leg.text.partition(",")[0])
+            for leg in session.exec(select(Leg).order_by(col(Leg.leg_id))).all()
+        ]
     assert greetings == [(MAIN, "Hello Rua"), (ANA, "Hello Ana")]
 
 
