@@ -88,10 +88,11 @@ def test_a_refusal_that_names_nothing_is_ours_to_mend(make: Make, body: object) 
 
 @BOTH
 @pytest.mark.parametrize("body", ["", "<html>", {"code": 20001}, {"errors": [{"field": "to"}]}])
-def test_a_request_that_timed_out_there_may_have_made_an_email(make: Make, body: object) -> None:
-    outcome = answered(make, 408, body)
+@pytest.mark.parametrize("status", [408, 499])
+def test_a_request_that_timed_out_there_may_have_made_an_email(make: Make, body: object, status: int) -> None:
+    outcome = answered(make, status, body)
     assert isinstance(outcome, Unknown)
-    assert "HTTP 408" in outcome.cause
+    assert f"HTTP {status}" in outcome.cause
 
 
 @BOTH

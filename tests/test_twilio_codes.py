@@ -9,6 +9,7 @@ from duebell.twilio.codes import (
     UNKNOWN_ANSWER,
     UNKNOWN_CALLBACK,
     UNKNOWN_CALLER,
+    UNKNOWN_END,
     Action,
     Ruling,
     Stops,
@@ -77,9 +78,9 @@ def test_an_unknown_code_alerts_and_never_marks_anybody(
     *, code: int | None, from_callback: bool, http_status: int | None
 ) -> None:
     ruling = action_for(code, from_callback=from_callback, http_status=http_status)
-    assert ruling in (UNKNOWN_ANSWER, UNKNOWN_CALLER, UNKNOWN_CALLBACK)
+    assert ruling in (UNKNOWN_ANSWER, UNKNOWN_CALLER, UNKNOWN_CALLBACK, UNKNOWN_END)
     assert ruling.alert
-    assert ruling.action in (Action.GIVE_UP, Action.NEXT_CHANNEL, Action.CONFIGURATION)
+    assert ruling.action in (Action.GIVE_UP, Action.NEXT_CHANNEL, Action.CONFIGURATION, Action.SETTLE)
     assert not ruling.marks_opted_out
     assert not ruling.marks_invalid
     assert not ruling.invalid_after
@@ -92,7 +93,9 @@ def test_an_unknown_refusal_of_the_caller_is_a_fault_of_the_setup(status: int) -
     assert action_for(21610, from_callback=False, http_status=status).action is Action.OPTED_OUT
 
 
-@pytest.mark.parametrize("ruling", [*TABLE.values(), UNKNOWN_ANSWER, UNKNOWN_CALLBACK, UNKNOWN_CALLER])
+@pytest.mark.parametrize(
+    "ruling", [*TABLE.values(), UNKNOWN_ANSWER, UNKNOWN_CALLBACK, UNKNOWN_CALLER, UNKNOWN_END]
+)
 def test_a_ruling_does_not_contradict_itself(ruling: Ruling) -> None:
     assert ruling.meaning
     assert (ruling.action in {Action.RETRY_LATER, Action.DECIDE_ANEW}) == (ruling.retries > 0)

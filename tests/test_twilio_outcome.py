@@ -124,6 +124,12 @@ def test_a_refusal_by_a_page_is_a_refusal_without_code() -> None:
     assert outcome == Refused(403, None, UNKNOWN_CALLER, "<html>")
 
 
+@pytest.mark.parametrize("status", [408, 499])
+def test_an_answer_that_gave_up_waiting_leaves_open_whether_a_message_exists(status: int) -> None:
+    assert answering(status, "<html>").client().send(request()) == Unknown(f"HTTP {status}")
+    assert isinstance(answering(status, refusal(21614, status)).client().send(request()), Refused)
+
+
 def test_a_code_that_says_too_many_requests_is_not_processed_under_any_refusal() -> None:
     outcome = answering(400, refusal(20429), {"Retry-After": "2"}).client().send(request())
     assert outcome == NotProcessed("HTTP 400, code 20429", 2.0)

@@ -8,7 +8,7 @@ import re
 from typing import Any, cast
 
 from duebell.twilio.codes import TABLE as CODES
-from duebell.twilio.codes import Action, Ruling, Stops
+from duebell.twilio.codes import UNKNOWN_END, Action, Ruling, Stops
 from duebell.twilio.outcome import Answer, by_code
 
 SAY_NOTHING = frozenset({20001, 20422})
@@ -26,7 +26,8 @@ TABLE: dict[int, Ruling] = {
         alert=True,
         stops=Stops.CHANNEL,
     ),
-    408: Ruling(Action.SETTLE, "the provider, or a gateway before it, waited too long", alert=True),
+    408: UNKNOWN_END,
+    499: UNKNOWN_END,
 }
 """By the status of the answer, where no code says more."""
 

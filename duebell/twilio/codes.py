@@ -68,7 +68,7 @@ def action_for(code: int | None, *, from_callback: bool, http_status: int | None
     """Rule on ``code``; ``None`` where Twilio named none. Total: every number has a ruling.
 
     ``http_status`` (of an answer) decides only where the code says nothing: an answer that refuses us as a
-    caller is a fault of the setup, not of this one message.
+    caller is a fault of the setup, not of this one message; one that gave up waiting refuses nothing.
     """
     known = TABLE.get(code) if code is not None else None
     if from_callback:
@@ -76,6 +76,8 @@ def action_for(code: int | None, *, from_callback: bool, http_status: int | None
         return UNKNOWN_CALLBACK if known is None or known.action is Action.SETTLE else known
     if known is not None:
         return known
+    if http_status in WAITED_TOO_LONG:
+        return UNKNOWN_END
     return UNKNOWN_CALLER if http_status in (401, 403, 404, 405, 407) else UNKNOWN_ANSWER
 
 
@@ -122,7 +124,11 @@ def _settle(meaning: str) -> Ruling:
 
 UNKNOWN_ANSWER = Ruling(Action.GIVE_UP, "refused for a reason we do not know", alert=True)
 UNKNOWN_CALLER = _stop("refused before the message was looked at: check the account, its key and the URL")
+UNKNOWN_END = _settle("the provider, or a gateway before it, waited too long")
 UNKNOWN_CALLBACK = _next("not delivered for a reason we do not know", alert=True)
+
+WAITED_TOO_LONG = frozenset({408, 499})
+"""408 is a server's word (RFC 9110, 15.5.9), 499 nginx's: either may come after the request was passed on."""
 
 DAILY_LIMIT = 63038
 """Comes by a 429 too (twilio/twilio-php#661), and lasts up to a day (twilio.com/docs/api/errors/63038)."""
