@@ -85,7 +85,8 @@ def test_a_201_is_read_item_by_item(code: object, words: object, outcome: Outcom
     ("status", "body", "error"),
     [
         (401, None, NoConsentApi), (403, None, NoConsentApi), (404, None, NoConsentApi),
-        (429, None, RateLimited), (500, None, Transient), (503, None, Transient), (302, None, Transient),
+        (429, None, RateLimited), (500, None, Transient), (503, None, Transient),
+        (408, None, Transient), (302, None, Transient),
         (400, {"code": 20001, "message": "+64211234567 is wrong"}, Permanent),
         (201, None, Transient), (201, {"items": "none"}, Transient),
     ],

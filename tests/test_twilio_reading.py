@@ -131,6 +131,7 @@ def test_a_message_that_left_before_it_was_cancelled_is_shown_as_it_is() -> None
         (answering(429, {"code": 20429}, {"Retry-After": "3"}), RateLimited),
         (answering(400, {"code": 20001}), Permanent),
         (answering(503, "<html>"), Transient),
+        (answering(408, ""), Transient),
         (answering(500, {"type": "t", "title": PHONE, "status": 400, "code": 1}), Transient),
         (answering(200, "<html>"), BadAnswer),
         (answering(200, [message()]), BadAnswer),

@@ -14,6 +14,7 @@ from twilio.rest.api.v2010.account import AccountContext
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from duebell.errors import BadAnswer, ConfigurationError, Permanent, RateLimited, RecordNotFound, Transient
+from duebell.twilio.codes import WAITED_TOO_LONG
 from duebell.twilio.messages import AccountState, MessageState, SmsRequest, account_state, message_state
 from duebell.twilio.outcome import (
     Answer,
@@ -161,7 +162,7 @@ def reading_error(
         return RecordNotFound(f"{provider} knows no such record in this account ({answer})")
     if status == 429:
         return RateLimited(f"{provider}'s limit was reached ({answer})", retry_after=answer.retry_after)
-    if status >= 500:
+    if status >= 500 or status in WAITED_TOO_LONG:
         return Transient(f"{provider} failed ({answer})")
     if status >= 400:
         return Permanent(f"{provider} refused the request ({answer})")

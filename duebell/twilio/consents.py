@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from duebell.errors import Permanent, RateLimited, Transient
 from duebell.mirroring import Outcome
+from duebell.twilio.codes import WAITED_TOO_LONG
 from duebell.twilio.outcome import Answer
 from duebell.twilio.transport import DEADLINE, TIMEOUT, base_url, exchange, require_credentials
 
@@ -139,7 +140,7 @@ def _problem(answer: Answer) -> Exception:
         )
     if status == 429:
         return RateLimited(f"Twilio's limit was reached ({answer})", retry_after=answer.retry_after)
-    if status >= 500 or status < 400:
+    if status >= 500 or status < 400 or status in WAITED_TOO_LONG:
         return Transient(f"Twilio's Consent API failed ({answer})")
     return Permanent(f"Twilio's Consent API refused the request ({answer})")
 
