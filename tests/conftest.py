@@ -14,7 +14,9 @@ from tests.support_ledger import (
     NO_POSTGRES,
     POSTGRES,
     SqliteLedgers,
+    backwards,
     emptied,
+    hurried,
     migrated_file,
     throwaway_database,
 )
@@ -100,7 +102,7 @@ def postgres() -> Generator[Engine]:
 @pytest.fixture(scope="session")
 def sqlite(migrated: Path) -> Generator[SqliteLedgers]:
     """The SQLite ledgers of the session, one after the other."""
-    ledgers = SqliteLedgers(migrated)
+    ledgers = SqliteLedgers(migrated, lambda engine: backwards(hurried(engine)))
     yield ledgers
     ledgers.close()
 

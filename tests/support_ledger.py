@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,22 @@ def copied(template: Path, folder: Path) -> Engine:
 
 def hurried(engine: Engine) -> Engine:
     """The same SQLite ledger without the wait for the disk, for tests that open hundreds."""
+    return _with_pragma(engine, "synchronous = OFF")
 
-    def hurry(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA synchronous = OFF").close()
 
-    event.listen(engine, "connect", hurry)
+def backwards(engine: Engine) -> Engine:
+    """The same SQLite ledger, which gives the rows of a statement that asks for no order the other way round.
+
+    PostgreSQL gives them in any (sqlite.org/pragma.html#pragma_reverse_unordered_selects).
+    """
+    return _with_pragma(engine, "reverse_unordered_selects = ON")
+
+
+def _with_pragma(engine: Engine, pragma: str) -> Engine:
+    def set_it(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA {pragma}").close()
+
+    event.listen(engine, "connect", set_it)
     return engine
 
 
@@ -52,10 +63,10 @@ class SqliteLedgers:
     over from the one before, or listens to it, has nothing to do with it.
     """
 
-    def __init__(self, template: Path) -> None:
+    def __init__(self, template: Path, opened: Callable[[Engine], Engine] = hurried) -> None:
         self._template = template
         self._path = template
-        self._engine = hurried(open_ledger(f"sqlite:///{template}"))
+        self._engine = opened(open_ledger(f"sqlite:///{template}"))
         event.listen(self._engine, "do_connect", self._to_this_one)
 
     def _to_this_one(self, _dialect: Any, _record: Any, args: list[Any], _named: dict[str, Any]) -> None:

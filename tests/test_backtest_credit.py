@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import select
+from sqlmodel import col, select
 
 from duebell.backtest.credit import credits_over_time
 from duebell.clock import system_clock
@@ -114,7 +114,10 @@ def test_what_waited_of_a_credit_is_kept_until_it_changes(ledger: Engine, tmp_pa
     credits.close_unread(ledger, TENANT, CreditKind.OVERPAYMENT, since=office.clock.now)
     with reading(ledger) as session:
         past = credits_over_time(session, TENANT)
-        assert [row.version for row in session.exec(select(EarlierVersion)).all()] == [1, 2]
+        assert [
+            row.version
+            for row in session.exec(select(EarlierVersion).order_by(col(EarlierVersion.version))).all()
+        ] == [1, 2]
     changed = [began - 9 * DAY, began + timedelta(hours=3), ended]
     assert past.changes(numbered(71)) == tuple(changed)
     waited = [past.balance(numbered(71), [], moment).credit_in("NZD") for moment in changed]

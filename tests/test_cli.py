@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import Session, select, update
+from sqlmodel import Session, col, select, update
 
 from deployments import connect_command, opening, up
 from deployments.installation import Installation
@@ -47,7 +47,9 @@ def sandbox() -> Generator[SandboxControl]:
 def trail(office: Office) -> list[tuple[str, str]]:
     """Who did what, as the ledger has it."""
     with reading(office.engine) as session:
-        return [(row.actor, row.action) for row in session.exec(select(Audit)).all()]
+        return [
+            (row.actor, row.action) for row in session.exec(select(Audit).order_by(col(Audit.sequence))).all()
+        ]
 
 
 def brake(office: Office) -> Brake | None:
@@ -57,7 +59,7 @@ def brake(office: Office) -> Brake | None:
 
 def notifications(office: Office) -> list[Notification]:
     with reading(office.engine) as session:
-        return list(session.exec(select(Notification)).all())
+        return list(session.exec(select(Notification).order_by(col(Notification.notification_id))).all())
 
 
 def issue_recently(office: Office) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import select
+from sqlmodel import col, select
 
 from deployments.receiver.parts import ReceiverParts
 from deployments.sandbox import credentials
@@ -241,7 +241,9 @@ def test_an_organisation_that_cannot_be_read_does_not_hold_up_the_other(office: 
 def test_who_asked_answered_and_was_connected_stands_in_the_trail(office: Newcomer) -> None:
     office.run(Person())
     with reading(office.engine) as session:
-        told = [(row.actor, row.action) for row in session.exec(select(Audit)).all()]
+        told = [
+            (row.actor, row.action) for row in session.exec(select(Audit).order_by(col(Audit.sequence))).all()
+        ]
     assert told[:4] == [
         ("connect", "consent asked"),
         ("receiver", "consent answered"),

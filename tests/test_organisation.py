@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from sqlalchemy import Engine, update
-from sqlmodel import select
+from sqlmodel import col, select
 
 from duebell import organisation
 from duebell.calls import Purpose
@@ -39,7 +39,8 @@ def test_the_organisation_is_read_once_a_day_and_kept_in_step(ledger: Engine) ->
     )  # fmt: skip
     assert (tenant.xero_reminders, tenant.organisation_read_at) == (True, NOW)
     with reading(ledger) as session:
-        entries = session.exec(select(Audit.details).where(Audit.action == "organisation changed")).all()
+        changed = select(Audit.details).where(Audit.action == "organisation changed")
+        entries = session.exec(changed.order_by(col(Audit.sequence))).all()
     assert [json.loads(one)["changed"] for one in entries] == [
         "name, legal_name, short_code, base_currency, timezone", "xero_reminders",
     ]  # fmt: skip
