@@ -11,7 +11,7 @@ from deployments import backtest as backtest_command
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
 from deployments import explain as explain_command
-from deployments import policy_command, preference_command, reminders_held, settle_command
+from deployments import move_command, policy_command, preference_command, reminders_held, settle_command
 from deployments import preview as preview_command
 from deployments import up as up_command
 from deployments.audit_words import nothing_about
@@ -36,6 +36,7 @@ app.add_typer(preference_command.app, name="preference")
 app.command()(explain_command.explain)
 app.command()(backtest_command.backtest)
 app.command()(settle_command.settle)
+app.command("move-ledger")(move_command.move_ledger)
 
 
 def say(text: str | Text) -> None:

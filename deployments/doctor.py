@@ -170,6 +170,8 @@ def _ledger(resources: Resources) -> list[Finding]:
 STALLS_A_DAY = 20
 """Above so many a firm has outgrown SQLite."""
 
+HOW = "`duebell move-ledger`; README, Growing"
+
 
 def _stalls(resources: Resources) -> list[Finding]:
     """Whether writers waited for each other for long, which is what SQLite's one writer comes to."""
@@ -180,8 +182,8 @@ def _stalls(resources: Resources) -> list[Finding]:
         return [Finding("writers", "none waited for long in the last day")]
     said = f"waited for long {stalls.times} times in the last day, the longest {stalls.longest:.0f} s"
     if stalls.times <= STALLS_A_DAY:
-        return [Finding("writers", f"{said}; where that grows, move to PostgreSQL (README, Growing)")]
-    mend = "SQLite is too small by now: move to PostgreSQL (DUEBELL_DATABASE_URL; README, Growing)"
+        return [Finding("writers", f"{said}; where that grows, move to PostgreSQL ({HOW})")]
+    mend = f"SQLite is too small by now: move to PostgreSQL ({HOW})"
     return [Finding("writers", f"{said}: {mend}", sound=False)]
 
 

@@ -20,7 +20,7 @@ from duebell.settings import load
 @contextmanager
 def opened() -> Generator[Resources]:
     """The ledger and the clients of this installation; a mistake is told in a sentence, with exit 1."""
-    with _mistakes_in_a_sentence(), closing(open_resources(load())) as resources:
+    with mistakes_in_a_sentence(), closing(open_resources(load())) as resources:
         yield resources
 
 
@@ -30,7 +30,7 @@ def opened_ledger() -> Generator[Resources]:
 
     Where the ledger may be another than the one that was meant, that is told at the end, with exit 1.
     """
-    with _mistakes_in_a_sentence():
+    with mistakes_in_a_sentence():
         found = load_for_ledger()
         if found.faults:
             faults = "".join(f"\n- {one}" for one in found.faults)
@@ -46,7 +46,8 @@ def opened_ledger() -> Generator[Resources]:
 
 
 @contextmanager
-def _mistakes_in_a_sentence() -> Generator[None]:
+def mistakes_in_a_sentence() -> Generator[None]:
+    """What was wrong inside is told in a sentence, and the command ends with exit 1."""
     try:
         with ledger_in_words():
             yield

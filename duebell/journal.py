@@ -90,6 +90,11 @@ class Journal:
         in_order = sorted(posted.values(), key=lambda one: one.at)
         return Read(tuple(in_order), unreadable)
 
+    def knows_another_than(self, ledger: str) -> bool:
+        """Whether a message was begun here for another ledger. Raises ``OSError``."""
+        entries = (_entry(line) for day in self.days() for line in self._lines(day))
+        return any(one is not None and "told" in one and one["ledger"] != ledger for one in entries)
+
     def prune(self, now: datetime) -> int:
         """Delete the files of days that ended long ago; returns how many."""
         oldest = f"{now - KEPT:%Y-%m-%d}"

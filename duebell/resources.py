@@ -25,6 +25,7 @@ from duebell.ledger.engine import migrate, open_ledger
 from duebell.policy_file import Policy
 from duebell.policy_keeper import Kept, PolicyKeeper
 from duebell.render import Templates
+from duebell.right_ledger import refuse_another
 from duebell.setting_needs import Use
 from duebell.settings import EmailProvider, Settings, load
 from duebell.template_keeper import TemplateKeeper
@@ -140,9 +141,8 @@ def open_resources(settings: Settings, clock: Clock = system_clock) -> Resources
             "choose a folder that this user may write to"
         ) from error
     vault = Vault(load_or_create_keys(settings))
-    engine = open_ledger(settings.database_url.get_secret_value())
-    migrate(engine)
-    journal = Journal(settings.home / "journal", socket.gethostname())
+    journal = journal_of(settings)
+    engine = _the_ledger(settings, journal)
     xero, twilio = make_http_client(), twilio_http_client()
     return Resources(settings, engine, vault, xero, twilio, clock, journal=journal)
 
@@ -154,10 +154,26 @@ def open_ledger_alone(settings: Settings, *, is_faulty: bool) -> Resources:
     """
     with suppress(OSError):
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = open_ledger(settings.database_url.get_secret_value())
-    migrate(engine)
+    engine = _the_ledger(settings, journal_of(settings))
     xero, twilio = make_http_client(), twilio_http_client()
     return Resources(settings, engine, LockedVault(), xero, twilio, is_faulty=is_faulty)
+
+
+def journal_of(settings: Settings) -> Journal:
+    """The side journal of this machine."""
+    return Journal(settings.home / "journal", socket.gethostname())
+
+
+def _the_ledger(settings: Settings, journal: Journal) -> Engine:
+    """The ledger that was meant, with the newest schema."""
+    engine = open_ledger(settings.database_url.get_secret_value())
+    migrate(engine)
+    try:
+        refuse_another(settings, engine, journal)
+    except ConfigurationError:
+        engine.dispose()
+        raise
+    return engine
 
 
 _CURRENT: ContextVar[Resources | None] = ContextVar("resources", default=None)

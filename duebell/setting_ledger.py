@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from duebell.setting_sources import CHOICE_OF_FILE, ENV_FILE, OUR_PREFIXES, read_sources
+from pydantic import SecretStr
+
+from duebell.errors import ConfigurationError
+from duebell.setting_sources import CHOICE_OF_FILE, ENV_FILE, OUR_PREFIXES, Sources, read_sources
 from duebell.settings import VARIABLES, Settings, build, refusal
 
-PLACE = ("DUEBELL_HOME", "DUEBELL_DATABASE_URL")
+URL = "DUEBELL_DATABASE_URL"
+PLACE = ("DUEBELL_HOME", URL)
 OF_PROVIDERS = tuple(prefix for prefix in OUR_PREFIXES if prefix != "DUEBELL_")
 
 
@@ -39,5 +43,13 @@ def load_for_ledger(
     return LedgerSettings(
         Settings.model_validate({name: sources.values[name] for name in PLACE if name in sources.values}),
         tuple(map(str, problems)),
-        bool(may_be_of_the_place) and "DUEBELL_DATABASE_URL" not in sources.values,
+        bool(may_be_of_the_place) and URL not in sources.values,
     )
+
+
+def readable_url(url: str, option: str) -> SecretStr:
+    """The URL of a ledger that a command was given. Raises ``ConfigurationError``, which names the option."""
+    _, problems = build(Sources({URL: url}, {}, ()), ())
+    for one in problems:
+        raise ConfigurationError(f"{option} {one.wrong}. {one.mend}")
+    return SecretStr(url)

@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.support_road",
     "tests.support_sandbox",
     "tests.support_office",
+    "tests.support_houses",
 ]
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "reference"

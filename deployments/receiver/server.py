@@ -17,6 +17,8 @@ from duebell.clock import system_clock
 from duebell.errors import ConfigurationError
 from duebell.ledger.engine import migrate, open_ledger
 from duebell.policy_keeper import PolicyKeeper
+from duebell.resources import journal_of
+from duebell.right_ledger import refuse_another
 from duebell.setting_needs import Use
 from duebell.settings import load
 
@@ -72,6 +74,7 @@ def main() -> int:
         url = settings.database_url.get_secret_value()
         migrator = open_ledger(url)  # a migration may take longer than an answer
         migrate(migrator)
+        refuse_another(settings, migrator, journal_of(settings))
         migrator.dispose()
         policies = PolicyKeeper()
         first_look = policies.look(settings.policy).policy.settle.first_look

@@ -11,7 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.failpoints import fail_point
-from duebell.ledger import channel_stops, groups, told_together, unsettled
+from duebell.ledger import channel_stops, groups, moved, told_together, unsettled
 from duebell.ledger.built_once import built_once
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.notifications import Claim, move
@@ -157,7 +157,7 @@ def _begin_sending(
 
 
 def _stopped(tenant_id: str) -> ColumnElement[bool]:
-    is_of_it = (col(Brake.scope) == EVERYTHING) | (col(Brake.scope) == tenant_id)
+    is_of_it = (col(Brake.scope) == EVERYTHING) | (col(Brake.scope) == tenant_id) | moved.is_mark()
     return exists(select(Brake.scope).where(is_of_it, col(Brake.stopped).is_(True)))
 
 

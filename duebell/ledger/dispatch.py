@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
+from duebell.ledger import moved
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake, Notification, Tenant
@@ -86,7 +87,9 @@ def _wants_a_run(now: datetime) -> tuple[ColumnElement[bool], ...]:
         col(Notification.lead_id).is_(None),
         ~exists(
             select(Brake.scope).where(
-                (col(Brake.scope) == EVERYTHING) | (col(Brake.scope) == col(Notification.tenant_id)),
+                (col(Brake.scope) == EVERYTHING)
+                | (col(Brake.scope) == col(Notification.tenant_id))
+                | moved.is_mark(),
                 col(Brake.stopped).is_(True),
             )
         ),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -14,6 +15,9 @@ from duebell.ledger.engine import reading
 from duebell.ledger.named import invoices_named
 from duebell.ledger.tables import Audit, Notification, PaymentSnapshot
 from duebell.ledger.writing import SAID, STALLED
+
+AT_ONCE = 1_000
+"""Entries that are in memory while the chain is checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,17 @@ def _entry(row: Audit) -> Told:
 def first_break_in(engine: Engine) -> int | None:
     """The sequence of the first entry that was changed, or that follows one that is gone; else ``None``."""
     with reading(engine) as session:
-        rows = session.exec(select(Audit).order_by(col(Audit.sequence))).all()
-    if rows and rows[0].previous_hash != START:
-        return rows[0].sequence
-    return first_break([(row.sequence or 0, row.previous_hash, row.hash, _computed(row)) for row in rows])
+        return first_break_of(session)
+
+
+def first_break_of(session: Session) -> int | None:
+    """The same inside a transaction of the caller's. However long the trail is, little of it is in memory."""
+    first = session.exec(select(Audit).order_by(col(Audit.sequence)).limit(1)).first()
+    if first is not None and first.previous_hash != START:
+        return first.sequence
+    wanted = select(Audit).order_by(col(Audit.sequence)).execution_options(yield_per=AT_ONCE)
+    with closing(session.exec(wanted)) as rows:
+        return first_break((row.sequence or 0, row.previous_hash, row.hash, _computed(row)) for row in rows)
 
 
 def _computed(row: Audit) -> str:
