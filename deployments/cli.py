@@ -8,23 +8,22 @@ import typer
 from rich.text import Text
 
 from deployments import backtest as backtest_command
+from deployments import brake_command, policy_command, preference_command, reminders_held, settle_command
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
 from deployments import explain as explain_command
-from deployments import policy_command, preference_command, reminders_held, settle_command
 from deployments import preview as preview_command
 from deployments import up as up_command
 from deployments.audit_words import nothing_about
-from deployments.live import chosen, in_review, is_live, show_before_live, stopped
+from deployments.live import chosen, in_review, is_live, show_before_live
 from deployments.naming import meant
 from deployments.opening import by_whom, opened, opened_ledger
 from deployments.terminal import make_console
 from duebell.deciding import RULES
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import channel_stops, hold_switch, tenants, trail
+from duebell.ledger import tenants, trail
 from duebell.reporting import in_words
-from duebell.reporting_channels import typed
 from duebell.resending import at_once, read_first
 from duebell.resending import resend as plan_resend
 from duebell.setting_needs import Use
@@ -36,6 +35,8 @@ app.add_typer(preference_command.app, name="preference")
 app.command()(explain_command.explain)
 app.command()(backtest_command.backtest)
 app.command()(settle_command.settle)
+app.command()(brake_command.stop)
+app.command()(brake_command.resume)
 
 
 def say(text: str | Text) -> None:
@@ -134,38 +135,6 @@ def release(
                 raise ConfigurationError(f"{name.strip()!r} is not {held.tenant.name!r}: they go on waiting")
             reminders_held.release(resources, held, by_whom())
             say(f"{held.reminders} reminders of {held.tenant.name} go out with the next sweep.")
-
-
-@app.command()
-def stop(why: Annotated[str, typer.Option("--why", help="for the audit trail")] = "") -> None:
-    """Stop all sending at once. Events are still kept and messages planned."""
-    with opened_ledger() as resources:
-        tenants.set_brake(
-            resources.engine,
-            stopped=True,
-            by=by_whom(),
-            why=why,
-            scope=tenants.EVERYTHING,
-            now=resources.clock(),
-        )
-        say(stopped(resources))
-
-
-@app.command()
-def resume() -> None:
-    """Let sending go on, and have Twilio hold messages again where the policy says so."""
-    with opened() as resources:
-        tenants.set_brake(
-            resources.engine,
-            stopped=False,
-            by=by_whom(),
-            why="",
-            scope=tenants.EVERYTHING,
-            now=resources.clock(),
-        )
-        opened_again = channel_stops.lift_all(resources.engine, by_whom(), now=resources.clock())
-        hold_switch.put_on(resources.engine, by_whom(), now=resources.clock())
-        say(" ".join(["Sending goes on.", *(f"{typed(one)} is tried again." for one in opened_again)]))
 
 
 @app.command("send-test")

@@ -12,7 +12,7 @@ from duebell.deciding import RULES
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, address_hash
 from duebell.known import known_of
-from duebell.ledger import channel_stops, legs, planning_turns, resends, scheduled, snapshots
+from duebell.ledger import channel_stops, legs, planning_turns, resends, snapshots
 from duebell.ledger.named import sale_named
 from duebell.ledger.tables import Audit, Notification
 from duebell.ledger.writing import Writing, writing
@@ -27,6 +27,7 @@ from duebell.resources import Resources
 from duebell.standing_still import NOTHING_OUT
 from duebell.states import TOLD, WAITING, NotificationState, Sending
 from duebell.stop_scopes import is_of_one_country, reason_of
+from duebell.stopping import goes_on_by, in_the_way_of
 from duebell.telling import rules_of
 
 S = NotificationState
@@ -110,8 +111,9 @@ def _waits(book: Writing, row: Notification, ceiling: Sending) -> Iterator[str]:
         yield _held(row, ceiling)
     if S(row.state) not in WAITING:
         return
-    if scheduled.is_braked(book.session, row.tenant_id):
-        yield "sending is stopped, and goes on with `duebell resume`"
+    for brake in in_the_way_of(book.session, row.tenant_id):
+        of_one = " of this organisation" if brake.scope == row.tenant_id else ""
+        yield f"sending{of_one} is stopped, and goes on with {goes_on_by(brake.scope)}"
     stop = channel_stops.in_the_way(book, legs.current(book.session, row))
     if stop is None or row.state != S.PLANNED.value:
         return

@@ -241,7 +241,7 @@ def test_a_ledger_that_was_set_back_is_told_with_its_reason_until_a_person_resum
     told = unwrapped(done.output)
     assert done.exit_code == 1
     assert "side journal: knows of 1 messages that the ledger had lost: sending is stopped" in told
-    assert "sending is stopped (all by journal, because the ledger was set back: it did not know of 1" in told
+    assert "by journal, because the ledger was set back: it did not know of 1" in told
     assert office.run("resume").exit_code == 0
     told = unwrapped(office.run("doctor").output)
     assert "brake: off" in told
