@@ -19,6 +19,7 @@ from prefect.tasks import exponential_backoff
 from duebell.access import XeroAccess
 from duebell.calls import Purpose, utc
 from duebell.errors import Postponed, ReservedForMessages, TenantDisconnected, TenantParked, Transient
+from duebell.prefect_names import CONSENT_LIMIT, flight_limit_name, rate_limit_name
 from duebell.render_values import one_line
 from duebell.resources import resources
 from duebell.xero.asking import Pace
@@ -75,8 +76,8 @@ def pace_of(tenant_id: str) -> Pace:
 
     @contextmanager
     def pace() -> Generator[None]:
-        rate_limit(f"xero-rate-{tenant_id}", strict=True)
-        with concurrency(f"xero-flight-{tenant_id}", strict=True):
+        rate_limit(rate_limit_name(tenant_id), strict=True)
+        with concurrency(flight_limit_name(tenant_id), strict=True):
             yield
 
     return pace
@@ -84,7 +85,7 @@ def pace_of(tenant_id: str) -> Pace:
 
 def pace_of_consents() -> None:
     """Wait for a turn at Twilio's Consent API, which takes 100 requests a minute."""
-    rate_limit("twilio-consents", strict=True)
+    rate_limit(CONSENT_LIMIT, strict=True)
 
 
 def access_to(tenant_id: str, purpose: Purpose) -> XeroAccess:
