@@ -19,7 +19,7 @@ def contact_changed(tenant_id: XeroId, contact_ids: list[XeroId]) -> State[None]
     An archived contact silences what waits, a new number is used from now on, a merge is followed.
 
     Args:
-        tenant_id: the Xero organisation.
+        tenant_id: the organisation, by its id in Xero, which `duebell doctor` shows beside its name.
         contact_ids: Xero's ids of the contacts.
     """
     refresh_token(tenant_id)

@@ -19,7 +19,8 @@ def overdue_sweep(tenant_ids: list[XeroId] | None = None) -> State[None]:
     that says it. Safe to run again, or twice at once: each stage of an invoice is planned once.
 
     Args:
-        tenant_ids: the organisations to sweep now, whatever the hour; without them, all in whose hours it is.
+        tenant_ids: the organisations to sweep now, whatever the hour, by their ids in Xero, which `duebell
+            doctor` shows; without them, all in whose hours it is.
     """
     chosen = choose_tenants(tenant_ids)
     swept: list[Swept] = []

@@ -19,8 +19,8 @@ def poll_xero(tenant_ids: list[XeroId] | None = None) -> State[None]:
     The schedule's next run fails on purpose once an organisation was found disconnected, so that it is seen.
 
     Args:
-        tenant_ids: the organisations to ask about now, whatever the policy says; without them, all that are
-            due by it.
+        tenant_ids: the organisations to ask about now, whatever the policy says, by their ids in Xero, which
+            `duebell doctor` shows; without them, all that are due by it.
     """
     chosen = begin_polls(tenant_ids)
     polled: list[Polled] = []

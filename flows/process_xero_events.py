@@ -18,7 +18,7 @@ def process_xero_events(tenant_id: XeroId) -> State[None]:
     """Handle every waiting event of a tenant: one run a burst, one run at a time.
 
     Args:
-        tenant_id: the Xero organisation whose inbox is drained.
+        tenant_id: the organisation whose events are waiting, by its id in Xero (see `duebell doctor`).
     """
     lease = begin_drain(tenant_id)
     if lease is None:

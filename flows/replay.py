@@ -26,7 +26,7 @@ def replay(
     To say once more what was told already, run `resend`.
 
     Args:
-        tenant_id: the Xero organisation.
+        tenant_id: the organisation, by its id in Xero, which `duebell doctor` shows beside its name.
         invoices: numbers (INV-0042) or Xero's ids of invoices.
         since: all invoices of which an event came at this time or later; without a zone (2026-11-19T09:00:00)
             it is on the organisation's clock.

@@ -15,7 +15,7 @@ def webhooks_look_broken(tenant_id: XeroId) -> State[None]:
     The run fails on purpose while they look broken, so that it stands out in the UI.
 
     Args:
-        tenant_id: the Xero organisation.
+        tenant_id: the organisation, by its id in Xero, which `duebell doctor` shows beside its name.
     """
     told = explain_webhooks(tenant_id)
     return (Completed if told.sound else Failed)(name=told.name, message=told.message)

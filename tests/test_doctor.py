@@ -49,7 +49,7 @@ def test_a_sound_installation_has_nothing_to_mend(office: Office) -> None:
     assert done.exit_code == 0, done.output
     assert "Nothing to mend" in done.output
     told = unwrapped(done.output)
-    assert "Moa Bay Bakery Supplies is connected, its sending is review" in told
+    assert f"Moa Bay Bakery Supplies ({credentials.TENANT_ID}) is connected, its sending is review" in told
     assert f"account {credentials.TWILIO_ACCOUNT_SID} is active" in told
 
 
