@@ -19,13 +19,13 @@ from deployments.live import chosen, in_review, is_live, show_before_live
 from deployments.naming import meant
 from deployments.opening import by_whom, opened, opened_ledger
 from deployments.terminal import make_console
-from duebell.deciding import RULES
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import tenants, trail
 from duebell.reporting import in_words
 from duebell.resending import at_once, read_first
 from duebell.resending import resend as plan_resend
+from duebell.resending_which import RESENDABLE
 from duebell.setting_needs import Use
 from duebell.testing_message import send_test as send_test_message
 
@@ -148,10 +148,15 @@ def send_test(to: Annotated[str, typer.Option("--to", help="your own number, suc
 def resend(
     invoice: Annotated[str, typer.Argument(help="the invoice's number or its id in Xero")],
     why: Annotated[str, typer.Option("--why", help="for the audit trail")],
-    kind: Annotated[str, typer.Option("--kind", help=", ".join(RULES))] = INVOICE_ISSUED,
+    kind: Annotated[str, typer.Option("--kind", help=", ".join(RESENDABLE))] = INVOICE_ISSUED,
     payment: Annotated[str | None, typer.Option("--payment", help="which payment, by its id in Xero")] = None,
     stage: Annotated[str, typer.Option("--stage", help="which reminder, by its stage")] = "",
-    to: Annotated[str, typer.Option("--to", help="a contact person instead, by their email address")] = "",
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="a contact person instead, by their email address or the end of a message's key"
+        ),
+    ] = "",
 ) -> None:
     """Send the message about an invoice, a payment or a reminder of it once more, because you want it."""
     with opened() as resources:
