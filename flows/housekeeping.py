@@ -4,13 +4,18 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from tasks._prefect import FEW_AT_ONCE
+from tasks._prefect import FEW_AT_ONCE, named
 from tasks.consents import idle_token_sets, keep_alive
 from tasks.ledger import prune_history
 from tasks.upkeep import prune_journal
 
 
-@flow(name="housekeeping", task_runner=FEW_AT_ONCE, persist_result=False)
+@flow(
+    name="housekeeping",
+    flow_run_name=named("housekeeping"),
+    task_runner=FEW_AT_ONCE,
+    persist_result=False,
+)
 def housekeeping() -> State[None]:
     """Refresh every consent that rested for a week: Xero ends a refresh token after 60 days without use.
 

@@ -5,11 +5,16 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from duebell.consents_told import Told
-from tasks._prefect import FEW_AT_ONCE, completed
+from tasks._prefect import FEW_AT_ONCE, completed, named
 from tasks.preferences import consents_to_tell, groups_to_show, show_stopped, tell_consents
 
 
-@flow(name="mirror-preferences", task_runner=FEW_AT_ONCE, persist_result=False)
+@flow(
+    name="mirror-preferences",
+    flow_run_name=named("mirror-preferences"),
+    task_runner=FEW_AT_ONCE,
+    persist_result=False,
+)
 def mirror_preferences(*, everything: bool = True) -> State[None]:
     """Tell Twilio and Xero who opted out, and who took that back. No message waits for it.
 

@@ -6,13 +6,18 @@ from prefect.states import Completed, Failed
 
 from duebell.polling import Polled, ending
 from duebell.xero_ids import XeroId
-from tasks._prefect import FEW_AT_ONCE, completed
+from tasks._prefect import FEW_AT_ONCE, completed, named
 from tasks.organisation import refresh_organisation
 from tasks.polling import announce_broken_webhooks, begin_polls, poll_tenant, watch_webhooks
 from tasks.runs import start_drain
 
 
-@flow(name="poll-xero", task_runner=FEW_AT_ONCE, persist_result=False)
+@flow(
+    name="poll-xero",
+    flow_run_name=named("poll-xero", "tenant_ids"),
+    task_runner=FEW_AT_ONCE,
+    persist_result=False,
+)
 def poll_xero(tenant_ids: list[XeroId] | None = None) -> State[None]:
     """Read what changed in each organisation that is due; what is found goes the way of every event.
 

@@ -12,7 +12,7 @@ from tasks.runs import continue_drain, start_runs
 from tasks.xero import fetch_changed, refresh_token
 
 
-@flow(name="process-xero-events", flow_run_name="drain {tenant_id}", persist_result=False)
+@flow(name="process-xero-events", flow_run_name="drain {tenant_id:.8}", persist_result=False)
 @ends_calmly
 def process_xero_events(tenant_id: XeroId) -> State[None]:
     """Handle every waiting event of a tenant: one run a burst, one run at a time.

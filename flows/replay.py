@@ -7,13 +7,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from duebell.xero_ids import XeroId
-from tasks._prefect import ends_calmly
+from tasks._prefect import ends_calmly, named_as_replay
 from tasks.again import decide_again, find_invoices
 from tasks.runs import start_runs
 from tasks.xero import fetch_invoices, refresh_token
 
 
-@flow(name="replay", persist_result=False)
+@flow(name="replay", flow_run_name=named_as_replay, persist_result=False)
 @ends_calmly
 def replay(
     tenant_id: XeroId,

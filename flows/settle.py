@@ -6,7 +6,7 @@ from prefect.states import Completed, Failed
 
 from duebell.confirming import in_portions
 from duebell.settling import ending
-from tasks._prefect import MANY_AT_ONCE, completed
+from tasks._prefect import MANY_AT_ONCE, completed, named
 from tasks.messages import (
     ask_for_status,
     decide_on_held,
@@ -21,7 +21,12 @@ from tasks.messages import (
 )
 
 
-@flow(name="settle", task_runner=MANY_AT_ONCE, persist_result=False)
+@flow(
+    name="settle",
+    flow_run_name=named("settle", "attempt_ids"),
+    task_runner=MANY_AT_ONCE,
+    persist_result=False,
+)
 def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = True) -> State[None]:
     """Decide again on what Twilio holds, and look for outcomes that nobody knows; nothing is ever sent here.
 

@@ -8,7 +8,7 @@ from duebell.xero_ids import XeroId
 from tasks.polling import explain_webhooks
 
 
-@flow(name="webhooks-look-broken", flow_run_name="webhooks look broken {tenant_id}", persist_result=False)
+@flow(name="webhooks-look-broken", flow_run_name="webhooks look broken {tenant_id:.8}", persist_result=False)
 def webhooks_look_broken(tenant_id: XeroId) -> State[None]:
     """Explain how an organisation's webhooks stand. Nothing is lost meanwhile: polling brings what they miss.
 

@@ -16,6 +16,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
+from duebell import run_names
 from duebell.access import XeroAccess
 from duebell.calls import Purpose, utc
 from duebell.errors import Postponed, ReservedForMessages, TenantDisconnected, TenantParked, Transient
@@ -142,6 +143,28 @@ def is_by_person() -> bool:
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(run_id))
     return run.run_count > 1 or (run.idempotency_key is None and run.parent_task_run_id is None)
+
+
+def named(what: str, parameter: str = "") -> Callable[[], str]:
+    """For ``flow_run_name``: what a run does, and about which ids of this parameter, or else at which time.
+
+    Prefect asks for it as the run starts: one that still waits, or never starts, keeps the name it was made
+    with.
+    """
+
+    def name() -> str:
+        ids = cast("list[str] | None", flow_run.get_parameters().get(parameter))
+        return run_names.of_those(what, ids, flow_run.get_scheduled_start_time())
+
+    return name
+
+
+def named_as_replay() -> str:
+    """The same for a replay: its invoices as a person named them, or its period."""
+    asked = flow_run.get_parameters()
+    return run_names.of_replay(
+        str(asked["tenant_id"]), asked.get("invoices"), asked.get("since"), asked.get("until")
+    )
 
 
 def label_run(tenant_id: str, numbers: list[str]) -> None:

@@ -2,16 +2,21 @@
 
 import importlib
 import re
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from prefect import Flow
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
 from prefect.exceptions import ParameterTypeError
 from typer.testing import CliRunner
 
 from deployments.cli import app
 from duebell.resending_which import RESENDABLE
+from duebell.run_names import of_drain
 from flows.resend import resend
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,3 +62,44 @@ def test_who_asks_for_a_re_send_is_warned_that_prefect_keeps_it(parameter: str) 
     assert "Prefect keeps it" in " ".join(
         flow("resend").parameters.properties[parameter]["description"].split()
     )
+
+
+TENANT = "5a4db0c5-0000-4000-8000-000000000002"
+AT = datetime(2026, 11, 20, 14, 5, tzinfo=timezone(timedelta(hours=13)))
+SCHEDULED = ("housekeeping", "mirror_preferences", "overdue_sweep", "poll_xero", "settle")
+
+
+def name_of(flow_name: str, parameters: dict[str, Any]) -> str:
+    """What Prefect calls a run as it starts."""
+    one = flow(flow_name)
+    run = FlowRun.model_validate({"flow_id": uuid4(), "expected_start_time": AT, "parameters": parameters})
+    with FlowRunContext.model_construct(flow=one, flow_run=run, parameters=parameters):
+        wanted = one.flow_run_name
+        return wanted.format(**parameters) if isinstance(wanted, str) else wanted() if wanted else ""
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_a_run_of_a_schedule_is_told_apart_by_its_time(name: str) -> None:
+    asked = dict.fromkeys(flow(name).parameters.properties)
+    assert name_of(name, asked) == f"{name.replace('_', '-')} 2026-11-20 01:05 UTC"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "called"),
+    [
+        ("poll_xero", {"tenant_ids": [TENANT]}, "poll-xero 5a4db0c5"),
+        ("overdue_sweep", {"tenant_ids": [TENANT, "b"]}, "overdue-sweep 5a4db0c5 and 1 more"),
+        ("settle", {"attempt_ids": [TENANT, "b", "c"]}, "settle 5a4db0c5 and 2 more"),
+        ("process_xero_events", {"tenant_id": TENANT}, "drain 5a4db0c5"),
+        ("webhooks_look_broken", {"tenant_id": TENANT}, "webhooks look broken 5a4db0c5"),
+        ("replay", {"tenant_id": TENANT, "invoices": ["INV-1\n", "INV-2"]}, "replay INV-1 and 1 more"),
+        ("replay", {"tenant_id": TENANT, "since": AT}, "replay 5a4db0c5 since 2026-11-20 14:05"),
+        ("replay", {"tenant_id": TENANT}, "replay 5a4db0c5"),
+    ],
+)
+def test_a_run_that_is_about_something_is_told_apart_by_it(
+    name: str, parameters: dict[str, Any], called: str
+) -> None:
+    assert name_of(name, parameters) == called
+    if name == "process_xero_events":
+        assert of_drain(TENANT) == called, "as it is made, too"
