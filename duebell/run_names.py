@@ -1,4 +1,4 @@
-"""What runs are called in Prefect's UI where nothing else tells them apart: by ids and times, not by names."""
+"""What runs are called in Prefect's UI where nothing else tells them apart: by ids and times, no names."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

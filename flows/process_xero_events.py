@@ -1,4 +1,4 @@
-"""Events are waiting in a tenant's inbox: find out what happened, and start what follows."""
+"""Events of an organisation are waiting: find out what happened, and start what follows."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -15,7 +15,7 @@ from tasks.xero import fetch_changed, refresh_token
 @flow(name="process-xero-events", flow_run_name="drain {tenant_id:.8}", persist_result=False)
 @ends_calmly
 def process_xero_events(tenant_id: XeroId) -> State[None]:
-    """Handle every waiting event of a tenant: one run a burst, one run at a time.
+    """Handle every waiting event of an organisation: one run a burst, one run at a time.
 
     Args:
         tenant_id: the organisation whose events are waiting, by its id in Xero (see `duebell doctor`).

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import yaml
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
@@ -15,6 +16,7 @@ from prefect.exceptions import ParameterTypeError
 from typer.testing import CliRunner
 
 from deployments.cli import app
+from duebell.ledger import pruning
 from duebell.resending_which import RESENDABLE
 from duebell.run_names import of_drain
 from flows.resend import resend
@@ -103,3 +105,33 @@ def test_a_run_that_is_about_something_is_told_apart_by_it(
     assert name_of(name, parameters) == called
     if name == "process_xero_events":
         assert of_drain(TENANT) == called, "as it is made, too"
+
+
+DEPLOYED = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+SENDS = (
+    "Sends nothing",
+    "Sends no messages",
+    "Writes to no customer",
+    "nobody is told twice",
+    "is not told again",
+)
+
+
+@pytest.mark.parametrize("deployment", DEPLOYED, ids=lambda one: one["name"])
+def test_a_description_says_whether_a_run_sends_and_that_it_is_safe(deployment: dict[str, Any]) -> None:
+    said = deployment["description"]
+    if deployment["name"] == "resend":
+        assert "retrying a run sends nothing more" in said
+    else:
+        assert any(one in said for one in SENDS)
+        assert "afe to run at any time" in said
+    assert "tenant" not in said.casefold()
+
+
+def test_what_a_run_deletes_or_takes_back_is_said_before_it_is_started() -> None:
+    said = {one["name"]: one["description"] for one in DEPLOYED}
+    assert "deletes history after 13 months" in said["housekeeping"]
+    assert timedelta(days=13 * 30) <= pruning.KEPT_FOR
+    assert "takes back messages that Twilio holds" in said["settle"]
+    assert "delivery reports" in said["settle"]
+    assert "`outstanding`" in said["settle"]
