@@ -92,7 +92,10 @@ class Installation:
             self._environment.update(client_environment(self._settings))
             return
         self._say("starting Prefect's server")
-        self._server = PrefectServer(self._settings.home, self._settings.prefect_server_api_port)
+        settings = self._settings
+        self._server = PrefectServer(
+            settings.home, settings.prefect_server_api_port, settings.prefect_server_ui_api_url
+        )
         self._environment.update(self._server.client_environment())
         self._server.start()
         self._server.wait_ready(self._still("Prefect's server"))
