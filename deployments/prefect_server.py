@@ -82,10 +82,7 @@ def end_group(process: "subprocess.Popen[bytes]", patience: float) -> None:
 
 
 class PrefectServer:
-    """One Prefect server that lives and dies with us; its state is under ``home``.
-
-    ``ui_api_url`` is where a proxy serves its API.
-    """
+    """One Prefect server that lives and dies with us, under ``home``; a proxy may serve ``ui_api_url``."""
 
     def __init__(self, home: Path, port: int, ui_api_url: str = "") -> None:
         self.home = home

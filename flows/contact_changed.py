@@ -26,4 +26,4 @@ def contact_changed(tenant_id: XeroId, contact_ids: list[XeroId]) -> State[None]
     fetch_contacts(tenant_id, contact_ids)
     step = bring_in_step(tenant_id, contact_ids)
     start_runs(tenant_id, step.runs)
-    return Completed(name="In step", message=f"{step.decided} notifications decided anew")
+    return Completed(name="In step", message=step.sentence())

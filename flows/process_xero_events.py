@@ -4,6 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from duebell.draining import sentence
 from duebell.xero_ids import XeroId
 from tasks._prefect import ends_calmly
 from tasks.ledger import begin_drain, claim_events, end_drain, record_changes
@@ -35,4 +36,4 @@ def process_xero_events(tenant_id: XeroId) -> State[None]:
         continue_drain(tenant_id)
     if handled:
         show_calls(tenant_id)
-    return Completed(name="Drained", message=f"{handled} events handled")
+    return Completed(name="Drained", message=sentence(handled))

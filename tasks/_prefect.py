@@ -1,6 +1,6 @@
 """What every task shares with Prefect: which failures are tried again, the pace, and its own run."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
@@ -14,7 +14,7 @@ from prefect.futures import PrefectFuture, PrefectFutureList, as_completed
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
-from prefect.tasks import exponential_backoff
+from prefect.tasks import Task, exponential_backoff
 
 from duebell import run_names
 from duebell.access import XeroAccess
@@ -23,6 +23,7 @@ from duebell.errors import Postponed, ReservedForMessages, TenantDisconnected, T
 from duebell.prefect_names import CONSENT_LIMIT, flight_limit_name, rate_limit_name
 from duebell.render_values import one_line
 from duebell.resources import resources
+from duebell.settling import Asked, Settled
 from duebell.xero.asking import Pace
 
 P = ParamSpec("P")
@@ -67,6 +68,22 @@ def completed(futures: PrefectFutureList[T]) -> Generator[T]:
         one.wait()  # it is over, but only this brings its state along
         if one.state.is_completed():
             yield one.result()
+
+
+def outcomes(futures: PrefectFutureList[Settled]) -> Asked:
+    """What a round of looks came to, once all of them are over."""
+    settled = tuple(completed(futures))
+    return Asked(settled, failed=len(futures) - len(settled))
+
+
+def looks_by(task: Task[[T], Settled]) -> Callable[[Sequence[T]], Sequence[Settled]]:
+    """How a portion is looked at side by side; what failed of it is left out."""
+    return lambda some: list(completed(task.map(some)))
+
+
+def failed_of(states: Iterable[State[Any]]) -> int:
+    """How many of these steps did not complete."""
+    return sum(not state.is_completed() for state in states)
 
 
 def pace_of(tenant_id: str) -> Pace:
