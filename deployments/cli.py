@@ -8,25 +8,31 @@ import typer
 from rich.text import Text
 
 from deployments import backtest as backtest_command
+from deployments import (
+    brake_command,
+    move_command,
+    policy_command,
+    preference_command,
+    reminders_held,
+    settle_command,
+)
 from deployments import demo as demo_command
 from deployments import doctor as doctor_command
 from deployments import explain as explain_command
-from deployments import move_command, policy_command, preference_command, reminders_held, settle_command
 from deployments import preview as preview_command
 from deployments import up as up_command
 from deployments.audit_words import nothing_about
-from deployments.live import chosen, in_review, is_live, show_before_live, stopped
+from deployments.live import chosen, in_review, is_live, show_before_live
 from deployments.naming import meant
 from deployments.opening import by_whom, opened, opened_ledger
 from deployments.terminal import make_console
-from duebell.deciding import RULES
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import channel_stops, hold_switch, tenants, trail
+from duebell.ledger import tenants, trail
 from duebell.reporting import in_words
-from duebell.reporting_channels import typed
 from duebell.resending import at_once, read_first
 from duebell.resending import resend as plan_resend
+from duebell.resending_which import RESENDABLE
 from duebell.setting_needs import Use
 from duebell.testing_message import send_test as send_test_message
 
@@ -37,6 +43,8 @@ app.command()(explain_command.explain)
 app.command()(backtest_command.backtest)
 app.command()(settle_command.settle)
 app.command("move-ledger")(move_command.move_ledger)
+app.command()(brake_command.stop)
+app.command()(brake_command.resume)
 
 
 def say(text: str | Text) -> None:
@@ -137,38 +145,6 @@ def release(
             say(f"{held.reminders} reminders of {held.tenant.name} go out with the next sweep.")
 
 
-@app.command()
-def stop(why: Annotated[str, typer.Option("--why", help="for the audit trail")] = "") -> None:
-    """Stop all sending at once. Events are still kept and messages planned."""
-    with opened_ledger() as resources:
-        tenants.set_brake(
-            resources.engine,
-            stopped=True,
-            by=by_whom(),
-            why=why,
-            scope=tenants.EVERYTHING,
-            now=resources.clock(),
-        )
-        say(stopped(resources))
-
-
-@app.command()
-def resume() -> None:
-    """Let sending go on, and have Twilio hold messages again where the policy says so."""
-    with opened() as resources:
-        tenants.set_brake(
-            resources.engine,
-            stopped=False,
-            by=by_whom(),
-            why="",
-            scope=tenants.EVERYTHING,
-            now=resources.clock(),
-        )
-        opened_again = channel_stops.lift_all(resources.engine, by_whom(), now=resources.clock())
-        hold_switch.put_on(resources.engine, by_whom(), now=resources.clock())
-        say(" ".join(["Sending goes on.", *(f"{typed(one)} is tried again." for one in opened_again)]))
-
-
 @app.command("send-test")
 def send_test(to: Annotated[str, typer.Option("--to", help="your own number, such as +64211234567")]) -> None:
     """Send one test SMS, to see that Twilio and the sender work."""
@@ -180,10 +156,15 @@ def send_test(to: Annotated[str, typer.Option("--to", help="your own number, suc
 def resend(
     invoice: Annotated[str, typer.Argument(help="the invoice's number or its id in Xero")],
     why: Annotated[str, typer.Option("--why", help="for the audit trail")],
-    kind: Annotated[str, typer.Option("--kind", help=", ".join(RULES))] = INVOICE_ISSUED,
+    kind: Annotated[str, typer.Option("--kind", help=", ".join(RESENDABLE))] = INVOICE_ISSUED,
     payment: Annotated[str | None, typer.Option("--payment", help="which payment, by its id in Xero")] = None,
     stage: Annotated[str, typer.Option("--stage", help="which reminder, by its stage")] = "",
-    to: Annotated[str, typer.Option("--to", help="a contact person instead, by their email address")] = "",
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="a contact person instead, by their email address or the end of a message's key"
+        ),
+    ] = "",
 ) -> None:
     """Send the message about an invoice, a payment or a reminder of it once more, because you want it."""
     with opened() as resources:

@@ -15,14 +15,14 @@ from duebell.states import Sending
 def asked(resources: Resources, tenant: Tenant) -> Finding:
     """Ask an organisation for itself, once. One that is parked or closed keeps no other from being asked."""
     access = XeroAccess(resources, tenant.tenant_id, unpaced, "doctor", Purpose.DOCTOR)
-    sending = f"its sending is {tenant.sending}{_kept_in(resources, tenant)}"
+    named, sending = f"({tenant.tenant_id})", f"its sending is {tenant.sending}{_kept_in(resources, tenant)}"
     try:
         organisation = access.ask(access.client.organisation)
     except Postponed as wait:
-        return Finding("Xero", f"{tenant.name} was not asked: {wait}; {sending}")
+        return Finding("Xero", f"{tenant.name} {named} was not asked: {wait}; {sending}")
     except DuebellError as error:
-        return Finding("Xero", f"{tenant.name}: {error}", sound=False)
-    return Finding("Xero", f"{organisation.name} is connected, {sending}")
+        return Finding("Xero", f"{tenant.name} {named}: {error}", sound=False)
+    return Finding("Xero", f"{organisation.name} {named} is connected, {sending}")
 
 
 def _kept_in(resources: Resources, tenant: Tenant) -> str:

@@ -1,10 +1,9 @@
 """Doctor's lines on sending: whether it is stopped and why, and what became of no message for sure."""
 
 from deployments.findings import Finding
-from duebell import quarantine, reporting_channels
+from duebell import quarantine, reporting_channels, stopping
 from duebell.calls import lasting
 from duebell.errors import ConfigurationError
-from duebell.ledger import tenants
 from duebell.ledger.channel_stops import stops
 from duebell.ledger.engine import reading
 from duebell.ledger.outstanding import Outstanding, outstanding, strange_receipts
@@ -18,7 +17,7 @@ def look(resources: Resources) -> list[Finding]:
     with reading(resources.engine) as session:
         found = outstanding(session, now=resources.clock())
         strange = strange_receipts(session, now=resources.clock())
-    return [journal, _brake(resources), *_channels(resources), *_outstanding(found), *_strange(strange)]
+    return [journal, *_brakes(resources), *_channels(resources), *_outstanding(found), *_strange(strange)]
 
 
 def _journal(resources: Resources) -> Finding:
@@ -35,16 +34,11 @@ def _journal(resources: Resources) -> Finding:
     return Finding("side journal", "the ledger knows of all that was posted from this machine")
 
 
-def _brake(resources: Resources) -> Finding:
-    on = [
-        f"{brake.scope} by {brake.by}{f', because {brake.why}' if brake.why else ''}"
-        for brake in tenants.brakes(resources.engine)
-    ]
+def _brakes(resources: Resources) -> list[Finding]:
+    on = stopping.stopped(resources.engine)
     if not on:
-        return Finding("brake", "off")
-    return Finding(
-        "brake", f"sending is stopped ({'; '.join(on)}): `duebell resume` lets it go on", sound=False
-    )
+        return [Finding("brake", "off")]
+    return [Finding("brake", f"{one.in_full()}: {one.mend} lets it go on", sound=False) for one in on]
 
 
 def _channels(resources: Resources) -> list[Finding]:

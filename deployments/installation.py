@@ -11,6 +11,7 @@ from deployments.children import Child, Restarts, StopAsked, last_lines, module,
 from deployments.prefect_server import PrefectServer
 from deployments.starting import START_SECONDS, started
 from duebell.errors import ConfigurationError
+from duebell.prefect_names import WORK_POOL
 from duebell.settings import Settings
 
 # Together below the ten seconds that a person waits after Ctrl-C.
@@ -91,7 +92,10 @@ class Installation:
             self._environment.update(client_environment(self._settings))
             return
         self._say("starting Prefect's server")
-        self._server = PrefectServer(self._settings.home, self._settings.prefect_server_api_port)
+        settings = self._settings
+        self._server = PrefectServer(
+            settings.home, settings.prefect_server_api_port, settings.prefect_server_ui_api_url
+        )
         self._environment.update(self._server.client_environment())
         self._server.start()
         self._server.wait_ready(self._still("Prefect's server"))
@@ -184,7 +188,7 @@ def worker_is_online(environment: Mapping[str, str]) -> bool:
     user, _, password = auth.partition(":")
     try:
         answer = httpx.get(
-            f"{environment['PREFECT_API_URL']}/work_pools/duebell",
+            f"{environment['PREFECT_API_URL']}/work_pools/{WORK_POOL}",
             auth=(user, password) if auth else None,
             timeout=5.0,
             trust_env=False,

@@ -1,4 +1,4 @@
-"""Which organisations may be let send, what a person is shown before, and once sending is stopped."""
+"""Which organisations may be let send, and what a person is shown before."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,8 @@ from rich.text import Text
 from sqlmodel import func, select
 
 from deployments.naming import meant
-from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError
-from duebell.ledger import consents, reviewed, tenants
+from duebell.ledger import reviewed, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Tenant
 from duebell.ledger.tenants import WentLive
@@ -58,21 +57,6 @@ def show_before_live(console: Console, resources: Resources, tenant: Tenant) -> 
     table.add_row("sender", sender_of(settings, SMS, named) or "none: set TWILIO_FROM")
     table.add_row("ceiling", f"DUEBELL_SENDING is {settings.sending.value}")
     console.print(table)
-
-
-def stopped(resources: Resources) -> str:
-    """What a person reads once sending is stopped.
-
-    Raises ``ConfigurationError`` where the ledger knows no organisation: another one goes on sending then.
-    """
-    if not consents.standing(resources.engine):
-        raise ConfigurationError(
-            f"sending is stopped in the ledger at {without_secrets(resources.engine.url)}, which knows no "
-            "organisation. If another was meant, it goes on sending: give the command in the folder of its "
-            ".env, or with its DUEBELL_ENV_FILE"
-        )
-    where = f" in the ledger at {without_secrets(resources.engine.url)}" if resources.is_faulty else ""
-    return f"Sending is stopped{where}. `duebell resume` lets it go on; messages are then decided anew."
 
 
 def is_live(resources: Resources, tenant: Tenant, ended: WentLive) -> str:

@@ -23,6 +23,17 @@ def meant(given: str, those: Sequence[Tenant]) -> list[Tenant]:
     return found
 
 
+def the_one_meant(given: str, those: Sequence[Tenant]) -> Tenant:
+    """The same, where there has to be one. Raises ``ConfigurationError`` too where none has it."""
+    found = meant(given, those)
+    if not found:
+        names = ", ".join(repr(one.name) for one in those) or "none"
+        raise ConfigurationError(
+            f"{given.strip()!r} is no organisation that the ledger knows, but {names}: nothing was changed"
+        )
+    return found[0]
+
+
 def is_named(given: str, name: str) -> bool:
     """Whether that is the name, but for what nobody sees: blanks around it, doubled or unbreakable ones.
 

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from deployments.starting import START_SECONDS, started
 from duebell.errors import ConfigurationError
 
 HOST = "127.0.0.1"
-NINETY_DAYS = 90 * 24 * 60 * 60
 # Our own secrets are none of the server's business, and it writes its environment into crash reports.
 OURS = ("DUEBELL_", "XERO_", "TWILIO_", "EMAIL_", "SENDGRID_")
 
@@ -49,7 +48,7 @@ CLIENT = {
 OPERATORS_CHOICE = {
     # Runs are kept for ever by default ("events" alone are vacuumed); the ledger is the lasting record.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(NINETY_DAYS),
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 60 * 60),
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
 }
 TIE = """
@@ -83,11 +82,12 @@ def end_group(process: "subprocess.Popen[bytes]", patience: float) -> None:
 
 
 class PrefectServer:
-    """One Prefect server that lives and dies with us; its state is under ``home``."""
+    """One Prefect server that lives and dies with us, under ``home``; a proxy may serve ``ui_api_url``."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, ui_api_url: str = "") -> None:
         self.home = home
         self.port = port
+        self._ui_api_url = ui_api_url
         self.log = home / "logs" / "prefect-server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -118,6 +118,8 @@ class PrefectServer:
             **BOTH_SIDES,
             **SERVER,
             **chosen,
+            # Prefect's own look into a .env does not reach our check of names, nor another file than that.
+            **({"PREFECT_SERVER_UI_API_URL": self._ui_api_url} if self._ui_api_url else {}),
             "PREFECT_HOME": str(self.home / "prefect"),
             # The pages of the UI ask the port of this setting, whatever port they were served from.
             "PREFECT_SERVER_API_PORT": str(self.port),
@@ -154,10 +156,11 @@ class PrefectServer:
             descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise _unwritable(self.home, error) from error
+        inherited = {name: os.environ[name] for name in os.environ if not name.startswith(OURS)}
         with os.fdopen(descriptor, "ab") as log:
             self._process = subprocess.Popen(
                 tied_to_parent(command),
-                env={**_without_ours(os.environ), **settings},
+                env={**inherited, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -231,10 +234,6 @@ def _unwritable(home: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"{home} cannot be written ({error.strerror}): set DUEBELL_HOME to a folder of your own"
     )
-
-
-def _without_ours(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if not name.startswith(OURS)}
 
 
 def _answers(url: str) -> bool:

@@ -30,9 +30,9 @@ from deployments.worker_warm import WarmWorker
 from duebell.errors import ConfigurationError
 from duebell.ledger import tenants
 from duebell.ledger.engine import ledger_that_is_there
+from duebell.prefect_names import CONSENT_LIMIT, WORK_POOL, flight_limit_name, rate_limit_name
 from duebell.settings import Settings, load
 
-WORK_POOL = "duebell"
 TAG = "duebell"  # on every deployment in prefect.yaml, so on every run, so on every event of a run
 QUEUES = {"default": 1, "sweeps": 10}  # 1 is the highest priority; sweeps wait for what people wait for
 
@@ -42,7 +42,6 @@ RATE_LIMIT, RATE_DECAY = 10, 0.833
 FLIGHT_LIMIT = 5
 
 # Twilio's Consent API takes 100 requests a minute (twilio.com/docs/messaging/features/consent-api).
-CONSENT_LIMIT = "twilio-consents"
 CONSENTS_AT_ONCE, CONSENTS_DECAY = 20, 1.25
 
 CRASH_AUTOMATION = "duebell: a run without heartbeat has crashed"
@@ -51,16 +50,6 @@ SILENCE = timedelta(seconds=600)
 HEARTBEAT = "prefect.flow-run.heartbeat"
 ENDS = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")}
 PAUSES = {f"prefect.flow-run.{name}" for name in ("Paused", "Suspended", "AwaitingRetry", "Scheduled")}
-
-
-def rate_limit_name(tenant_id: str) -> str:
-    """The global limit that spreads a tenant's calls to Xero over the minute."""
-    return f"xero-rate-{tenant_id}"
-
-
-def flight_limit_name(tenant_id: str) -> str:
-    """The global limit of a tenant's calls to Xero that are under way at the same time."""
-    return f"xero-flight-{tenant_id}"
 
 
 def ensure_tenant_limits(tenant_id: str) -> None:

@@ -20,6 +20,7 @@ from deployments import worker_net
 from deployments.opening import ledger_in_words
 from deployments.worker_warm import WarmWorker
 from duebell.errors import ConfigurationError
+from duebell.prefect_names import WORK_POOL
 from duebell.quarantine import compare
 from duebell.resources import Resources, open_resources, using
 from duebell.settings import load
@@ -27,7 +28,6 @@ from duebell.visible import visible
 
 __all__ = ["WarmWorker", "main", "serve_until_signalled"]
 
-WORK_POOL = "duebell"
 UNFINISHED = 3  # exit status: the drain was over before the runs were
 
 

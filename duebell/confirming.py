@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -16,7 +15,7 @@ from duebell.ledger.writing import writing
 from duebell.reaching import EMAIL
 from duebell.resources import Resources
 from duebell.settings import EmailProvider
-from duebell.settling import Found, Settled
+from duebell.settling import Asked, Found, Settled
 from duebell.settling_email import email_of_sid
 
 ASK_AFTER, ASK_UNTIL = timedelta(hours=1), timedelta(days=4)
@@ -63,15 +62,6 @@ def parked(resources: Resources) -> list[Unsettled]:
         return []
     with reading(resources.engine) as session:
         return unsettled.parked_emails(session, after=resources.clock() - ASK_FOR_EMAILS_UNTIL)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What asking in portions came to, how many of it failed, and how many it did not come to."""
-
-    settled: tuple[Settled, ...]
-    failed: int
-    left: int
 
 
 def in_portions(

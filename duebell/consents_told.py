@@ -1,12 +1,13 @@
 """Telling Twilio what people want: laid out for our senders, posted in batches, settled by the answers."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from duebell import wishes_in_xero
 from duebell.audit import Entry
+from duebell.ended import Ended
 from duebell.errors import Permanent, RateLimited, Transient
 from duebell.ledger import consent_lines, mirror_switch, wishes
 from duebell.ledger.consent_lines import Answer, Owed
@@ -50,6 +51,15 @@ class Told:
         """What the run is called at its end."""
         parts = [(self.taken, "told"), (self.refused, "refused"), (self.waiting, "waiting")]
         return ", ".join(f"{count} {what}" for count, what in parts if count) or "Nothing to tell"
+
+
+def ending(posts: Iterable[Told], in_xero: int, failed: int) -> Ended:
+    """The end of a run that told Twilio by these posts, changed so much in Xero's groups, and failed at so
+    many steps.
+    """
+    told = sum(posts, Told())
+    name = f"{told.name}, {in_xero} shown in Xero" if in_xero else told.name
+    return Ended(name, f"{failed} steps failed", sound=not failed)
 
 
 def lay_out(resources: Resources, *, everything: bool) -> list[list[int]]:

@@ -31,6 +31,10 @@ class InStep:
     decided: int
     runs: tuple[RunToStart, ...]
 
+    def sentence(self) -> str:
+        """It in words, for the run's state."""
+        return f"{self.decided} notifications decided anew"
+
 
 def hand_over(
     book: Writing, tenant_id: str, events: Sequence[ClaimedEvent], reading: Reading

@@ -184,6 +184,11 @@ def _runs_of(kind: str, told: Sequence[Notification], numbers: dict[str, str]) -
     return [RunToStart(kind, tuple(ids), tuple(numbers.get(one, "") for one in ids)) for ids in runs if ids]
 
 
+def sentence(handled: int) -> str:
+    """What a drain came to in words, for the run's state."""
+    return f"{handled} events handled"
+
+
 def leave(
     book: Writing, tenant_id: str, event: ClaimedEvent, reading: Reading, known: Known | None = None
 ) -> None:

@@ -99,7 +99,7 @@ OTHERWISE: dict[str, str] = {
     "planned_before_going_live": "it was planned in review and dropped when the organisation went live",
     "read_too_old": "the invoice could not be read anew just before sending",
     "run_cancelled": "its run was cancelled: run it again to send it",
-    "stopped_or_overtaken": "sending is stopped (`duebell resume`), or another run has it",
+    "stopped_or_overtaken": "sending is stopped (`duebell doctor` says whose), or another run has it",
     "told_after_all": "the first message turned out to have arrived, so it is not said again",
     "tried_again_later": "Twilio could not take it; it is tried again",
     "xero_takes_no_calls": "the day's calls to Xero are used up; it is sent when they begin anew",

@@ -6,12 +6,12 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from duebell.calls import lasting, utc
-from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.outstanding import Outstanding, outstanding, strange_receipts
 from duebell.ledger.tables import Tenant
 from duebell.reporting import in_words
 from duebell.states import NotificationState
+from duebell.stopping import stopped
 from duebell.visible import in_markdown
 from duebell.xero.links import invoice_link
 
@@ -36,9 +36,7 @@ def told_of(engine: Engine, now: datetime) -> OutstandingTold:
         parts.append(f"the oldest for {lasting(found[0].age)}")
     if strange:
         parts.append(f"{strange} messages with receipts that nobody here sent")
-    parts += [
-        f"sending is stopped by {one.by}: {one.why or 'no reason given'}" for one in tenants.brakes(engine)
-    ]
+    parts += [one.naming_nobody() for one in stopped(engine)]
     return OutstandingTold("; ".join(parts), [_row(one, codes[one.tenant_id]) for one in found])
 
 

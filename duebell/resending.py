@@ -8,11 +8,10 @@ from sqlmodel import col, select
 from duebell.access import XeroAccess, unpaced
 from duebell.audit import Entry
 from duebell.calls import Purpose
-from duebell.deciding import RULES
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, address_hash
+from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.known import known_of
-from duebell.ledger import channel_stops, legs, planning_turns, resends, scheduled, snapshots
+from duebell.ledger import channel_stops, legs, planning_turns, resends, snapshots
 from duebell.ledger.named import sale_named
 from duebell.ledger.tables import Audit, Notification
 from duebell.ledger.writing import Writing, writing
@@ -22,11 +21,12 @@ from duebell.policy import Reason
 from duebell.read_in_time import FRESH
 from duebell.reading import XeroReader
 from duebell.reporting import in_words
-from duebell.resending_which import About
+from duebell.resending_which import RESENDABLE, About, person_meant
 from duebell.resources import Resources
 from duebell.standing_still import NOTHING_OUT
 from duebell.states import TOLD, WAITING, NotificationState, Sending
 from duebell.stop_scopes import is_of_one_country, reason_of
+from duebell.stopping import goes_on_by, in_the_way_of
 from duebell.telling import rules_of
 
 S = NotificationState
@@ -75,16 +75,16 @@ def resend(
     """Plan one more message of a kind about an invoice, named by its number or id.
 
     ``payment_id`` or ``stage`` says which of several payments or reminders is meant; ``to`` is the email
-    address of a further person at the customer, who is meant in the customer's place. Asked again by the run
-    ``run_id``, it says how the first one stands. Raises ``Permanent`` where no such invoice, payment or stage
-    is known, where number or kind name several things, or where a message about it is on its way or still
-    waits: a second one beside it would tell the person twice.
+    address of a further person at the customer, who is meant in the customer's place, or the end of their
+    key. Asked again by the run ``run_id``, it says how the first one stands. Raises ``Permanent`` where no
+    such invoice, payment or stage is known, where number or kind name several things, or where a message
+    about it is on its way or still waits: a second one beside it would tell the person twice.
     """
     _check(kind, by, why, payment_id, stage)
     with writing(resources.engine, resources.clock()) as book:
         snapshot = sale_named(book.session, wanted)
         _hold(book, snapshot.tenant_id, snapshot.invoice_id, kind)
-        about = About(book, snapshot, kind, payment_id or "", stage.strip(), address_hash(to) if to else "")
+        about = About(book, snapshot, kind, payment_id or "", stage.strip(), person_meant(to))
         row = _asked_before(about, run_id)
         if row is None:
             row = _first(about, resources, by) or _again(about, resources, by, why)
@@ -110,8 +110,9 @@ def _waits(book: Writing, row: Notification, ceiling: Sending) -> Iterator[str]:
         yield _held(row, ceiling)
     if S(row.state) not in WAITING:
         return
-    if scheduled.is_braked(book.session, row.tenant_id):
-        yield "sending is stopped, and goes on with `duebell resume`"
+    for brake in in_the_way_of(book.session, row.tenant_id):
+        of_one = " of this organisation" if brake.scope == row.tenant_id else ""
+        yield f"sending{of_one} is stopped, and goes on with {goes_on_by(brake.scope)}"
     stop = channel_stops.in_the_way(book, legs.current(book.session, row))
     if stop is None or row.state != S.PLANNED.value:
         return
@@ -132,8 +133,8 @@ def _asked(row: Notification, by: str, why: str, run_id: str | None) -> Entry:
 
 
 def _check(kind: str, by: str, why: str, payment_id: str | None, stage: str) -> None:
-    if kind not in RULES:
-        raise Permanent(f"there is no kind of message {kind!r}: there are {', '.join(RULES)}")
+    if kind not in RESENDABLE:
+        raise Permanent(f"{kind!r} is not said again: {', '.join(RESENDABLE)} are")
     if not why.strip() or not by.strip():
         raise Permanent("say why it is to be sent again, and who wants it: both stand in the audit trail")
     if payment_id and kind != PAYMENT_RECEIVED:

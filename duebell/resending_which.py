@@ -2,12 +2,27 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
+
+from pydantic import StringConstraints
 
 from duebell.errors import Permanent
-from duebell.keys import INVOICE_OVERDUE, is_contact, person_of
+from duebell.keys import INVOICE_OVERDUE, OF_HASH, address_hash, is_contact, person_of
 from duebell.ledger import payments, present
 from duebell.ledger.tables import InvoiceSnapshot, Notification
 from duebell.ledger.writing import Writing
+
+Resendable = Literal["invoice_issued", "payment_received", "invoice_overdue"]
+RESENDABLE: tuple[str, ...] = get_args(Resendable)
+"""The kinds that a person may have said again: what customers are told; a team is told each day anew."""
+
+PersonInKey = Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{OF_HASH}}}$")]
+"""A further person at a customer as the end of a message's key has them, behind the last ``/``."""
+
+
+def person_meant(to: str) -> str:
+    """Who is meant by an email address, or by the end of a key; empty for the customer itself."""
+    return address_hash(to) if "@" in to else to.strip().lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     # As it is: whatever Prefect's own server takes for a user and a password.
     prefect_api_auth_string: SecretStr = Field(UNSET, alias="PREFECT_API_AUTH_STRING")
     prefect_server_api_port: shapes.Port = Field(4200, alias="PREFECT_SERVER_API_PORT")
+    prefect_server_ui_api_url: shapes.WebUrl = Field("", alias="PREFECT_SERVER_UI_API_URL")
     xero_client_id: shapes.Token = Field("", alias="XERO_CLIENT_ID")
     xero_client_secret: shapes.Secret = Field(UNSET, alias="XERO_CLIENT_SECRET")
     xero_grant: Grant = Field(Grant.AUTHORIZATION_CODE, alias="XERO_GRANT")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from duebell.ended import Ended
 from duebell.failpoints import fail_point
 from duebell.ledger import receipts, unsettled
 from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
@@ -220,13 +221,23 @@ def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | N
     return coming[0] if coming else None
 
 
-def ending(settled: Sequence[Settled], failed: int, left: int = 0) -> tuple[str, str]:
-    """The name and the message of the end of a run: what its looks came to, how many failed, and how many
-    were left for the next one.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a round of looks came to, how many of it failed, and how many it did not come to."""
+
+    settled: tuple[Settled, ...]
+    failed: int = 0
+    left: int = 0
+
+
+def ending(rounds: Sequence[Asked], failed: int = 0, outstanding: str = "") -> Ended:
+    """The end of a run: what its looks came to, how many of them failed beside ``failed`` other steps, and
+    how many were left for the next run. ``outstanding`` is what nobody knows for sure, where it was shown.
     """
-    counts = Counter(one.outcome for one in settled) + Counter(
-        {"failed": failed, "left for the next run": left}
-    )
-    message = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    settled = [one for each in rounds for one in each.settled]
+    failed += sum(each.failed for each in rounds)
+    counts = Counter(one.outcome for one in settled)
+    counts += Counter({"failed": failed, "left for the next run": sum(each.left for each in rounds)})
+    message = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none was due"
     name = "Not all settled" if failed else "Settled" if settled else "Nothing to settle"
-    return name, message or "none was due"
+    return Ended(name, f"{message}; {outstanding}" if outstanding else message, sound=not failed)

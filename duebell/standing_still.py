@@ -6,11 +6,10 @@ from datetime import datetime
 from sqlmodel import Session
 
 from duebell.calls import utc
-from duebell.ledger import present
 from duebell.ledger.tables import Tenant
-from duebell.ledger.tenants import EVERYTHING
 from duebell.parking import UNREAD, closed_in_words
 from duebell.states import Sending
+from duebell.stopping import goes_on_by, in_the_way_of
 
 NOTHING_OUT = "DUEBELL_SENDING=review lets nothing out of this installation"
 
@@ -22,11 +21,10 @@ def stands_still(session: Session, tenant: Tenant, ceiling: Sending, now: dateti
     """
     if ceiling is Sending.REVIEW:
         yield NOTHING_OUT
-    for scope in (EVERYTHING, tenant.tenant_id):
-        brake = present.brake(session, scope)
-        if brake is not None and brake.stopped:
-            why = f", because {brake.why}" if brake.why else ""
-            yield f"sending was stopped by {brake.by}{why}: `duebell resume` lets it go on"
+    for brake in in_the_way_of(session, tenant.tenant_id):
+        of_one = " of this organisation" if brake.scope == tenant.tenant_id else ""
+        why = f", because {brake.why}" if brake.why else ""
+        yield f"sending{of_one} was stopped by {brake.by}{why}: {goes_on_by(brake.scope)} lets it go on"
     if tenant.state != "connected":
         yield closed_in_words(tenant.tenant_id)
     elif tenant.synced_at is None:

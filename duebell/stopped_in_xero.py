@@ -46,6 +46,11 @@ class Shown:
     removed: int = 0
     waiting: int = 0
 
+    @property
+    def changed(self) -> int:
+        """How many members were changed in Xero."""
+        return self.added + self.removed
+
 
 def show(resources: Resources, tenant_id: str, access_to: AccessTo, *, flow_run_id: str | None) -> Shown:
     """Look at an organisation's group and set it right. It may be repeated: what is right is left alone.

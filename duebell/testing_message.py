@@ -2,13 +2,13 @@
 
 from duebell.audit import Entry
 from duebell.errors import Permanent, Transient
-from duebell.ledger import tenants
 from duebell.ledger.writing import writing
 from duebell.phone import parse_e164, redact
 from duebell.reaching import SMS
 from duebell.resources import Resources
 from duebell.rules import NO_RULE
 from duebell.senders import sender_for, sender_of, service_or_number
+from duebell.stopping import stopped
 from duebell.twilio.messages import SmsRequest
 from duebell.twilio.outcome import Accepted, NotProcessed, Refused, SendOutcome, Unknown
 
@@ -21,11 +21,11 @@ VALIDITY_SECONDS = 600
 def send_test(resources: Resources, to: str, *, by: str) -> str:
     """Send it once, from the sender of what no rule gives another, and say that Twilio took it.
 
-    Raises ``Permanent`` while the brake is on, where Twilio refuses it, and where nobody knows whether it was
-    sent; ``Transient`` where nothing was sent; ``ConfigurationError`` where ``to`` is no number.
+    Raises ``Permanent`` while all sending is stopped, where Twilio refuses it, and where nobody knows whether
+    it was sent; ``Transient`` where nothing was sent; ``ConfigurationError`` where ``to`` is no number.
     """
     number = parse_e164(to)
-    if tenants.brakes(resources.engine):
+    if any(not one.tenant_id for one in stopped(resources.engine)):
         raise Permanent("sending is stopped: run `duebell resume` first")
     named = sender_for(resources.policy, NO_RULE, SMS, number)
     service, from_ = service_or_number(sender_of(resources.settings, SMS, named))

@@ -19,11 +19,11 @@ def contact_changed(tenant_id: XeroId, contact_ids: list[XeroId]) -> State[None]
     An archived contact silences what waits, a new number is used from now on, a merge is followed.
 
     Args:
-        tenant_id: the Xero organisation.
+        tenant_id: the organisation, by its id in Xero, which `duebell doctor` shows beside its name.
         contact_ids: Xero's ids of the contacts.
     """
     refresh_token(tenant_id)
     fetch_contacts(tenant_id, contact_ids)
     step = bring_in_step(tenant_id, contact_ids)
     start_runs(tenant_id, step.runs)
-    return Completed(name="In step", message=f"{step.decided} notifications decided anew")
+    return Completed(name="In step", message=step.sentence())

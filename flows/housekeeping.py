@@ -4,13 +4,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from tasks._prefect import FEW_AT_ONCE
+from duebell.consent import ending
+from tasks._prefect import FEW_AT_ONCE, failed_of, named
 from tasks.consents import idle_token_sets, keep_alive
 from tasks.ledger import prune_history
 from tasks.upkeep import prune_journal
 
 
-@flow(name="housekeeping", task_runner=FEW_AT_ONCE, persist_result=False)
+@flow(
+    name="housekeeping",
+    flow_run_name=named("housekeeping"),
+    task_runner=FEW_AT_ONCE,
+    persist_result=False,
+)
 def housekeeping() -> State[None]:
     """Refresh every consent that rested for a week: Xero ends a refresh token after 60 days without use.
 
@@ -21,6 +27,5 @@ def housekeeping() -> State[None]:
     kept.wait()
     prune_journal()
     prune_history()
-    failed = sum(not one.state.is_completed() for one in kept)
-    message = f"{len(kept) - failed} consents refreshed, {failed} could not be"
-    return (Failed if failed else Completed)(name="Kept" if not failed else "Not all kept", message=message)
+    ended = ending(len(kept), failed_of(one.state for one in kept))
+    return (Completed if ended.sound else Failed)(name=ended.name, message=ended.message)

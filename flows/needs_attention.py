@@ -22,7 +22,7 @@ def needs_attention(tenant_id: XeroId, invoice_ids: list[XeroId]) -> State[None]
     true is not told at all.
 
     Args:
-        tenant_id: the Xero organisation.
+        tenant_id: the organisation, by its id in Xero, which `duebell doctor` shows beside its name.
         invoice_ids: Xero's ids of the invoices that it is about.
     """
     refresh_token(tenant_id)

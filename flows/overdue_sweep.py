@@ -6,12 +6,17 @@ from prefect.states import Completed, Failed
 
 from duebell.sweeping import Swept, ending
 from duebell.xero_ids import XeroId
-from tasks._prefect import FEW_AT_ONCE, completed
+from tasks._prefect import FEW_AT_ONCE, completed, named
 from tasks.runs import start_runs
 from tasks.sweeping import choose_tenants, sweep_tenant
 
 
-@flow(name="overdue-sweep", task_runner=FEW_AT_ONCE, persist_result=False)
+@flow(
+    name="overdue-sweep",
+    flow_run_name=named("overdue-sweep", "tenant_ids"),
+    task_runner=FEW_AT_ONCE,
+    persist_result=False,
+)
 def overdue_sweep(tenant_ids: list[XeroId] | None = None) -> State[None]:
     """Plan the stages that have come, of each organisation that is in its hours.
 
@@ -19,7 +24,8 @@ def overdue_sweep(tenant_ids: list[XeroId] | None = None) -> State[None]:
     that says it. Safe to run again, or twice at once: each stage of an invoice is planned once.
 
     Args:
-        tenant_ids: the organisations to sweep now, whatever the hour; without them, all in whose hours it is.
+        tenant_ids: the organisations to sweep now, whatever the hour, by their ids in Xero, which `duebell
+            doctor` shows; without them, all in whose hours it is.
     """
     chosen = choose_tenants(tenant_ids)
     swept: list[Swept] = []

@@ -6,21 +6,26 @@ from prefect.states import Completed, Failed
 
 from duebell.polling import Polled, ending
 from duebell.xero_ids import XeroId
-from tasks._prefect import FEW_AT_ONCE, completed
+from tasks._prefect import FEW_AT_ONCE, completed, named
 from tasks.organisation import refresh_organisation
 from tasks.polling import announce_broken_webhooks, begin_polls, poll_tenant, watch_webhooks
 from tasks.runs import start_drain
 
 
-@flow(name="poll-xero", task_runner=FEW_AT_ONCE, persist_result=False)
+@flow(
+    name="poll-xero",
+    flow_run_name=named("poll-xero", "tenant_ids"),
+    task_runner=FEW_AT_ONCE,
+    persist_result=False,
+)
 def poll_xero(tenant_ids: list[XeroId] | None = None) -> State[None]:
     """Read what changed in each organisation that is due; what is found goes the way of every event.
 
     The schedule's next run fails on purpose once an organisation was found disconnected, so that it is seen.
 
     Args:
-        tenant_ids: the organisations to ask about now, whatever the policy says; without them, all that are
-            due by it.
+        tenant_ids: the organisations to ask about now, whatever the policy says, by their ids in Xero, which
+            `duebell doctor` shows; without them, all that are due by it.
     """
     chosen = begin_polls(tenant_ids)
     polled: list[Polled] = []

@@ -1,9 +1,10 @@
-"""Events are waiting in a tenant's inbox: find out what happened, and start what follows."""
+"""Events of an organisation are waiting: find out what happened, and start what follows."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from duebell.draining import sentence
 from duebell.xero_ids import XeroId
 from tasks._prefect import ends_calmly
 from tasks.ledger import begin_drain, claim_events, end_drain, record_changes
@@ -12,13 +13,13 @@ from tasks.runs import continue_drain, start_runs
 from tasks.xero import fetch_changed, refresh_token
 
 
-@flow(name="process-xero-events", flow_run_name="drain {tenant_id}", persist_result=False)
+@flow(name="process-xero-events", flow_run_name="drain {tenant_id:.8}", persist_result=False)
 @ends_calmly
 def process_xero_events(tenant_id: XeroId) -> State[None]:
-    """Handle every waiting event of a tenant: one run a burst, one run at a time.
+    """Handle every waiting event of an organisation: one run a burst, one run at a time.
 
     Args:
-        tenant_id: the Xero organisation whose inbox is drained.
+        tenant_id: the organisation whose events are waiting, by its id in Xero (see `duebell doctor`).
     """
     lease = begin_drain(tenant_id)
     if lease is None:
@@ -35,4 +36,4 @@ def process_xero_events(tenant_id: XeroId) -> State[None]:
         continue_drain(tenant_id)
     if handled:
         show_calls(tenant_id)
-    return Completed(name="Drained", message=f"{handled} events handled")
+    return Completed(name="Drained", message=sentence(handled))

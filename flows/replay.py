@@ -7,13 +7,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from duebell.xero_ids import XeroId
-from tasks._prefect import ends_calmly
+from tasks._prefect import ends_calmly, named_as_replay
 from tasks.again import decide_again, find_invoices
 from tasks.runs import start_runs
 from tasks.xero import fetch_invoices, refresh_token
 
 
-@flow(name="replay", persist_result=False)
+@flow(name="replay", flow_run_name=named_as_replay, persist_result=False)
 @ends_calmly
 def replay(
     tenant_id: XeroId,
@@ -26,7 +26,7 @@ def replay(
     To say once more what was told already, run `resend`.
 
     Args:
-        tenant_id: the Xero organisation.
+        tenant_id: the organisation, by its id in Xero, which `duebell doctor` shows beside its name.
         invoices: numbers (INV-0042) or Xero's ids of invoices.
         since: all invoices of which an event came at this time or later; without a zone (2026-11-19T09:00:00)
             it is on the organisation's clock.

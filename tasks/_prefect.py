@@ -1,6 +1,6 @@
 """What every task shares with Prefect: which failures are tried again, the pace, and its own run."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
@@ -14,13 +14,16 @@ from prefect.futures import PrefectFuture, PrefectFutureList, as_completed
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
-from prefect.tasks import exponential_backoff
+from prefect.tasks import Task, exponential_backoff
 
+from duebell import run_names
 from duebell.access import XeroAccess
 from duebell.calls import Purpose, utc
 from duebell.errors import Postponed, ReservedForMessages, TenantDisconnected, TenantParked, Transient
+from duebell.prefect_names import CONSENT_LIMIT, flight_limit_name, rate_limit_name
 from duebell.render_values import one_line
 from duebell.resources import resources
+from duebell.settling import Asked, Settled
 from duebell.xero.asking import Pace
 
 P = ParamSpec("P")
@@ -67,6 +70,22 @@ def completed(futures: PrefectFutureList[T]) -> Generator[T]:
             yield one.result()
 
 
+def outcomes(futures: PrefectFutureList[Settled]) -> Asked:
+    """What a round of looks came to, once all of them are over."""
+    settled = tuple(completed(futures))
+    return Asked(settled, failed=len(futures) - len(settled))
+
+
+def looks_by(task: Task[[T], Settled]) -> Callable[[Sequence[T]], Sequence[Settled]]:
+    """How a portion is looked at side by side; what failed of it is left out."""
+    return lambda some: list(completed(task.map(some)))
+
+
+def failed_of(states: Iterable[State[Any]]) -> int:
+    """How many of these steps did not complete."""
+    return sum(not state.is_completed() for state in states)
+
+
 def pace_of(tenant_id: str) -> Pace:
     """The tenant's share of Xero's limits, as Prefect's global limits hold it for every worker together.
 
@@ -75,8 +94,8 @@ def pace_of(tenant_id: str) -> Pace:
 
     @contextmanager
     def pace() -> Generator[None]:
-        rate_limit(f"xero-rate-{tenant_id}", strict=True)
-        with concurrency(f"xero-flight-{tenant_id}", strict=True):
+        rate_limit(rate_limit_name(tenant_id), strict=True)
+        with concurrency(flight_limit_name(tenant_id), strict=True):
             yield
 
     return pace
@@ -84,7 +103,7 @@ def pace_of(tenant_id: str) -> Pace:
 
 def pace_of_consents() -> None:
     """Wait for a turn at Twilio's Consent API, which takes 100 requests a minute."""
-    rate_limit("twilio-consents", strict=True)
+    rate_limit(CONSENT_LIMIT, strict=True)
 
 
 def access_to(tenant_id: str, purpose: Purpose) -> XeroAccess:
@@ -141,6 +160,28 @@ def is_by_person() -> bool:
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(run_id))
     return run.run_count > 1 or (run.idempotency_key is None and run.parent_task_run_id is None)
+
+
+def named(what: str, parameter: str = "") -> Callable[[], str]:
+    """For ``flow_run_name``: what a run does, and about which ids of this parameter, or else at which time.
+
+    Prefect asks for it as the run starts: one that still waits, or never starts, keeps the name it was made
+    with.
+    """
+
+    def name() -> str:
+        ids = cast("list[str] | None", flow_run.get_parameters().get(parameter))
+        return run_names.of_those(what, ids, flow_run.get_scheduled_start_time())
+
+    return name
+
+
+def named_as_replay() -> str:
+    """The same for a replay: its invoices as a person named them, or its period."""
+    asked = flow_run.get_parameters()
+    return run_names.of_replay(
+        str(asked["tenant_id"]), asked.get("invoices"), asked.get("since"), asked.get("until")
+    )
 
 
 def label_run(tenant_id: str, numbers: list[str]) -> None:

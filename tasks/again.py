@@ -61,9 +61,18 @@ def read_named(invoice: str) -> str:
 
 @task(cache_policy=NO_CACHE)
 def plan_resend(
-    invoice: str, kind: str, payment_id: str | None, stage: str | None, why: str, by: str
+    invoice: str,
+    kind: str,
+    payment_id: str | None,
+    stage: str | None,
+    why: str,
+    by: str,
+    to: str | None = None,
 ) -> Resend:
-    """Plan one more message about an invoice, under a key of its own, with who wants it and why."""
+    """Plan one more message about an invoice, under a key of its own.
+
+    Who wants it and why stand in the audit trail alone: Prefect keeps an artifact in clear.
+    """
     planned = resending.resend(
         resources(),
         invoice,
@@ -72,15 +81,13 @@ def plan_resend(
         kind=kind,
         payment_id=payment_id,
         stage=stage or "",
+        to=to or "",
         run_id=own_run_id(),
     )
     said = planned.waits or in_words(planned.reason) or planned.state
-    asked = f"Asked for by {in_markdown(by)}: {in_markdown(why)}"
-    create_markdown_artifact(
-        key="resend",
-        markdown=f"{planned.key} is **{planned.state}**: {said}. {asked}",
-        description=f"{kind} of {in_markdown(planned.number)} is {planned.state}",
-    )
+    page = f"{planned.key} is **{planned.state}**: {said}. `duebell audit` has who asked for it, and why."
+    about = f"{kind} of {in_markdown(planned.number)} is {planned.state}"
+    create_markdown_artifact(key="resend", markdown=page, description=about)
     return planned
 
 

@@ -24,6 +24,7 @@ from duebell.calls import Purpose
 from duebell.errors import Postponed
 from duebell.giving_back import Said, hold_cancelled
 from duebell.ledger import attempts, unsettled
+from duebell.ledger.attempts import Reaped
 from duebell.ledger.engine import reading
 from duebell.ledger.notifications import Claim
 from duebell.ledger.unsettled import Unconfirmed, Unsettled
@@ -87,13 +88,29 @@ def _read_again(claim: Claim, tenant_id: str, invoice_ids: Sequence[str], since:
 
 
 @task(cache_policy=NO_CACHE)
+def compare_with_journal() -> int:
+    """Compare the side journal with the ledger, and stop all sending where that was set back; returns how
+    many attempts it had forgotten, which are in it again.
+    """
+    forgotten = quarantine.compare(resources()).forgotten
+    if forgotten:
+        get_run_logger().error("the ledger was set back, and sending is stopped: see `duebell doctor`")
+    return forgotten
+
+
+@task(cache_policy=NO_CACHE)
+def reap_dead_leases() -> Reaped:
+    """End the leases of runs that died: what they had claimed waits again, what they sent is unknown."""
+    with writing(resources().engine, resources().clock()) as book:
+        reaped = attempts.reap(book, resources().policy.settle.first_look)
+    get_run_logger().info("%d claims returned, %d sends are unknown", reaped.returned, reaped.unknown)
+    return reaped
+
+
+@task(cache_policy=NO_CACHE)
 def unknown_attempts(attempt_ids: list[str] | None) -> list[Unsettled]:
     """The attempts whose outcome is to be looked for now: those named, or all that are due."""
     now = resources().clock()
-    if quarantine.compare(resources()).forgotten:
-        get_run_logger().error("the ledger was set back, and sending is stopped: see `duebell doctor`")
-    with writing(resources().engine, now) as book:
-        attempts.reap(book, resources().policy.settle.first_look)
     with reading(resources().engine) as session:
         return unsettled.unsettled(session, now=None if attempt_ids else now, attempt_ids=attempt_ids)
 

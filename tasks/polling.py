@@ -23,7 +23,7 @@ def begin_polls(tenant_ids: list[str] | None) -> Chosen:
     """Begin the polls that are due, or those that are asked for, each for this run alone."""
     chosen = polling.choose(resources(), tenant_ids)
     for tenant_id, why in chosen.left_out:
-        get_run_logger().warning("tenant %s is not polled: %s", tenant_id, why)
+        get_run_logger().warning("organisation %s is not polled: %s", tenant_id, why)
     for tenant_id in chosen.closed:
         get_run_logger().error(closed_in_words(tenant_id))
     return chosen
@@ -35,7 +35,7 @@ def poll_tenant(due: Due) -> Polled:
     polled = polling.poll(partial(access_to, due.tenant_id), due.begun_at)
     for record_id, why in polled.bad:
         get_run_logger().error("record %s could not be read: %s", record_id, why)
-    get_run_logger().info("tenant %s: %d found %s", polled.tenant_id, polled.found, polled.put_off)
+    get_run_logger().info("organisation %s: %d found %s", polled.tenant_id, polled.found, polled.put_off)
     return polled
 
 
@@ -62,7 +62,7 @@ def announce_broken_webhooks(alarm: Alarm) -> None:
     }
     with get_client(sync_client=True) as client:
         client.request("POST", "/events", json=[event]).raise_for_status()
-    get_run_logger().error("webhooks of tenant %s look broken: %s", alarm.tenant_id, alarm.why.value)
+    get_run_logger().error("webhooks of organisation %s look broken: %s", alarm.tenant_id, alarm.why.value)
 
 
 @task(cache_policy=NO_CACHE)

@@ -11,6 +11,7 @@ from duebell.draining import RunToStart
 from duebell.ledger import dispatch
 from duebell.ledger.writing import writing
 from duebell.resources import resources
+from duebell.run_names import of_drain
 from tasks._prefect import RETRYING, own_run_id, run_name, tags_of
 
 
@@ -57,5 +58,6 @@ def _drain(tenant_id: str, key: str, *, is_part_of_this: bool) -> None:
         timeout=0,
         as_subflow=is_part_of_this,
         idempotency_key=key,
+        flow_run_name=of_drain(tenant_id),
         tags=[f"tenant:{tenant_id}"],
     )

@@ -19,9 +19,9 @@ def choose_tenants(tenant_ids: list[str] | None) -> list[str]:
 def sweep_tenant(tenant_id: str) -> Swept:
     """Plan the reminders that are due of one organisation. What was planned before stays as it is."""
     swept = sweeping.sweep(resources(), tenant_id, flow_run_id=own_run_id())
-    get_run_logger().info("tenant %s: %d of %d decided", tenant_id, swept.decided, swept.looked_at)
+    get_run_logger().info("organisation %s: %d of %d decided", tenant_id, swept.decided, swept.looked_at)
     if swept.unusual:
         get_run_logger().warning(
-            "tenant %s: unusually many reminders, held until `duebell release`", tenant_id
+            "organisation %s: unusually many reminders, held until `duebell release`", tenant_id
         )
     return swept

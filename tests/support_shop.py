@@ -141,5 +141,11 @@ def refused(shop: Shop, status: int, code: int, to: str = "+") -> None:
     shop.twilio.refuses[to] = (status, code)
 
 
+def mended(shop: Shop, when: datetime) -> list[str]:
+    """A person has mended the setup and says so; returns the channels that are tried again."""
+    with writing(shop.engine, when) as book:
+        return channel_stops.lift_all(book, "person:test", "")
+
+
 def came_back(shop: Shop, number: int, code: int, status: str = "undelivered") -> None:
     keep_receipt(shop.engine, receipt(status, number, code=code), now=shop.clock.now)

@@ -49,7 +49,11 @@ class Office:
         for number in range(1, 12):
             self._at(number * 1_800.0, self._resend_what_is_parked)
             self._at(number * 1_200.0, self._run_again)
-        self._at(within + AN_HOUR, lambda: channel_stops.lift_all(self._engine, PERSON, now=self._now))
+        self._at(within + AN_HOUR, self._lift_all)
+
+    def _lift_all(self) -> None:
+        with writing(self._engine, self._now) as book:
+            channel_stops.lift_all(book, PERSON, "")
 
     def writes(self, to: str, wish: Wish) -> None:
         """A customer sends a word to our number."""

@@ -16,7 +16,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Owed
-from duebell.ledger.tables import Notification
+from duebell.ledger.tables import Audit, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.policy import Send
@@ -277,3 +277,29 @@ def test_who_wants_it_said_again_has_to_be_named_in_the_ui_too(books: Engine) ->
     with using(resources_over(books)), pytest.raises(Permanent, match="who wants it"):
         plan_resend.fn(NUMBER, INVOICE_ISSUED, None, None, "lost", "  ")
     assert standing(books) == []
+
+
+def test_what_only_a_team_is_told_is_not_offered_to_be_said_again(books: Engine) -> None:
+    with pytest.raises(Permanent, match="'needs_attention' is not said again: invoice_issued, "):
+        resend(resources_over(books), NUMBER, by="person:test", why="lost", kind="needs_attention")
+    assert standing(books) == []
+
+
+def test_the_artifact_of_a_re_send_names_neither_who_wants_it_nor_why(
+    books: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, str] = {}
+
+    def keep(**artifact: str) -> None:
+        kept.update(artifact)
+
+    monkeypatch.setattr("tasks.again.create_markdown_artifact", keep)
+    told(books, planned(books)[0])
+    with using(resources_over(books)):
+        asked = plan_resend.fn(NUMBER, INVOICE_ISSUED, None, None, "Ana Rimu never got it", "Bo Smith")
+    assert asked.state == S.PLANNED
+    assert asked.key in kept["markdown"]
+    assert [word for word in ("Ana", "Bo", "never") if word in " ".join(kept.values())] == []
+    with reading(books) as session:
+        entry = session.exec(select(Audit).where(Audit.action == "re-send asked for")).one()
+    assert (entry.actor, "Ana Rimu never got it" in entry.details) == ("person:Bo Smith", True)

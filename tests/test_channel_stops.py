@@ -20,7 +20,7 @@ from tests.support_facts import (
     OTHER_CONTACT,
     receipt,
 )
-from tests.support_shop import ABROAD, OTHER, OURS_TO_US, SMS, TO_US, Shop, came_back, refused
+from tests.support_shop import ABROAD, OTHER, OURS_TO_US, SMS, TO_US, Shop, came_back, mended, refused
 
 S = NotificationState
 MINUTE = timedelta(minutes=1)
@@ -89,7 +89,7 @@ def test_a_person_who_has_mended_it_need_not_wait(shop: Shop) -> None:
     shop.issues(1)
     shop.tells(1)
     shop.twilio.refuses.clear()
-    assert channel_stops.lift_all(shop.engine, "person:test", now=shop.clock.now) == ["sms"]
+    assert mended(shop, shop.clock.now) == ["sms"]
     assert shop.due() == [1]
     assert shop.tells(1) == [S.ACCEPTED]
 
@@ -203,7 +203,7 @@ def test_a_late_callback_about_a_message_from_before_the_mend_stops_nothing_and_
     shop.issues(1, 2)
     shop.tells(1, 2)
     came_back(shop, 1, 30034)
-    channel_stops.lift_all(shop.engine, "person:test", now=shop.clock.now + MINUTE)
+    mended(shop, shop.clock.now + MINUTE)
     shop.later(2 * MINUTE)
     came_back(shop, 2, 30034)
     assert shop.stopped() == []
@@ -269,6 +269,6 @@ def test_what_is_told_of_a_stop_names_the_fault_the_wait_and_the_mend_and_no_num
     assert "2 messages wait" in told.page
     assert "duebell resume" in told.page
     assert MOBILE[-6:] not in told.page
-    channel_stops.lift_all(shop.engine, "person:test", now=shop.clock.now)
+    mended(shop, shop.clock.now)
     assert told_of(shop.engine, SMS).sound
     assert told_of(shop.engine, "channel:fax").sound

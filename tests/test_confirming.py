@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.confirming import LONGEST, PORTION, confirm, due, in_portions, parked
+from duebell.ended import Ended
 from duebell.errors import RecordNotFound
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
@@ -135,9 +136,10 @@ def test_what_was_asked_for_longest_ago_comes_first_also_where_the_answer_was_an
 def test_a_provider_that_is_away_is_not_asked_for_a_further_portion() -> None:
     asked = in_portions(range(3 * PORTION), lambda some: [Settled("a", "asked")] * (len(some) // 2 - 1))
     assert (asked.failed, asked.left) == (PORTION // 2 + 1, 2 * PORTION)
-    assert ending(asked.settled, asked.failed, asked.left) == (
+    assert ending([asked]) == Ended(
         "Not all settled",
         f"{PORTION // 2 - 1} asked, {PORTION // 2 + 1} failed, {2 * PORTION} left for the next run",
+        sound=False,
     )
 
 

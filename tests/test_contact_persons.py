@@ -330,3 +330,14 @@ def test_a_re_send_is_the_customer_s_unless_a_person_is_named(books: Engine) -> 
     assert hers.key.endswith(f"/{address_hash(ANA)}#1")
     with pytest.raises(Permanent, match="to this person"):
         resend(resources, INVOICE, by="person:test", why="lost", to=BEN)
+
+
+def test_a_person_can_be_named_by_the_end_of_the_key_that_is_shown(books: Engine) -> None:
+    planned(books)
+    sent(books)
+    sent(books, 2)
+    resources = resources_over(books, Hand(), DUEBELL_POLICY=str(SHIPPED), EMAIL_FROM="a@kauri.example")
+    hers = resend(resources, INVOICE, by="person:test", why="lost", to=address_hash(ANA).upper())
+    assert hers.key.endswith(f"/{address_hash(ANA)}#1")
+    with pytest.raises(Permanent, match="to this person"):
+        resend(resources, INVOICE, by="person:test", why="lost", to=address_hash(BEN))

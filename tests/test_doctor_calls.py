@@ -65,7 +65,7 @@ def test_a_parked_tenant_is_not_asked_is_nothing_to_mend_and_keeps_no_other_from
     other = doctor_calls.asked(desk.resources, tenants.get(ledger, OTHER_TENANT))
     assert (first.sound, again.sound, other.sound) == (True, True, True)
     assert "parked until 2026-11-20 03:16 UTC" in again.said
-    assert "Kauri Test Limited is connected, its sending is live" in other.said
+    assert f"Kauri Test Limited ({OTHER_TENANT}) is connected, its sending is live" in other.said
     assert len(desk.xero.asked) == 2
     told = next(one.said for one in doctor_calls.look(desk.resources))
     assert told.startswith("1 calls today (1 doctor, 1 refused) for 0 messages; ")

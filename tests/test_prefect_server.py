@@ -12,9 +12,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
+from deployments.children import StopAsked
+from deployments.installation import Installation
 from deployments.prefect_process import known_names
 from deployments.prefect_server import PrefectServer
 from duebell.errors import ConfigurationError
+from duebell.settings import load
 from tests.support_prefect import ROOT, RunningPrefect, free_port, wait_until
 
 
@@ -152,3 +155,30 @@ def test_f112_the_name_under_which_an_operator_serves_the_ui_is_known(
 ) -> None:
     monkeypatch.setenv("PREFECT_SERVER_UI_API_URL", "https://runs.example.com/api")
     assert "runs.example.com" in known_names()
+
+
+def test_the_name_of_the_ui_reaches_the_server_from_whatever_file_the_settings_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_SERVER_UI_API_URL", raising=False)
+    file = tmp_path / "duebell.env"
+    file.write_text(f"DUEBELL_HOME={tmp_path}\nPREFECT_SERVER_UI_API_URL=https://runs.example.com/api\n")
+    found: list[PrefectServer] = []
+
+    def begun(server: PrefectServer) -> None:
+        found.append(server)
+        raise ConfigurationError("that is far enough")
+
+    monkeypatch.setattr(PrefectServer, "start", begun)
+    settings = load({"DUEBELL_ENV_FILE": str(file), "DUEBELL_LISTEN": f"127.0.0.1:{free_port()}"})
+    installation = Installation(settings, {}, lambda _said: None, StopAsked())
+    with pytest.raises(ConfigurationError, match="far enough"):
+        installation.start()
+    told = found[0].environment()
+    assert told["PREFECT_SERVER_UI_API_URL"] == "https://runs.example.com/api", "Prefect's pages ask there"
+    monkeypatch.setenv("PREFECT_SERVER_UI_API_URL", told["PREFECT_SERVER_UI_API_URL"])
+    assert "runs.example.com" in known_names(), "and our check of names lets them"
+
+
+def test_a_server_that_no_proxy_serves_is_told_no_other_name(tmp_path: Path) -> None:
+    assert "PREFECT_SERVER_UI_API_URL" not in PrefectServer(tmp_path, 1).environment()

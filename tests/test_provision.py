@@ -25,12 +25,11 @@ from deployments.provision import (
     RATE_LIMIT,
     crash_automation,
     ensure_tenant_limits,
-    flight_limit_name,
-    rate_limit_name,
 )
 from duebell.errors import ConfigurationError
 from duebell.ledger.engine import migrate, open_ledger
 from duebell.ledger.tenants import disconnect
+from duebell.prefect_names import flight_limit_name, rate_limit_name
 from tests.support_facts import open_tenant
 from tests.support_prefect import (
     ROOT,

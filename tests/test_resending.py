@@ -242,9 +242,13 @@ def test_a_number_that_names_several_invoices_is_refused(books: Engine) -> None:
 
 
 def test_a_re_send_that_waits_says_for_what_to_the_run_too(books: Engine) -> None:
+    tenants.set_brake(books, stopped=True, by="person:test", why="", scope="all", now=NOW)
     tenants.set_brake(books, stopped=True, by="person:test", why="", scope=TENANT, now=NOW)
     asked = again(books)
-    assert asked.waits == "sending is stopped, and goes on with `duebell resume`"
+    assert asked.waits == (
+        "sending is stopped, and goes on with `duebell resume`; sending of this organisation is stopped, and "
+        f"goes on with `duebell resume --tenant {TENANT}`"
+    )
     assert asked.sentence() == f"{BASE} is planned, and waits: {asked.waits}"
     assert run_for.fn(asked, INVOICE_ISSUED) == []
 

@@ -89,7 +89,7 @@ def age(road: Road, invoice_id: str, by: timedelta) -> None:
 
 
 def alarms(road: Road) -> list[FlowRun]:
-    named = FlowRunFilter(name=FlowRunFilterName(any_=[f"webhooks look broken {TENANT_ID}"]))
+    named = FlowRunFilter(name=FlowRunFilterName(any_=[f"webhooks look broken {TENANT_ID[:8]}"]))
     with road.prefect.client() as client:
         return [run for run in client.read_flow_runs(flow_run_filter=named) if run.state_type]
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from duebell.journal import Journal, Posted
-from duebell.ledger import channel_stops, notifications, tenants, trail
+from duebell.ledger import notifications, tenants, trail
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
@@ -36,7 +36,7 @@ from tests.support_facts import (
     resources_over,
     sid,
 )
-from tests.support_shop import EMAIL, Shop, came_back
+from tests.support_shop import EMAIL, Shop, came_back, mended
 from tests.support_watching import Office
 from tests.test_journal import copied_aside
 
@@ -108,14 +108,14 @@ def test_what_was_said_again_after_a_mend_in_the_time_that_is_lost_is_not_said_a
     put_back = copied_aside(ledger, tmp_path)
     shop.tells(1)
     came_back(shop, 1, 30034)
-    channel_stops.lift_all(shop.engine, "person:test", now=shop.clock.now)
+    mended(shop, shop.clock.now)
     shop.later(MINUTE)
     assert shop.tells(1) == [S.ACCEPTED]
 
     set_back(shop, put_back, tmp_path)
     came_back(shop, 1, 30034)
     assert shop.stands(1) == (S.ACCEPTED, "")
-    channel_stops.lift_all(shop.engine, "person:test", now=shop.clock.now)
+    mended(shop, shop.clock.now)
     resumed(shop)
     shop.later(DAY)
     assert (shop.due(), shop.tells(1)) == ([], [])

@@ -207,4 +207,10 @@ def test_what_nobody_knows_is_shown_with_its_age_and_without_names(ledger: Engin
 
 def test_a_stopped_sending_is_told_beside_it(ledger: Engine) -> None:
     tenants.set_brake(ledger, stopped=True, by="person:test", why="a test", scope="all", now=NOW)
-    assert told_of(ledger, NOW).sentence.endswith("sending is stopped by person:test: a test")
+    tenants.set_brake(ledger, stopped=True, by="journal", why="it was set back", scope="t1", now=NOW)
+    said = told_of(ledger, NOW).sentence
+    since = "since 2026-11-20 01:16 UTC"
+    assert f"sending of all organisations is stopped {since} by a person: `duebell doctor` says why" in said
+    assert f"sending of organisation t1 is stopped {since} by journal, because it was set back" in said
+    assert "person:test" not in said, "Prefect keeps it in clear"
+    assert "a test" not in said, "a person's words may name a customer"

@@ -199,7 +199,8 @@ def test_f085_a_schedule_that_twilio_ignores_is_the_last_one(ledger: Engine) -> 
         assert hold_switch.is_off(session)
         assert "a1" in hold_switch.why_off(session)
     assert tenants.brakes(ledger) == []
-    assert hold_switch.put_on(ledger, "test", now=NOW)
+    with writing(ledger, NOW) as book:
+        assert hold_switch.put_on(book, "test", "")
     assert broken(ledger) == []
 
 
@@ -286,12 +287,13 @@ def test_what_happens_while_it_is_decided_on_is_looked_at_after_that(ledger: Eng
         assert settle_due(ledger, now=now + MINUTE / 2) == is_overtaken
 
 
-def test_the_brake_is_looked_at_at_once_too(ledger: Engine) -> None:
+@pytest.mark.parametrize("scope", ["all", TENANT])
+def test_the_brake_is_looked_at_at_once_too(ledger: Engine, scope: str) -> None:
     held_off(ledger)
     conclude(ledger, held())
     tenants.set_brake(ledger, stopped=True, by="test", why="", scope="another tenant", now=NOW + MINUTE)
     assert not settle_due(ledger, now=NOW + MINUTE)
-    tenants.set_brake(ledger, stopped=True, by="test", why="", scope="all", now=NOW + MINUTE)
+    tenants.set_brake(ledger, stopped=True, by="test", why="", scope=scope, now=NOW + MINUTE)
     assert settle_due(ledger, now=NOW + MINUTE)
 
 

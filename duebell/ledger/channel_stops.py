@@ -17,7 +17,7 @@ from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Brake, Leg, Notification
-from duebell.ledger.writing import Writing, writing
+from duebell.ledger.writing import Writing
 from duebell.states import NotificationState
 from duebell.stop_scopes import SCOPE, reason_of, scopes_of
 from duebell.twilio.codes import Stops
@@ -112,14 +112,13 @@ def _every_stop() -> SelectOfScalar[Brake]:
     return wanted.order_by(Brake.scope)
 
 
-def lift_all(engine: Engine, by: str, *, now: datetime) -> list[str]:
+def lift_all(book: Writing, by: str, why: str) -> list[str]:
     """Open every stopped channel because a person says so; returns which."""
-    with writing(engine, now) as book:
-        wanted = select(Brake).where(col(Brake.stopped).is_(True), col(Brake.scope).startswith(SCOPE))
-        rows = book.session.exec(wanted.order_by(Brake.scope).with_for_update()).all()
-        for row in rows:
-            _lift(book, row, by, "")
-        return [row.scope.removeprefix(SCOPE) for row in rows]
+    wanted = select(Brake).where(col(Brake.stopped).is_(True), col(Brake.scope).startswith(SCOPE))
+    rows = book.session.exec(wanted.order_by(Brake.scope).with_for_update()).all()
+    for row in rows:
+        _lift(book, row, by, why)
+    return [row.scope.removeprefix(SCOPE) for row in rows]
 
 
 def count_waiting(session: Session, scope: str) -> int:

@@ -1,14 +1,11 @@
 """The switch that takes the way of holding messages at Twilio out of use, for all organisations."""
 
-from datetime import datetime
-
-from sqlalchemy import Engine
 from sqlmodel import Session
 
 from duebell.audit import Entry
 from duebell.ledger import present
 from duebell.ledger.braking import brake_to_set
-from duebell.ledger.writing import Writing, writing
+from duebell.ledger.writing import Writing
 
 SCOPE = "scheduling"
 
@@ -30,10 +27,9 @@ def take_off(book: Writing, why: str) -> None:
     _set(book, stopped=True, by="duebell", why=why)
 
 
-def put_on(engine: Engine, by: str, *, now: datetime) -> bool:
+def put_on(book: Writing, by: str, why: str) -> bool:
     """Hold messages again as the policy says; false where that was never stopped."""
-    with writing(engine, now) as book:
-        return _set(book, stopped=False, by=by, why="")
+    return _set(book, stopped=False, by=by, why=why)
 
 
 def _set(book: Writing, *, stopped: bool, by: str, why: str) -> bool:

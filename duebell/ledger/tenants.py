@@ -56,9 +56,8 @@ def mark_synced(engine: Engine, tenant_id: str, records: int, *, now: datetime) 
     """The first sync is over: the tenant's events may be handled from now on."""
     with writing(engine, now) as book:
         book.session.exec(update(Tenant).where(col(Tenant.tenant_id) == tenant_id).values(synced_at=now))
-        book.audit(
-            Entry("connect", "first sync done", "tenant", tenant_id, tenant_id, details={"records": records})
-        )
+        details = {"records": records}
+        book.audit(Entry("connect", "first sync done", "tenant", tenant_id, tenant_id, details=details))
 
 
 def get(engine: Engine, tenant_id: str) -> Tenant:
@@ -233,12 +232,13 @@ def set_brake(engine: Engine, *, stopped: bool, by: str, why: str, scope: str, n
 def brake(book: Writing, *, stopped: bool, by: str, why: str, scope: str) -> None:
     """The same in a transaction of the caller's."""
     row = brake_to_set(book, scope)
-    row.stopped, row.by, row.why, row.changed_at = stopped, by, why, book.now
-    book.session.add(row)
+    since = row.changed_at if row.stopped and stopped else book.now
+    row.stopped, row.by, row.why, row.changed_at = stopped, by, why, since
+    tenant_id = None if scope == EVERYTHING else scope
     if stopped:
-        scheduled.look_soon(book, *([] if scope == EVERYTHING else [col(Notification.tenant_id) == scope]))
+        scheduled.look_soon(book, *([col(Notification.tenant_id) == tenant_id] if tenant_id else []))
     action = "sending stopped" if stopped else "sending resumed"
-    book.audit(Entry(by, action, "brake", scope, details={"why": why}))
+    book.audit(Entry(by, action, "brake", scope, tenant_id, details={"why": why}))
 
 
 def brakes(engine: Engine) -> Sequence[Brake]:
