@@ -28,7 +28,7 @@ from deployments.opening import ledger_in_words
 from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
-from duebell.ledger import tenants, trail
+from duebell.ledger import invariants, tenants, trail
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
 from duebell.policy_file import Policy
@@ -163,8 +163,18 @@ def _ledger(resources: Resources) -> list[Finding]:
     return [
         Finding("ledger", without_secrets(resources.engine.url)),
         Finding("audit trail", whole, sound=broken is None),
+        _invariants(resources),
         *_stalls(resources),
     ]
+
+
+def _invariants(resources: Resources) -> Finding:
+    found = invariants.broken_messages(resources.engine)
+    if not found:
+        return Finding("messages in the ledger", "all that must hold of them holds (I1 to I8)")
+    mend = "`duebell stop` until somebody has seen what changed these rows, then restore or mend them"
+    said = f"{'; '.join(invariants.told(found))}: {mend}"
+    return Finding("messages in the ledger", said, sound=False)
 
 
 STALLS_A_DAY = 20

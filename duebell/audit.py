@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -48,7 +48,7 @@ def entry_hash(previous_hash: str, at: datetime, entry: Entry, details: str) -> 
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def first_break(chain: Sequence[tuple[int, str, str, str]]) -> int | None:
+def first_break(chain: Iterable[tuple[int, str, str, str]]) -> int | None:
     """The sequence of the first entry that does not follow from the one before it, or ``None``.
 
     Each link is (sequence, previous hash as kept, hash as kept, hash as computed from the row).

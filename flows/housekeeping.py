@@ -1,4 +1,4 @@
-"""Once a day: what would run out by being left alone is used before it does, and what is old is let go of."""
+"""Once a day: what would run out unused is used, what is old is let go of, and the ledger is checked."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -7,7 +7,7 @@ from prefect.states import Completed, Failed
 from tasks._prefect import FEW_AT_ONCE
 from tasks.consents import idle_token_sets, keep_alive
 from tasks.ledger import prune_history
-from tasks.upkeep import prune_journal
+from tasks.upkeep import check_ledger, prune_journal
 
 
 @flow(name="housekeeping", task_runner=FEW_AT_ONCE, persist_result=False)
@@ -15,12 +15,15 @@ def housekeeping() -> State[None]:
     """Refresh every consent that rested for a week: Xero ends a refresh token after 60 days without use.
 
     One that cannot be refreshed does not hold up the others, and is tried again the next day; nothing else
-    goes first that may fail. History is kept for thirteen months.
+    goes first that may fail. History is kept for thirteen months. What must hold in every ledger is looked at
+    last; where it does not, the run has failed with the ids of what is wrong.
     """
     kept = keep_alive.map(idle_token_sets())
     kept.wait()
     prune_journal()
     prune_history()
+    broken = check_ledger()
     failed = sum(not one.state.is_completed() for one in kept)
-    message = f"{len(kept) - failed} consents refreshed, {failed} could not be"
-    return (Failed if failed else Completed)(name="Kept" if not failed else "Not all kept", message=message)
+    told = [f"{len(kept) - failed} consents refreshed, {failed} could not be", *broken]
+    name = "Ledger broken" if broken else "Not all kept" if failed else "Kept"
+    return (Failed if failed or broken else Completed)(name=name, message="; ".join(told))

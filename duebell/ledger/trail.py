@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Engine
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, or_, select
 
 from duebell.audit import START, Entry, entry_hash, first_break
@@ -84,15 +85,26 @@ def _entry(row: Audit) -> Told:
 def first_break_in(engine: Engine) -> int | None:
     """The sequence of the first entry that was changed, or that follows one that is gone; else ``None``."""
     with reading(engine) as session:
-        rows = session.exec(select(Audit).order_by(col(Audit.sequence))).all()
-    if rows and rows[0].previous_hash != START:
-        return rows[0].sequence
-    return first_break([(row.sequence or 0, row.previous_hash, row.hash, _computed(row)) for row in rows])
+        first = session.exec(select(Audit).order_by(col(Audit.sequence)).limit(1)).first()
+        if first is not None and first.previous_hash != START:
+            return first.sequence
+        # Columns, and in lots: a year's trail is larger than a small machine's memory.
+        wanted = sa_select(*LINK).order_by(col(Audit.sequence)).execution_options(yield_per=2_000)
+        with session.connection().execute(wanted) as rows:
+            return first_break(_link(*row) for row in rows)
 
 
-def _computed(row: Audit) -> str:
-    entry = Entry(row.actor, row.action, row.subject_type, row.subject_id, row.tenant_id, row.flow_run_id)
-    return entry_hash(row.previous_hash, row.at, entry, row.details)
+LINK = (
+    col(Audit.sequence), col(Audit.previous_hash), col(Audit.hash), col(Audit.at), col(Audit.details),
+    col(Audit.actor), col(Audit.action), col(Audit.subject_type), col(Audit.subject_id),
+    col(Audit.tenant_id), col(Audit.flow_run_id),
+)  # fmt: skip
+
+
+def _link(
+    sequence: int, previous: str, kept: str, at: datetime, details: str, *entry: Any
+) -> tuple[int, str, str, str]:
+    return sequence, previous, kept, entry_hash(previous, at, Entry(*entry), details)
 
 
 @dataclass(frozen=True, slots=True)
