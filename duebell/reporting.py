@@ -15,6 +15,7 @@ from duebell.phone import redact
 from duebell.policy import IN_WORDS, Reason
 from duebell.states import TOLD, NotificationState
 from duebell.twilio.codes import action_for
+from duebell.twilio.outcome import SENDGRID, TWILIO
 from duebell.visible import in_markdown
 from duebell.xero.links import invoice_link
 
@@ -108,8 +109,9 @@ OTHERWISE: dict[str, str] = {
 """The reasons that come from sending itself, not from a decision."""
 
 
+PROVIDERS = {TWILIO: "Twilio", SENDGRID: "SendGrid"}
 WITHOUT_CODE = "twilio:None"
-"""The reason that is kept of a refusal whose code nobody was told, as SendGrid tells none."""
+"""What was kept once of a refusal without a code, whoever's it was."""
 
 
 def in_words(reason: str) -> str:
@@ -119,11 +121,17 @@ def in_words(reason: str) -> str:
         return f"Twilio's code {detail}: {action_for(int(detail), from_callback=False).meaning}"
     if code == "email" and (meaning := rulings.in_words(detail)) is not None:
         return meaning
-    if reason == WITHOUT_CODE:
-        return "the provider refused it and gave no code: `duebell audit` has its answer's status"
+    if reason == WITHOUT_CODE or (code in PROVIDERS and detail.startswith("http_")):
+        return _without_code(PROVIDERS[code], detail)
     words = IN_WORDS[Reason(code)] if code in set(Reason) else OTHERWISE.get(code, reason)
     detail = in_words(detail) if code in {"next_channel", "came_back"} else detail
     return f"{words} ({detail})" if detail and words != reason else words
+
+
+def _without_code(provider: str, detail: str) -> str:
+    status = detail.removeprefix("http_")
+    who = "the provider refused it" if status == "None" else f"{provider} refused it (HTTP {status})"
+    return f"{who} and gave no code: `duebell audit` has what it means"
 
 
 def ending(lines: Sequence[Line]) -> Ending:

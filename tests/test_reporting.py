@@ -71,12 +71,21 @@ def test_why_another_way_took_over_is_told_in_words(before: str) -> None:
     assert in_words(before) != before
 
 
-def test_a_refusal_without_a_code_is_told_in_words() -> None:
-    known = conclusion_of(
-        Refused(400, None, UNKNOWN_ANSWER, ""), tries=1, first_look=timedelta(), jitter=0, now=NOW
+@pytest.mark.parametrize(("provider", "named"), [("twilio", "Twilio"), ("sendgrid", "SendGrid")])
+def test_a_refusal_without_a_code_is_told_in_words_with_whose_it_is(provider: str, named: str) -> None:
+    refused = Refused(400, None, UNKNOWN_ANSWER, "", provider)
+    known = conclusion_of(refused, tries=1, first_look=timedelta(), jitter=0, now=NOW)
+    assert known.reason == f"{provider}:http_400"
+    assert in_words(known.reason) == (
+        f"{named} refused it (HTTP 400) and gave no code: `duebell audit` has what it means"
     )
-    assert in_words(known.reason) != known.reason
-    assert "None" not in in_words(known.reason)
+    assert known.cause == f"HTTP 400: {UNKNOWN_ANSWER.meaning}"
+
+
+def test_a_refusal_that_was_kept_without_its_provider_blames_none() -> None:
+    told = "the provider refused it and gave no code: `duebell audit` has what it means"
+    assert in_words("twilio:None") == told
+    assert in_words("next_channel:twilio:None").endswith(f"({told})")
 
 
 def test_the_reasons_of_sending_have_their_sentences_and_others_stay_as_they_are() -> None:

@@ -16,7 +16,9 @@ GATHERED = timedelta(minutes=90)
 RUN_GRACE = timedelta(seconds=10)
 """How long a planned notification waits for the run that the drain starts, before the net makes one."""
 
-RESTS = ("next_channel:", "tried_again_later", "tried_too_often", "twilio:", "channel_stopped:")
+RESTS = (
+    "next_channel:", "tried_again_later", "tried_too_often", "twilio:", "sendgrid:", "channel_stopped:"
+)  # fmt: skip
 """How the reasons begin of what waits because of what came of its last attempt."""
 
 READ_TOO_OLD = "read_too_old"
