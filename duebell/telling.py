@@ -44,8 +44,8 @@ from duebell.resources import Resources
 from duebell.states import NotificationState, Sending
 from duebell.stop_scopes import is_of_one_country, reason_of
 
-TEMPLATE_WAIT = timedelta(hours=1)
-"""A message whose template cannot be rendered is tried again this much later, or by hand after the mend."""
+MEND_WAIT = timedelta(hours=1)
+"""What a person has to mend first is tried again this much later, or by hand after the mend."""
 
 S = NotificationState
 
@@ -79,15 +79,16 @@ def render(resources: Resources, claim: Claim) -> Said | None:
         try:
             write_text(book, resources.templates, row, leg, known, resources.policy)
         except TemplateProblem as problem:
-            return _hold_for_template(book, claim, problem)
+            return _hold_for_mend(book, claim, problem)
         except Permanent:
             return None
     return None
 
 
-def _hold_for_template(book: Writing, claim: Claim, problem: Permanent) -> Said:
-    later = book.now + TEMPLATE_WAIT
-    return let_go(book, claim, S.HELD, f"template:{problem}", not_before=book.now, dispatch_at=later)
+def _hold_for_mend(book: Writing, claim: Claim, problem: Permanent) -> Said:
+    code = dispatch.TEMPLATE if isinstance(problem, TemplateProblem) else dispatch.UNFIT
+    later = book.now + MEND_WAIT
+    return let_go(book, claim, S.HELD, f"{code}:{problem}", not_before=book.now, dispatch_at=later)
 
 
 def tell(
@@ -180,7 +181,7 @@ def _begin(
         text = _write(resources, book, row, leg, known, rules)
         poster.check(leg)
     except Permanent as problem:
-        return _hold_for_template(book, claim, problem)
+        return _hold_for_mend(book, claim, problem)
     return attempts.begin(
         book,
         claim,

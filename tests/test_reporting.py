@@ -15,7 +15,8 @@ NOW = datetime(2026, 11, 20, 1, tzinfo=UTC)
 
 
 def line(state: str, reason: str = "") -> Line:
-    return Line("INV-1", "+64•••••567", "sms", state, reason, "")
+    code = reason.partition(":")[0]
+    return Line("INV-1", "+64•••••567", "sms", state, in_words(reason), "", code)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,20 @@ def test_a_template_problem_makes_the_run_unsound_and_says_where() -> None:
         [line("accepted"), line("held", "template:invoice_issued/sms.txt line 1: there is no field x")]
     )
     assert (ended.sound, ended.name) == (False, "Template problem")
-    assert ended.message == "invoice_issued/sms.txt line 1: there is no field x"
+    where = "(invoice_issued/sms.txt line 1: there is no field x)"
+    assert ended.message == f"{OTHERWISE['template']} {where}"
+
+
+def test_what_no_provider_would_be_asked_to_send_is_no_fault_of_a_template() -> None:
+    why = "the recipient's email address cannot be used (comment)"
+    ended = ending([line("accepted"), line("held", f"unfit_to_post:{why}")])
+    assert (ended.sound, ended.name) == (False, "Cannot be posted")
+    assert ended.message == f"{OTHERWISE['unfit_to_post']} ({why})"
+
+
+def test_words_that_only_look_like_a_problem_make_no_run_unsound() -> None:
+    told = Line("INV-1", "", "sms", "held", "template: a rule of this name leaves it out", "")
+    assert ending([told]).sound
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason])
@@ -91,5 +105,6 @@ def test_a_refusal_that_was_kept_without_its_provider_blames_none() -> None:
 def test_the_reasons_of_sending_have_their_sentences_and_others_stay_as_they_are() -> None:
     assert in_words("another_way") == OTHERWISE["another_way"]
     assert in_words("run_cancelled") == OTHERWISE["run_cancelled"]
-    assert in_words("template:x line 1") == "template:x line 1"
+    assert in_words("template:x line 1") == f"{OTHERWISE['template']} (x line 1)"
+    assert in_words("not one of ours: x") == "not one of ours: x"
     assert in_words("") == ""
