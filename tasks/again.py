@@ -13,7 +13,6 @@ from duebell.draining import RunToStart
 from duebell.ledger.engine import reading
 from duebell.ledger.writing import writing
 from duebell.replaying import AT_ONCE, Replayed
-from duebell.reporting import in_words
 from duebell.resending import Resend
 from duebell.resources import resources
 from duebell.telling import rules_of
@@ -74,11 +73,10 @@ def plan_resend(
         stage=stage or "",
         run_id=own_run_id(),
     )
-    said = planned.waits or in_words(planned.reason) or planned.state
     asked = f"Asked for by {in_markdown(by)}: {in_markdown(why)}"
     create_markdown_artifact(
         key="resend",
-        markdown=f"{planned.key} is **{planned.state}**: {said}. {asked}",
+        markdown=f"{planned.sentence()}. {asked}",
         description=f"{kind} of {in_markdown(planned.number)} is {planned.state}",
     )
     return planned
@@ -87,5 +85,4 @@ def plan_resend(
 @task(cache_policy=NO_CACHE)
 def run_for(planned: Resend, kind: str) -> list[RunToStart]:
     """The run that sends it, if it may be sent now; else the net makes one when it may."""
-    is_to_go = planned.state == "planned" and not planned.waits
-    return [RunToStart(kind, (planned.invoice_id,), (planned.number,))] if is_to_go else []
+    return [RunToStart(kind, (planned.invoice_id,), (planned.number,))] if planned.goes_out else []
