@@ -29,7 +29,6 @@ from deployments.terminal import make_console
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import tenants, trail
-from duebell.reporting import in_words
 from duebell.resending import at_once, read_first
 from duebell.resending import resend as plan_resend
 from duebell.resending_which import RESENDABLE
@@ -172,12 +171,8 @@ def resend(
         planned = plan_resend(
             resources, invoice, by=by_whom(), why=why, kind=kind, payment_id=payment, stage=stage, to=to
         )
-        if planned.state != "planned":
-            say(f"It is {planned.state}: {planned.waits or in_words(planned.reason)}.")
-        elif planned.waits:
-            say(f"It is planned as {planned.key}, and waits: {planned.waits}.")
-        else:
-            say(f"It is planned as {planned.key} and goes out within seconds while `duebell up` runs.")
+        soon = " It goes out within seconds while `duebell up` runs." if planned.goes_out else ""
+        say(f"{planned.sentence()}.{soon}")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """``duebell doctor``: every setting, where it came from, what is wrong and the mend; one call a provider."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
 from rich.console import Console
@@ -15,6 +15,7 @@ from deployments import (
     doctor_copies,
     doctor_groups,
     doctor_holding,
+    doctor_ledger,
     doctor_mirror,
     doctor_prefect,
     doctor_replies,
@@ -25,10 +26,9 @@ from deployments import (
 )
 from deployments.findings import Finding
 from deployments.opening import ledger_in_words
-from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
-from duebell.ledger import tenants, trail
+from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
 from duebell.policy_file import Policy
@@ -112,7 +112,7 @@ def _mark(finding: Finding) -> Text:
 def look(resources: Resources) -> list[Finding]:
     """Look at the ledger, the policy, Prefect, Twilio and each connected organisation, once each."""
     looks: list[tuple[str, Callable[[Resources], list[Finding]]]] = [
-        ("ledger", _ledger),
+        ("ledger", doctor_ledger.look),
         ("sending", doctor_sending.look),
         ("policy", _policy),
         ("words", doctor_words.look),
@@ -155,36 +155,6 @@ def _looked(resources: Resources, what: str, look_at: Callable[[Resources], list
             return look_at(resources)
     except (ConfigurationError, DuebellError) as error:
         return [Finding(what, str(error), sound=False)]
-
-
-def _ledger(resources: Resources) -> list[Finding]:
-    broken = trail.first_break_in(resources.engine)
-    whole = "whole" if broken is None else f"changed at entry {broken}: restore the ledger from a backup"
-    return [
-        Finding("ledger", without_secrets(resources.engine.url)),
-        Finding("audit trail", whole, sound=broken is None),
-        *_stalls(resources),
-    ]
-
-
-STALLS_A_DAY = 20
-"""Above so many a firm has outgrown SQLite."""
-
-HOW = "`duebell move-ledger`; README, Growing"
-
-
-def _stalls(resources: Resources) -> list[Finding]:
-    """Whether writers waited for each other for long, which is what SQLite's one writer comes to."""
-    if resources.engine.dialect.name != "sqlite":
-        return []
-    stalls = trail.stalls(resources.engine, resources.clock() - timedelta(days=1))
-    if not stalls.times:
-        return [Finding("writers", "none waited for long in the last day")]
-    said = f"waited for long {stalls.times} times in the last day, the longest {stalls.longest:.0f} s"
-    if stalls.times <= STALLS_A_DAY:
-        return [Finding("writers", f"{said}; where that grows, move to PostgreSQL ({HOW})")]
-    mend = f"SQLite is too small by now: move to PostgreSQL ({HOW})"
-    return [Finding("writers", f"{said}: {mend}", sound=False)]
 
 
 def _policy(resources: Resources) -> list[Finding]:

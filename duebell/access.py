@@ -8,14 +8,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from pydantic import SecretStr
-from sqlalchemy.exc import OperationalError
 from tenacity import (
     Retrying,
-    retry,
     retry_if_exception_type,
     stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
 )
 
 from duebell import tokens
@@ -39,6 +35,7 @@ from duebell.errors import (
     Transient,
 )
 from duebell.ledger import calls, tenants
+from duebell.ledger.insisting import until_written
 from duebell.opened import organisations
 from duebell.resources import Resources
 from duebell.scopes import NO_ROLE, custom_tokens
@@ -192,12 +189,7 @@ class XeroAccess:
     def _takes_turn(self, standing: Standing, now: datetime) -> bool:
         return calls.take_turn(self.resources.engine, self.tenant.tenant_id, standing, now=now)
 
-    @retry(
-        retry=retry_if_exception_type(OperationalError),
-        wait=wait_random_exponential(max=5),
-        stop=stop_after_delay(40),
-        reraise=True,
-    )
+    @until_written
     def _note(self, call: CallMade) -> None:
         """Count the call, however busy the ledger: it was made, and its answer must not be lost with it."""
         now = self.resources.clock()

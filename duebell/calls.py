@@ -22,7 +22,6 @@ class Purpose(StrEnum):
     FIRST_SYNC = "first_sync"
     POLL = "poll"
     OPEN_REREAD = "open_reread"
-    SWEEP = "sweep"
     ORGANISATION = "organisation"
     DOCTOR = "doctor"
     LINKS = "links"

@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from duebell import tokens
 from duebell.consent_answer import CALLBACK_PATH, PURPOSE, hash_of
-from duebell.ended import Ended
 from duebell.errors import ConfigurationError, ReconnectNeeded
 from duebell.ledger import consents
 from duebell.resources import Resources
@@ -132,9 +131,3 @@ def keep_alive(resources: Resources, token_set_id: str, owner: str) -> datetime:
         clock=resources.clock,
         force=resources.clock() - IDLE,
     )
-
-
-def ending(rested: int, failed: int) -> Ended:
-    """The end of a run that was to renew so many consents."""
-    message = f"{rested - failed} consents refreshed, {failed} could not be"
-    return Ended("Not all kept" if failed else "Kept", message, sound=not failed)

@@ -50,20 +50,31 @@ def team_recipient(name: str) -> str:
     return f"team:{name}"
 
 
-def dedup_key(
-    tenant_id: str, kind: str, subject_id: str, recipient: str, *, step: str = "", generation: int = 0
-) -> str:
-    """``<tenant>:<kind>:<subject>:<step>:<recipient>``, with ``#<generation>`` for a forced re-send.
+AGAIN = "#"
+"""What stands before the generation in the key of a forced re-send."""
+
+
+def dedup_key(tenant_id: str, kind: str, subject_id: str, recipient: str, *, step: str = "") -> str:
+    """``<tenant>:<kind>:<subject>:<step>:<recipient>``.
 
     Raises ``Permanent`` for a part that could be read as two.
     """
     for part in (tenant_id, kind, subject_id, step):
-        if ":" in part or "#" in part:
+        if ":" in part or AGAIN in part:
             raise Permanent(f"a dedup key cannot hold ':' or '#' in a part, and {part!r} does")
-    if "#" in recipient:
+    if AGAIN in recipient:
         raise Permanent(f"a dedup key cannot hold '#' in a part, and {recipient!r} does")
-    key = f"{tenant_id}:{kind}:{subject_id}:{step}:{recipient}"
-    return f"{key}#{generation}" if generation else key
+    return f"{tenant_id}:{kind}:{subject_id}:{step}:{recipient}"
+
+
+def first_key(key: str) -> str:
+    """The key under which something was owed before anybody had it said again."""
+    return key.partition(AGAIN)[0]
+
+
+def resend_key(key: str, generation: int) -> str:
+    """The key of a forced re-send, the ``generation``-th from 1, of what is owed under ``key``."""
+    return f"{first_key(key)}{AGAIN}{generation}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,6 @@ class Parts:
 
 
 def parts_of(key: str) -> Parts:
-    """Read a key that ``dedup_key`` made."""
-    base, _, generation = key.partition("#")
+    """Read a key that ``dedup_key`` or ``resend_key`` made."""
+    base, _, generation = key.partition(AGAIN)
     return Parts(*base.split(":", 4), generation=int(generation or 0))

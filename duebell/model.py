@@ -132,7 +132,6 @@ class Payment:
     invoice_id: str | None = None
     amount: Decimal | None = None
     paid_on: date | None = None
-    batch_payment_id: str | None = None
     updated_at: datetime | None = None
 
 
@@ -213,7 +212,6 @@ class Organisation:
     base_currency: str
     country: str
     timezone: str
-    is_demo: bool
     read_at: datetime | None = None
 
 

@@ -80,8 +80,7 @@ def _again(
 
 
 def _refused(refused: Refused, tries: int, now: datetime) -> Conclusion:
-    ruling = refused.ruling
-    cause = f"HTTP {refused.http_status}, code {refused.code}: {ruling.meaning}"
+    ruling, cause = refused.ruling, refused.cause
     if ruling.action is Action.RETRY_LATER and tries <= ruling.retries:
         wait = timedelta(minutes=ruling.retry_after_minutes or 15)
         return _again(AttemptState.REFUSED, cause, tries, wait, now, refused.code)
@@ -90,7 +89,7 @@ def _refused(refused: Refused, tries: int, now: datetime) -> Conclusion:
         return Conclusion(
             AttemptState.REFUSED,
             S.HELD,
-            reason=f"twilio:{refused.code}",
+            reason=refused.reason,
             http_status=refused.http_status,
             error_code=refused.code,
             cause=cause,
@@ -102,7 +101,7 @@ def _refused(refused: Refused, tries: int, now: datetime) -> Conclusion:
     return Conclusion(
         AttemptState.REFUSED,
         S.GIVEN_UP,
-        reason=f"twilio:{refused.code}",
+        reason=refused.reason,
         http_status=refused.http_status,
         error_code=refused.code,
         cause=cause,

@@ -6,7 +6,14 @@ from dataclasses import replace
 from duebell.deciding import Basis, Rules, Subject, decide, subject_of
 from duebell.grounds import grounds_of
 from duebell.grouping import groups_of
-from duebell.keys import INVOICE_OVERDUE, contact_recipient, dedup_key, person_recipient
+from duebell.keys import (
+    INVOICE_OVERDUE,
+    contact_recipient,
+    dedup_key,
+    first_key,
+    person_recipient,
+    resend_key,
+)
 from duebell.known import Known
 from duebell.ledger import groups, notifications, planning_turns, present, snapshots
 from duebell.ledger.notifications import Owed
@@ -148,12 +155,12 @@ def plan_resend(
     book: Writing, original: Notification, known: Known, rules: Rules, *, by: str, why: str
 ) -> Notification:
     """A forced re-send: a new key with its generation, its reason and its author."""
-    base = original.key.split("#", 1)[0]
     rows = present.of_invoices(book.session, original.tenant_id, original.kind, [original.invoice_id])
-    generation = 1 + max(row.generation for row in rows if row.key.split("#", 1)[0] == base)
+    first = first_key(original.key)
+    generation = 1 + max(row.generation for row in rows if first_key(row.key) == first)
     owed = replace(
         owed_again(original),
-        key=f"{base}#{generation}",
+        key=resend_key(first, generation),
         contact_id=known.contact_id,
         generation=generation,
         forced_by=by,

@@ -9,12 +9,14 @@ from sqlmodel import col, select
 
 from duebell.email import rulings
 from duebell.ledger import present
+from duebell.ledger.dispatch import TEMPLATE, UNFIT
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Leg, Notification, Tenant
 from duebell.phone import redact
 from duebell.policy import IN_WORDS, Reason
 from duebell.states import TOLD, NotificationState
 from duebell.twilio.codes import action_for
+from duebell.twilio.outcome import SENDGRID, TWILIO
 from duebell.visible import in_markdown
 from duebell.xero.links import invoice_link
 
@@ -34,6 +36,8 @@ class Line:
     state: str
     reason: str
     link: str
+    code: str = ""
+    """The reason as it is kept, without its detail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_cod
         row.state,
         in_words(row.reason),
         invoice_link(short_code, row.invoice_id),
+        row.reason.partition(":")[0],
     )
 
 
@@ -100,16 +105,19 @@ OTHERWISE: dict[str, str] = {
     "read_too_old": "the invoice could not be read anew just before sending",
     "run_cancelled": "its run was cancelled: run it again to send it",
     "stopped_or_overtaken": "sending is stopped (`duebell doctor` says whose), or another run has it",
+    TEMPLATE: "its template cannot say it: once that is mended it goes out within the hour, or by a run",
     "told_after_all": "the first message turned out to have arrived, so it is not said again",
     "tried_again_later": "Twilio could not take it; it is tried again",
     "xero_takes_no_calls": "the day's calls to Xero are used up; it is sent when they begin anew",
     "tried_too_often": "Twilio could not take it, time and again",
+    UNFIT: "no provider would be asked to send it as it is: mend its address, its sender or its words",
 }
 """The reasons that come from sending itself, not from a decision."""
 
 
+PROVIDERS = {TWILIO: "Twilio", SENDGRID: "SendGrid"}
 WITHOUT_CODE = "twilio:None"
-"""The reason that is kept of a refusal whose code nobody was told, as SendGrid tells none."""
+"""What was kept once of a refusal without a code, whoever's it was."""
 
 
 def in_words(reason: str) -> str:
@@ -119,22 +127,31 @@ def in_words(reason: str) -> str:
         return f"Twilio's code {detail}: {action_for(int(detail), from_callback=False).meaning}"
     if code == "email" and (meaning := rulings.in_words(detail)) is not None:
         return meaning
-    if reason == WITHOUT_CODE:
-        return "the provider refused it and gave no code: `duebell audit` has its answer's status"
+    if reason == WITHOUT_CODE or (code in PROVIDERS and detail.startswith("http_")):
+        return _without_code(PROVIDERS[code], detail)
     words = IN_WORDS[Reason(code)] if code in set(Reason) else OTHERWISE.get(code, reason)
     detail = in_words(detail) if code in {"next_channel", "came_back"} else detail
     return f"{words} ({detail})" if detail and words != reason else words
+
+
+def _without_code(provider: str, detail: str) -> str:
+    status = detail.removeprefix("http_")
+    who = "the provider refused it" if status == "None" else f"{provider} refused it (HTTP {status})"
+    return f"{who} and gave no code: `duebell audit` has what it means"
+
+
+TO_MEND = {TEMPLATE: "Template problem", UNFIT: "Cannot be posted"}
+"""The reasons that a person has to see to, and how a run ends that met one."""
 
 
 def ending(lines: Sequence[Line]) -> Ending:
     """Name the end of a run by its most pressing line, and count the rest."""
     counts = Counter(line.state for line in lines)
     message = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(counts.items()))
-    broken = [line.reason for line in lines if line.reason.startswith("template:")]
-    if broken:
-        return Ending(
-            "Template problem", broken[0].removeprefix("template:"), sound=False, lines=tuple(lines)
-        )
+    for code, name in TO_MEND.items():
+        reasons = [line.reason for line in lines if line.code == code]
+        if reasons:
+            return Ending(name, reasons[0], sound=False, lines=tuple(lines))
     return Ending(_name(counts), message or "nothing to tell", sound=True, lines=tuple(lines))
 
 

@@ -52,8 +52,13 @@ class Resend:
     reason: str
     waits: str = ""
 
+    @property
+    def goes_out(self) -> bool:
+        """Whether nothing but its run is waited for."""
+        return self.state == S.PLANNED.value and not self.waits
+
     def sentence(self) -> str:
-        """It in words, for the run's state."""
+        """It in words, wherever it is told."""
         if self.waits:
             return f"{self.key} is {self.state}, and waits: {self.waits}"
         says_why = self.reason and self.state != S.PLANNED.value

@@ -6,9 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import OperationalError
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
 from duebell import holding
 from duebell.deciding import Rules
 from duebell.errors import Permanent, TemplateProblem
@@ -28,6 +25,7 @@ from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
+from duebell.ledger.insisting import until_written
 from duebell.ledger.notifications import Claim
 from duebell.ledger.refused import remember_number
 from duebell.ledger.tables import Leg, Notification
@@ -44,8 +42,8 @@ from duebell.resources import Resources
 from duebell.states import NotificationState, Sending
 from duebell.stop_scopes import is_of_one_country, reason_of
 
-TEMPLATE_WAIT = timedelta(hours=1)
-"""A message whose template cannot be rendered is tried again this much later, or by hand after the mend."""
+MEND_WAIT = timedelta(hours=1)
+"""What a person has to mend first is tried again this much later, or by hand after the mend."""
 
 S = NotificationState
 
@@ -79,15 +77,16 @@ def render(resources: Resources, claim: Claim) -> Said | None:
         try:
             write_text(book, resources.templates, row, leg, known, resources.policy)
         except TemplateProblem as problem:
-            return _hold_for_template(book, claim, problem)
+            return _hold_for_mend(book, claim, problem)
         except Permanent:
             return None
     return None
 
 
-def _hold_for_template(book: Writing, claim: Claim, problem: Permanent) -> Said:
-    later = book.now + TEMPLATE_WAIT
-    return let_go(book, claim, S.HELD, f"template:{problem}", not_before=book.now, dispatch_at=later)
+def _hold_for_mend(book: Writing, claim: Claim, problem: Permanent) -> Said:
+    code = dispatch.TEMPLATE if isinstance(problem, TemplateProblem) else dispatch.UNFIT
+    later = book.now + MEND_WAIT
+    return let_go(book, claim, S.HELD, f"{code}:{problem}", not_before=book.now, dispatch_at=later)
 
 
 def tell(
@@ -105,8 +104,10 @@ def tell(
     """
     fail_point("after-claim")
     compare_once(resources)
-    unread = _have_fresh(resources, claim, read_again)
-    if unread is not None and is_cancelled():
+    now = resources.clock()
+    stale = _not_fresh(resources, claim, now)
+    unread = read_again(claim.tenant_id, stale, now - FRESH) if stale else None
+    if stale and is_cancelled():
         return hold_cancelled(resources, claim)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
     poster, look = Poster(resources), resources.policy.settle.first_look
@@ -132,12 +133,10 @@ def _post(resources: Resources, poster: Poster, intent: Intent, look: timedelta)
     return said
 
 
-def _have_fresh(resources: Resources, claim: Claim, read_again: ReadAgain) -> Mapping[str, str] | None:
-    """Have a read that is young enough; where it took another one, what that could not read."""
-    now = resources.clock()
+def _not_fresh(resources: Resources, claim: Claim, now: datetime) -> list[str]:
+    """The invoices of a claim whose last read is too old to be said."""
     with reading(resources.engine) as session:
-        stale = list(not_in_time(session, claim, now))
-    return (read_again(claim.tenant_id, stale, now - FRESH) or {}) if stale else None
+        return list(not_in_time(session, claim, now))
 
 
 def _intend(
@@ -180,7 +179,7 @@ def _begin(
         text = _write(resources, book, row, leg, known, rules)
         poster.check(leg)
     except Permanent as problem:
-        return _hold_for_template(book, claim, problem)
+        return _hold_for_mend(book, claim, problem)
     return attempts.begin(
         book,
         claim,
@@ -219,14 +218,9 @@ def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
     return let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=later)
 
 
-@retry(
-    retry=retry_if_exception_type(OperationalError),
-    wait=wait_random_exponential(max=5),
-    stop=stop_after_delay(40),
-    reraise=True,
-)
+@until_written
 def _record(resources: Resources, intent: Intent, known: Conclusion) -> Said:
-    """Write the outcome down, for as long as the lease lasts: a busy database must not cost the SID."""
+    """Write the outcome down: a busy database must not cost the SID."""
     with writing(resources.engine, resources.clock()) as book:
         state = conclude(book, intent.attempt_id, known)
         if known.sid is not None:

@@ -1,14 +1,14 @@
-"""Once a day: what would run out by being left alone is used before it does, and what is old is let go of."""
+"""Once a day: what would run out unused is used, what is old is let go of, and the ledger is checked."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from duebell.consent import ending
+from duebell.ended import of_housekeeping
 from tasks._prefect import FEW_AT_ONCE, failed_of, named
 from tasks.consents import idle_token_sets, keep_alive
 from tasks.ledger import prune_history
-from tasks.upkeep import prune_journal
+from tasks.upkeep import check_ledger, prune_journal
 
 
 @flow(
@@ -21,11 +21,12 @@ def housekeeping() -> State[None]:
     """Refresh every consent that rested for a week: Xero ends a refresh token after 60 days without use.
 
     One that cannot be refreshed does not hold up the others, and is tried again the next day; nothing else
-    goes first that may fail. History is kept for thirteen months.
+    goes first that may fail. History is kept for thirteen months. What must hold in every ledger is looked at
+    last; where it does not, the run has failed with the ids of what is wrong.
     """
     kept = keep_alive.map(idle_token_sets())
     kept.wait()
     prune_journal()
     prune_history()
-    ended = ending(len(kept), failed_of(one.state for one in kept))
+    ended = of_housekeeping(len(kept), failed_of(one.state for one in kept), check_ledger())
     return (Completed if ended.sound else Failed)(name=ended.name, message=ended.message)

@@ -13,7 +13,6 @@ from duebell.draining import RunToStart
 from duebell.ledger.engine import reading
 from duebell.ledger.writing import writing
 from duebell.replaying import AT_ONCE, Replayed
-from duebell.reporting import in_words
 from duebell.resending import Resend
 from duebell.resources import resources
 from duebell.telling import rules_of
@@ -84,8 +83,7 @@ def plan_resend(
         to=to or "",
         run_id=own_run_id(),
     )
-    said = planned.waits or in_words(planned.reason) or planned.state
-    page = f"{planned.key} is **{planned.state}**: {said}. `duebell audit` has who asked for it, and why."
+    page = f"{planned.sentence()}. `duebell audit` has who asked for it, and why."
     about = f"{kind} of {in_markdown(planned.number)} is {planned.state}"
     create_markdown_artifact(key="resend", markdown=page, description=about)
     return planned
@@ -94,5 +92,4 @@ def plan_resend(
 @task(cache_policy=NO_CACHE)
 def run_for(planned: Resend, kind: str) -> list[RunToStart]:
     """The run that sends it, if it may be sent now; else the net makes one when it may."""
-    is_to_go = planned.state == "planned" and not planned.waits
-    return [RunToStart(kind, (planned.invoice_id,), (planned.number,))] if is_to_go else []
+    return [RunToStart(kind, (planned.invoice_id,), (planned.number,))] if planned.goes_out else []

@@ -62,7 +62,7 @@ def test_a_changed_entry_is_found(ledger: Engine, change: dict[str, object]) -> 
     with ledger.begin() as connection:
         connection.execute(update(Audit).where(col(Audit.sequence) == second).values(**change))
     assert first_break_in(ledger) == second
-    assert broken(ledger) == [f"the audit trail is broken at {second}"]
+    assert broken(ledger) == [f"I7: the audit trail is broken at {second}"]
 
 
 def test_a_missing_entry_is_found(ledger: Engine) -> None:

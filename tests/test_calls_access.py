@@ -155,7 +155,7 @@ def test_the_reserve_is_kept_for_messages_and_a_new_day_is_found_within_the_hour
     desk.xero.limits.spend(TENANT, 800, NOW)
     desk.call()
     with pytest.raises(ReservedForMessages, match="198 of the day's calls"):
-        desk.call(purpose=Purpose.SWEEP)
+        desk.call(purpose=Purpose.POLL)
     desk.call(purpose=Purpose.LOOK_AGAIN)
     assert len(desk.xero.asked) == 3
     for _ in range(30 * 60):

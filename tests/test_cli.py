@@ -47,9 +47,7 @@ def sandbox() -> Generator[SandboxControl]:
 def trail(office: Office) -> list[tuple[str, str]]:
     """Who did what, as the ledger has it."""
     with reading(office.engine) as session:
-        return [
-            (row.actor, row.action) for row in session.exec(select(Audit).order_by(col(Audit.sequence))).all()
-        ]
+        return list(session.exec(select(Audit.actor, Audit.action).order_by(col(Audit.sequence))).all())
 
 
 def brake(office: Office) -> Brake | None:

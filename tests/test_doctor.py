@@ -17,8 +17,8 @@ from deployments.sandbox.server import running_sandbox
 from duebell.journal import Journal, Posted
 from duebell.ledger import trail
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Tenant
-from tests.support_facts import CONTACT, INVOICE
+from duebell.ledger.tables import Notification, Tenant
+from tests.support_facts import CONTACT, INVOICE, sent_off
 from tests.support_office import Office, spoilt
 
 CANARY = "canary7Qv9secretXk2"
@@ -246,6 +246,20 @@ def test_a_ledger_that_was_set_back_is_told_with_its_reason_until_a_person_resum
     told = unwrapped(office.run("doctor").output)
     assert "brake: off" in told
     assert "messages whose outcome is still looked for: 1, the oldest for" in told
+
+
+def test_what_does_not_hold_in_the_ledger_is_told_with_its_ids(office: Office) -> None:
+    told = unwrapped(office.run("doctor").output)
+    assert "messages in the ledger: all that must hold of them holds" in told
+    sent_off(office.engine)
+    with office.engine.begin() as connection:
+        connection.execute(update(Notification).values(lease_until=None))
+    done = office.run("doctor")
+    assert done.exit_code == 1
+    assert (
+        "mend messages in the ledger: I4: notification 1: it is sending without a lease: `duebell stop`"
+        in unwrapped(done.output)
+    )
 
 
 def test_an_organisation_with_lines_of_its_own_is_judged_by_them(office: Office, tmp_path: Path) -> None:

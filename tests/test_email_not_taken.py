@@ -7,6 +7,8 @@ from sqlalchemy import Engine
 
 from duebell.ledger.channel_stops import stops
 from duebell.ledger.invariants import broken
+from duebell.ledger.tables import Notification
+from duebell.ledger.writing import writing
 from duebell.outcomes import conclusion_of
 from duebell.policy import Send
 from duebell.reaching import Way
@@ -140,10 +142,24 @@ def test_an_address_that_is_refused_stops_nothing_and_the_sms_takes_over(make: M
     open_tenant(ledger)
     where = "personalizations.0.to.0.email" if make is sendgrid else "/to/0/address"
     outcome = answered(make, 400, naming(make, where))
-    assert told(ledger, 1, outcome, BY_SMS) == (S.PLANNED, "next_channel:twilio:None", 1)
-    assert told(ledger, 2, outcome) == (S.GIVEN_UP, "twilio:None", 0)
+    reason = "sendgrid:http_400" if make is sendgrid else "twilio:http_400"
+    assert told(ledger, 1, outcome, BY_SMS) == (S.PLANNED, f"next_channel:{reason}", 1)
+    assert told(ledger, 2, outcome) == (S.GIVEN_UP, reason, 0)
     assert stops(ledger) == []
     assert broken(ledger) == []
+
+
+@pytest.mark.parametrize("reason", ["twilio:http_403", "sendgrid:http_403", "twilio:None"])
+def test_news_does_not_hurry_what_rests_after_a_refusal_whoever_refused_it(
+    ledger: Engine, reason: str
+) -> None:
+    row = plan(ledger)
+    with writing(ledger, NOW) as book:
+        kept = book.session.get_one(Notification, row.notification_id)
+        kept.state, kept.reason, kept.not_before = S.HELD, reason, NOW + MINUTE
+    plan(ledger)
+    stands = the_notification(ledger)
+    assert (stands.state, stands.reason, stands.not_before) == (S.HELD, reason, NOW + MINUTE)
 
 
 @BOTH

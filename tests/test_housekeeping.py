@@ -15,7 +15,7 @@ from duebell import consent, tokens
 from duebell.clock import system_clock
 from duebell.errors import ReconnectNeeded, Transient
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Tenant, TokenSet
+from duebell.ledger.tables import Attempt, Tenant, TokenSet
 from duebell.ledger.token_sets import not_refreshed_since
 from duebell.ledger.writing import writing
 from duebell.resources import Resources, open_resources, using
@@ -23,7 +23,7 @@ from duebell.settings import load
 from duebell.xero.identity import CONSENT_SCOPES, TokenAnswer
 from flows.housekeeping import housekeeping
 from tests.support_consent import Newcomer, Person, newcomer
-from tests.support_facts import NOW
+from tests.support_facts import NOW, accepted, conclude, sent_off
 from tests.support_office import environment_of
 from tests.support_prefect import RunningPrefect
 
@@ -133,6 +133,21 @@ def test_the_flow_refreshes_all_and_one_that_fails_does_not_hold_up_the_others(
     assert kept(prefect_server, resources) == ("Not all kept", "2 consents refreshed, 1 could not be")
     recent = {name for name in "ABC" if system_clock() - last_refreshed(resources, name) < DAY}
     assert recent == {"A", "C"}
+
+
+def test_the_flow_fails_with_the_ids_of_what_does_not_hold_in_the_ledger(
+    prefect_server: RunningPrefect, resources: Resources, sandbox: SandboxControl
+) -> None:
+    rested(resources, sandbox, "A", 8 * DAY)
+    sent_off(resources.engine)
+    conclude(resources.engine, accepted())
+    with writing(resources.engine, NOW) as book:
+        book.session.get_one(Attempt, "a1").read_age_seconds = 90.0
+    name, message = kept(prefect_server, resources)
+    assert name == "Ledger broken"
+    assert message == (
+        "1 consents refreshed, 0 could not be; I8: attempt a1: what it says was read 90 s before"
+    )
 
 
 def test_a_file_that_cannot_be_deleted_ends_no_consent(

@@ -9,7 +9,8 @@ from sqlmodel import select
 from duebell.ledger import dispatch, notifications, present, verdicts
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
-from duebell.ledger.notifications import SEND_LEASE, Claim, InvariantBroken
+from duebell.ledger.moving import InvariantBroken
+from duebell.ledger.notifications import SEND_LEASE, Claim
 from duebell.ledger.tables import Audit, Leg, Notification
 from duebell.ledger.writing import writing
 from duebell.policy import Hold, Reason, Send, Skip, Verdict

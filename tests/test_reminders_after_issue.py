@@ -228,7 +228,11 @@ def test_one_of_which_nothing_was_processed_is_about_to_be_said(ledger: Engine) 
 
 
 @pytest.mark.parametrize(
-    "columns", [{"not_before": None}, {"reason": RUN_CANCELLED}, {"reason": "template: no field"}]
+    "columns",
+    [
+        {"not_before": None},
+        *({"reason": one} for one in (RUN_CANCELLED, "template:no field", "unfit_to_post:no address")),
+    ],
 )
 def test_one_that_a_person_has_to_see_to_is_not_waited_for(ledger: Engine, columns: dict[str, Any]) -> None:
     open_tenant(ledger)

@@ -15,7 +15,8 @@ NOW = datetime(2026, 11, 20, 1, tzinfo=UTC)
 
 
 def line(state: str, reason: str = "") -> Line:
-    return Line("INV-1", "+64•••••567", "sms", state, reason, "")
+    code = reason.partition(":")[0]
+    return Line("INV-1", "+64•••••567", "sms", state, in_words(reason), "", code)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,20 @@ def test_a_template_problem_makes_the_run_unsound_and_says_where() -> None:
         [line("accepted"), line("held", "template:invoice_issued/sms.txt line 1: there is no field x")]
     )
     assert (ended.sound, ended.name) == (False, "Template problem")
-    assert ended.message == "invoice_issued/sms.txt line 1: there is no field x"
+    where = "(invoice_issued/sms.txt line 1: there is no field x)"
+    assert ended.message == f"{OTHERWISE['template']} {where}"
+
+
+def test_what_no_provider_would_be_asked_to_send_is_no_fault_of_a_template() -> None:
+    why = "the recipient's email address cannot be used (comment)"
+    ended = ending([line("accepted"), line("held", f"unfit_to_post:{why}")])
+    assert (ended.sound, ended.name) == (False, "Cannot be posted")
+    assert ended.message == f"{OTHERWISE['unfit_to_post']} ({why})"
+
+
+def test_words_that_only_look_like_a_problem_make_no_run_unsound() -> None:
+    told = Line("INV-1", "", "sms", "held", "template: a rule of this name leaves it out", "")
+    assert ending([told]).sound
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason])
@@ -71,16 +85,26 @@ def test_why_another_way_took_over_is_told_in_words(before: str) -> None:
     assert in_words(before) != before
 
 
-def test_a_refusal_without_a_code_is_told_in_words() -> None:
-    known = conclusion_of(
-        Refused(400, None, UNKNOWN_ANSWER, ""), tries=1, first_look=timedelta(), jitter=0, now=NOW
+@pytest.mark.parametrize(("provider", "named"), [("twilio", "Twilio"), ("sendgrid", "SendGrid")])
+def test_a_refusal_without_a_code_is_told_in_words_with_whose_it_is(provider: str, named: str) -> None:
+    refused = Refused(400, None, UNKNOWN_ANSWER, "", provider)
+    known = conclusion_of(refused, tries=1, first_look=timedelta(), jitter=0, now=NOW)
+    assert known.reason == f"{provider}:http_400"
+    assert in_words(known.reason) == (
+        f"{named} refused it (HTTP 400) and gave no code: `duebell audit` has what it means"
     )
-    assert in_words(known.reason) != known.reason
-    assert "None" not in in_words(known.reason)
+    assert known.cause == f"HTTP 400: {UNKNOWN_ANSWER.meaning}"
+
+
+def test_a_refusal_that_was_kept_without_its_provider_blames_none() -> None:
+    told = "the provider refused it and gave no code: `duebell audit` has what it means"
+    assert in_words("twilio:None") == told
+    assert in_words("next_channel:twilio:None").endswith(f"({told})")
 
 
 def test_the_reasons_of_sending_have_their_sentences_and_others_stay_as_they_are() -> None:
     assert in_words("another_way") == OTHERWISE["another_way"]
     assert in_words("run_cancelled") == OTHERWISE["run_cancelled"]
-    assert in_words("template:x line 1") == "template:x line 1"
+    assert in_words("template:x line 1") == f"{OTHERWISE['template']} (x line 1)"
+    assert in_words("not one of ours: x") == "not one of ours: x"
     assert in_words("") == ""

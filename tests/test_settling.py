@@ -48,7 +48,7 @@ from tests.support_facts import (
 S = NotificationState
 LOST = Unsettled("a1", "t1", "invoice_issued", "sms", MOBILE, "a text", None, NOW, 0)
 LISTED = MessageState(
-    sid(), MessageStatus.SENT, "sent", None, "outbound-api", None, 1, NOW, NOW, NOW, to=MOBILE, body="a text"
+    sid(), MessageStatus.SENT, "sent", None, "outbound-api", None, NOW, NOW, to=MOBILE, body="a text"
 )
 
 

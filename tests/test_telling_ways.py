@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import select
+from sqlmodel import col, select, update
 
 from duebell import draining
 from duebell.errors import ConfigurationError
@@ -20,7 +20,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim, claim_all
-from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.reading import Reading
@@ -178,6 +178,21 @@ def test_a_subject_that_no_provider_would_take_holds_the_message_before_anything
     held = render(office, claim)
     assert held is not None
     assert (held.state, "subject.txt" in held.reason) == (S.HELD, True)
+    assert provider.asked == []
+    assert broken(office.engine) == []
+
+
+def test_what_no_provider_would_be_asked_to_send_is_held_with_a_reason_of_its_own(
+    office: Resources, provider: Provider
+) -> None:
+    keep_invoice(office.engine)
+    [claim] = claimed(office, INVOICE_ISSUED)
+    assert render(office, claim) is None
+    with office.engine.begin() as connection:
+        connection.execute(update(Leg).where(col(Leg.channel) == "email").values(email_subject="a\nb"))
+    held = tell(office, claim, fresh, flow_run_id="run 1")
+    assert held.state == S.HELD
+    assert held.reason.startswith("unfit_to_post:the subject of an email is one line")
     assert provider.asked == []
     assert broken(office.engine) == []
 

@@ -1,13 +1,12 @@
 """Links for the team lead to the record and nowhere else."""
 
-from duebell.xero.links import contact_link, invoice_link
+from duebell.xero.links import invoice_link
 
 RECORD_ID = "11111111-2222-4333-8444-555555555555"
 
 
 def test_a_link_holds_the_short_code_and_the_id() -> None:
     assert invoice_link("!mBdtL", RECORD_ID) == f"https://go.xero.com/app/!mBdtL/invoicing/view/{RECORD_ID}"
-    assert contact_link("!mBdtL", RECORD_ID) == f"https://go.xero.com/app/!mBdtL/contacts/contact/{RECORD_ID}"
 
 
 def test_a_short_code_cannot_leave_the_site() -> None:

@@ -111,7 +111,7 @@ def test_the_organisation_and_the_connections_are_read(samples: Path) -> None:
         "NZD",
         "NZ",
     )
-    assert (organisation.timezone, organisation.is_demo) == ("Pacific/Auckland", True)
+    assert organisation.timezone == "Pacific/Auckland"
     assert organisation.read_at == datetime(2020, 3, 19, 2, 44, 11, 967000, UTC)
     assert parse_connections(body(samples, "connections.recorded")) == (
         Connection(

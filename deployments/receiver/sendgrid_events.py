@@ -22,6 +22,7 @@ from duebell.ledger import strays
 from duebell.ledger.receipts import NewReceipt, keep_receipt_in, not_kept_yet
 from duebell.ledger.strays import Said
 from duebell.ledger.writing import Writing
+from duebell.twilio.outcome import SENDGRID
 
 LARGEST_BATCH = 1024 * 1024
 """SendGrid posts a batch when it has reached 768 kilobytes, or before."""
@@ -46,7 +47,7 @@ def receipts_of(events: Sequence[EmailEvent]) -> tuple[NewReceipt, ...]:
             error_code=None,
             attempt_id=event.tag,
             form=event.event_json,
-            provider="sendgrid",
+            provider=SENDGRID,
         )
         for event in reversed(wanted.values())
     )

@@ -16,7 +16,7 @@ from duebell.email.messages import TAG, EmailRequest
 from duebell.email.page import page_of
 from duebell.email.wire import Bearer, EmailWire
 from duebell.errors import BadAnswer, ConfigurationError, Permanent
-from duebell.twilio.outcome import Accepted, Answer, SendOutcome, Unknown
+from duebell.twilio.outcome import SENDGRID, Accepted, Answer, SendOutcome, Unknown
 from duebell.twilio.statuses import MessageStatus
 from duebell.twilio.transport import DEADLINE, TIMEOUT
 
@@ -57,6 +57,7 @@ class SendGrid:
             provider="SendGrid",
             variable="SENDGRID_API_URL",
             mend="check SENDGRID_API_KEY and that it may send mail",
+            refuses_as=SENDGRID,
             timeout=timeout,
             deadline=deadline,
             monotonic=monotonic,

@@ -11,6 +11,7 @@ from duebell.email.refusals import ruling_of_refusal
 from duebell.errors import Transient
 from duebell.twilio.client import reading_error
 from duebell.twilio.outcome import (
+    TWILIO,
     Accepted,
     Answer,
     SendOutcome,
@@ -24,8 +25,8 @@ from duebell.twilio.transport import DEADLINE, TIMEOUT, base_url, exchange
 class EmailWire:
     """One provider's address and credentials. Every request ends within ``deadline`` seconds.
 
-    ``provider`` and ``mend`` are for the texts of errors. Raises ConfigurationError for a URL that cannot
-    work.
+    ``provider`` and ``mend`` are for the texts of errors, ``refuses_as`` names it in the reasons of its
+    refusals. Raises ConfigurationError for a URL that cannot work.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class EmailWire:
         provider: str,
         variable: str,
         mend: str,
+        refuses_as: str = TWILIO,
         timeout: httpx.Timeout = TIMEOUT,
         deadline: float = DEADLINE,
         monotonic: Callable[[], float] = time.monotonic,
@@ -46,6 +48,7 @@ class EmailWire:
         self._authorization = authorization
         self._provider = provider
         self._mend = mend
+        self._refuses_as = refuses_as
         self._timeout = timeout
         self._deadline = deadline
         self._monotonic = monotonic
@@ -64,7 +67,7 @@ class EmailWire:
             return classify_exception(exc)
         if 200 <= answer.http_status < 300:
             return accepted(answer)
-        return classify_failure(answer, ruling_of_refusal)
+        return classify_failure(answer, ruling_of_refusal, self._refuses_as)
 
     def _exchange(
         self, method: str, path: str, body: bytes | None, query: Mapping[str, str] | None = None

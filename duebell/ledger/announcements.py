@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
 from duebell.keys import INVOICE_ISSUED, is_contact, person_of
-from duebell.ledger.dispatch import RUN_CANCELLED
+from duebell.ledger.dispatch import RUN_CANCELLED, TEMPLATE, UNFIT
 from duebell.ledger.reminders import HEARD
 from duebell.ledger.tables import Attempt, Notification
 from duebell.states import WAITING, NotificationState
@@ -19,7 +19,7 @@ S = NotificationState
 UNHEARD = frozenset({S.SKIPPED, S.UNDELIVERED, S.FAILED, S.GIVEN_UP})
 """Where it ended without having told anybody."""
 
-FOR_A_PERSON = (RUN_CANCELLED, "template:")
+FOR_A_PERSON = (RUN_CANCELLED, f"{TEMPLATE}:", f"{UNFIT}:")
 """How the reasons begin of what a person has to see to before it goes out, whatever its time."""
 
 

@@ -14,7 +14,8 @@ from duebell.failpoints import fail_point
 from duebell.ledger import channel_stops, groups, moved, told_together, unsettled
 from duebell.ledger.built_once import built_once
 from duebell.ledger.evidence import Conclusion, conclude
-from duebell.ledger.notifications import Claim, move
+from duebell.ledger.moving import leaving, step
+from duebell.ledger.notifications import Claim
 from duebell.ledger.preferences import as_kept, is_refused
 from duebell.ledger.tables import Attempt, Brake, Leg, Notification
 from duebell.ledger.tenants import EVERYTHING
@@ -121,7 +122,6 @@ def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime, 
     """Move from ``claimed`` to ``sending`` unless something stands against it; key, end of the lease, and
     those that are told with it.
     """
-    move(S.CLAIMED, S.SENDING)
     passed = _begin_sending(
         book.session,
         claimed.notification_id,
@@ -146,7 +146,7 @@ def _begin_sending(
         .where(
             col(Notification.notification_id) == notification_id,
             col(Notification.lease_token) == lease_token,
-            col(Notification.state) == S.CLAIMED.value,
+            leaving({S.CLAIMED}, S.SENDING),
             col(Notification.lease_until) > now,
             ~_stopped(tenant_id),
             ~is_refused(address, channel),
@@ -194,8 +194,8 @@ def _lapsed(now: datetime) -> SelectOfScalar[Notification]:
 
 
 def _return_claim(book: Writing, row: Notification) -> None:
-    move(S.CLAIMED, S.PLANNED)
-    row.state, row.reason = S.PLANNED.value, "claim_lapsed"
+    step(row, S.PLANNED)
+    row.reason = "claim_lapsed"
     row.lease_token += 1
     row.lease_until = None
     row.not_before = row.dispatch_at = row.updated_at = book.now

@@ -126,6 +126,9 @@ def wait_after(dispatches: int) -> timedelta:
 RUN_CANCELLED = "run_cancelled"
 """The reason of what a person's cancelled run held: it waits for a person to run it again."""
 
+TEMPLATE, UNFIT = "template", "unfit_to_post"
+"""How the reasons begin of what its template cannot say, and of what no provider would be asked to send."""
+
 RUN_EXPECTED = timedelta(minutes=5)
 """How long a notification waits for a run that was made for it, before the net makes another."""
 

@@ -136,6 +136,17 @@ def reading(engine: Engine) -> Generator[Session]:
         yield session
 
 
+@contextmanager
+def at_one_moment(engine: Engine) -> Generator[Session]:
+    """The same over several statements: what is committed between them is not seen.
+
+    PostgreSQL takes a new view for each otherwise (postgresql.org/docs/current/transaction-iso.html).
+    """
+    same = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with reading(engine.execution_options(**same)) as session:
+        yield session
+
+
 def migrate(engine: Engine) -> None:
     """Bring the schema to the newest version; safe to call by several processes at once.
 

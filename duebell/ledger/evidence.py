@@ -9,6 +9,7 @@ from duebell.ledger import (
     groups,
     hold_switch,
     legs,
+    moving,
     present,
     resends,
     scheduled,
@@ -22,7 +23,6 @@ from duebell.ledger.meaning import PROGRESS as PROGRESS
 from duebell.ledger.meaning import is_live, said_of
 from duebell.ledger.meaning import reason_of as reason_of
 from duebell.ledger.meaning import was_delivered as was_delivered
-from duebell.ledger.notifications import move
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.scheduling import CLOCKS_DIFFER
@@ -94,8 +94,8 @@ def _take_step(
 ) -> NotificationState:
     """Move the notification, with all that are told in its message, where the conclusion says."""
     current, lead_id = S(notification.state), notification.notification_id or 0
-    known = _what_follows(book, attempt, notification, known, waits)
-    _move_on(book, attempt, notification, known)
+    known = _move(book, attempt, notification, known, waits)
+    _note_step(book, attempt, notification, known)
     groups.follow(book, lead_id, current, actor=known.settled_by)
     if current is S.PARKED and known.notification in TOLD:
         for told in (notification, *groups.of_lead(book.session, lead_id)):
@@ -103,15 +103,20 @@ def _take_step(
     return known.notification
 
 
-def _what_follows(
+def _move(
     book: Writing, attempt: Attempt, notification: Notification, known: Conclusion, waits: Conclusion | None
 ) -> Conclusion:
-    """The conclusion, or what another leg makes of it. ``waits``: the wait for the end of a fault of ours."""
+    """Move it as the conclusion says, or as another leg makes of it; returns which of them.
+
+    ``waits``: the wait for the end of a fault of ours.
+    """
     known = waits if waits is not None and known.notification is S.HELD else known
     next_leg = _next_leg(book, attempt, notification, known, waits)
     if next_leg is None:
-        move(S(notification.state), known.notification)
-    return next_leg or known
+        moving.step(notification, known.notification)
+        return known
+    moving.to_next_leg(notification, next_leg.notification)
+    return next_leg
 
 
 def _next_leg(
@@ -135,8 +140,7 @@ def _is_another_heard(session: Session, attempt: Attempt) -> bool:
     )
 
 
-def _move_on(book: Writing, attempt: Attempt, notification: Notification, known: Conclusion) -> None:
-    notification.state = known.notification.value
+def _note_step(book: Writing, attempt: Attempt, notification: Notification, known: Conclusion) -> None:
     notification.reason = known.reason
     notification.lease_until = None
     notification.updated_at = book.now

@@ -10,10 +10,9 @@ from sqlmodel import Session, col, select
 from duebell.audit import Entry
 from duebell.journal import Posted
 from duebell.keys import is_contact, parts_of
-from duebell.ledger import groups, present, receipts, spoken_last, told_together
+from duebell.ledger import groups, moving, present, receipts, spoken_last, told_together
 from duebell.ledger.conclusions import Conclusion
-from duebell.ledger.evidence import PROGRESS, conclude
-from duebell.ledger.notifications import move
+from duebell.ledger.evidence import conclude
 from duebell.ledger.spoken_last import ACTOR, REASON
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
@@ -100,13 +99,9 @@ def _speaking(book: Writing, one: Posted, lead: Notification) -> Attempt:
     lead.lease_token = max(lead.lease_token, one.lease_token) + 1
     lead.lease_until = lead.lead_id = None
     lead.leg_position = leg.position
-    before = S(lead.state)
-    if before not in STAYS:
-        # What was told had failed and waited again, or there would be no later attempt.
-        before = S.PLANNED if before in PROGRESS else before
-        if before is not S.UNKNOWN:
-            move(before, S.UNKNOWN)
-        lead.state, lead.reason, lead.updated_at = S.UNKNOWN.value, REASON, book.now
+    if S(lead.state) not in STAYS:
+        moving.lose(lead)
+        lead.reason, lead.updated_at = REASON, book.now
         lead.not_before = lead.dispatch_at = None
     return _attempt(one, lead, leg, lead.lease_token, A.UNKNOWN, book.now)
 
@@ -178,7 +173,8 @@ def _join(book: Writing, lead: Notification, members: Sequence[Notification], on
             _release(book, row, members)
         row.lead_id, row.lease_until = lead.notification_id, lead.lease_until
         row.lease_token = max(row.lease_token, lead.lease_token)
-        row.state, row.reason, row.updated_at = lead.state, lead.reason, book.now
+        moving.follow(row, lead)
+        row.reason, row.updated_at = lead.reason, book.now
         row.not_before, row.dispatch_at = lead.not_before, lead.dispatch_at
     book.session.flush()
 

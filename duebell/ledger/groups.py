@@ -12,6 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.audit import Entry
 from duebell.ledger import dispatch, present
 from duebell.ledger.built_once import built_once
+from duebell.ledger.moving import leaving, step
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.states import WAITING, NotificationState
@@ -22,17 +23,16 @@ MOST_DUE = 500
 """How much of what is due for a daily message is looked at together."""
 
 TAKEN_OVER = (
-    "state",
     "reason",
     "not_before",
     "dispatch_at",
     "lease_owner",
     "lease_until",
 )
-"""What is told in another's message takes over from that one. Its claims it goes on counting: attempts of its
-own stand on them.
+"""What is told in another's message takes over from that one, beside its state. Its claims it goes on
+counting: attempts of its own stand on them.
 """
-CLAIMABLE = [state.value for state in (*WAITING, S.CLAIMED)]
+CLAIMABLE = WAITING | {S.CLAIMED}
 
 
 def join(book: Writing, lead: Notification, members: Sequence[Notification]) -> None:
@@ -117,7 +117,7 @@ def claimed_with(book: Writing, lead_id: int, owner: str, token: int, until: dat
 def _claim_with(lead_id: int, owner: str, token: int, until: datetime, now: datetime) -> UpdateBase:
     return (
         update(Notification)
-        .where(col(Notification.lead_id) == lead_id, col(Notification.state).in_(CLAIMABLE))
+        .where(col(Notification.lead_id) == lead_id, leaving(CLAIMABLE, S.CLAIMED))
         .values(
             state=S.CLAIMED.value,
             lease_owner=owner,
@@ -149,7 +149,7 @@ def follow(book: Writing, lead_id: int, before: NotificationState, *, actor: str
 @built_once
 def _follow(lead_id: int, before: str, now: datetime) -> UpdateBase:
     lead = aliased(Notification)
-    taken = {name: getattr(lead, name) for name in TAKEN_OVER}
+    taken = {name: getattr(lead, name) for name in ("state", *TAKEN_OVER)}
     token = _later(col(lead.lease_token))
     return (
         update(Notification)
@@ -180,7 +180,8 @@ def leave(
 ) -> None:
     """Take a claimed notification out of its lead's message: it goes a way of its own."""
     row.lead_id, row.lease_until = None, None
-    row.state, row.reason = state.value, reason
+    step(row, state)
+    row.reason = reason
     row.not_before, row.dispatch_at, row.updated_at = not_before, dispatch_at, book.now
     book.session.add(row)
     book.session.flush()

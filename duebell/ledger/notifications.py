@@ -15,8 +15,7 @@ from duebell.ledger import groups, kept_verdicts, legs, verdicts
 from duebell.ledger.built_once import built_once
 from duebell.ledger.inserting import insert_new
 from duebell.ledger.kept_verdicts import Grounds
-from duebell.ledger.moving import InvariantBroken as InvariantBroken
-from duebell.ledger.moving import move as move
+from duebell.ledger.moving import InvariantBroken, leaving
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.policy import Hold, Send, Verdict
@@ -188,10 +187,10 @@ def claim_all(book: Writing, rows: Sequence[Notification], owner: str) -> list[C
 def _may_be_taken(owner: str, now: datetime) -> ColumnElement[bool]:
     """Whether it can be claimed; one that is told in another's message is claimed with that one."""
     due = col(Notification.not_before).is_not(None) & (col(Notification.not_before) <= now)
-    waits = col(Notification.state).in_([state.value for state in WAITING]) & due
+    waits = leaving(WAITING, S.CLAIMED) & due
     lapsed_or_own = (col(Notification.lease_until) < now) | (col(Notification.lease_owner) == owner)
     alone = col(Notification.lead_id).is_(None)
-    return alone & (waits | ((col(Notification.state) == S.CLAIMED.value) & lapsed_or_own))
+    return alone & (waits | (leaving({S.CLAIMED}, S.CLAIMED) & lapsed_or_own))
 
 
 def let_go(
@@ -208,7 +207,7 @@ def let_go(
     _may_give_back_as(state)
     key = book.session.exec(
         update(Notification)
-        .where(*_still_claimed(claimed))
+        .where(*_still_claimed(claimed), leaving({S.CLAIMED}, state))
         .values(
             state=state.value,
             reason=reason,
@@ -246,5 +245,4 @@ def _still_claimed(claimed: Claim) -> tuple[ColumnElement[bool], ...]:
     return (
         col(Notification.notification_id) == claimed.notification_id,
         col(Notification.lease_token) == claimed.lease_token,
-        col(Notification.state) == S.CLAIMED.value,
     )

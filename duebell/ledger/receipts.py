@@ -21,6 +21,7 @@ from duebell.ledger.tables import Attempt, Receipt
 from duebell.ledger.writing import Writing, writing
 from duebell.states import NOT_REACHED, AttemptState, NotificationState
 from duebell.twilio.codes import Stops, action_for
+from duebell.twilio.outcome import SENDGRID, TWILIO
 from duebell.twilio.statuses import message_status, rank
 
 S = NotificationState
@@ -41,7 +42,7 @@ class NewReceipt:
     error_code: int | None
     attempt_id: str | None
     form: str
-    provider: str = "twilio"
+    provider: str = TWILIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _attempt_of(session: Session, receipt: NewReceipt) -> Attempt | None:
     if by_sid is not None or not receipt.attempt_id:
         return by_sid
     named = session.get(Attempt, receipt.attempt_id)
-    if named is None or receipt.provider == "sendgrid":
+    if named is None or receipt.provider == SENDGRID:
         return named
     return named if named.sid in {None, receipt.sid} else None
 

@@ -12,6 +12,7 @@ from duebell.ledger.writing import Writing
 from duebell.mirroring import OWN, Consent, Source, Wish
 from duebell.reaching import EMAIL
 from duebell.twilio.codes import Ruling, action_for
+from duebell.twilio.outcome import SENDGRID, TWILIO
 
 
 def remember_number(book: Writing, attempt_id: str, error_code: int, *, from_callback: bool) -> None:
@@ -37,7 +38,7 @@ def remember_email(
     attempt = book.session.get_one(Attempt, attempt_id)
     if repeats.proves_invalid(book.session, attempt, EMAIL, word, ruling):
         ruling = replace(ruling, marks_invalid=True)
-    provider = "twilio" if is_email_sid(sid) else "sendgrid"
+    provider = TWILIO if is_email_sid(sid) else SENDGRID
     _refuse(book, attempt_id, EMAIL, ruling, f"{provider}:{word}", happened_at)
 
 

@@ -8,6 +8,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.ledger.built_once import built_once
+from duebell.ledger.moving import leaving
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.states import WAITING, NotificationState
@@ -28,7 +29,7 @@ def disarm(book: Writing, told: Notification) -> None:
             col(Notification.step) == told.step,
             col(Notification.recipient) == told.recipient,
             col(Notification.generation) > told.generation,
-            col(Notification.state).in_([state.value for state in (*WAITING, S.CLAIMED)]),
+            leaving(WAITING | {S.CLAIMED}, S.SKIPPED),
         )
         .values(
             state=S.SKIPPED.value,

@@ -12,6 +12,7 @@ from duebell.errors import ConfigurationError
 from duebell.ledger import mirror_switch, planning_turns, reviewed, scheduled
 from duebell.ledger.braking import brake_to_set
 from duebell.ledger.engine import reading
+from duebell.ledger.moving import step
 from duebell.ledger.tables import Brake, Notification, Tenant
 from duebell.ledger.writing import Writing, writing
 from duebell.model import Connection, Organisation
@@ -71,10 +72,9 @@ def get(engine: Engine, tenant_id: str) -> Tenant:
 
 def connected(engine: Engine) -> tuple[Tenant, ...]:
     """Every tenant that is connected, in the order of their connection."""
+    wanted = select(Tenant).where(Tenant.state == "connected").order_by(col(Tenant.connected_at))
     with reading(engine) as session:
-        return tuple(
-            session.exec(select(Tenant).where(Tenant.state == "connected").order_by(col(Tenant.connected_at)))
-        )
+        return tuple(session.exec(wanted))
 
 
 def any_connected(engine: Engine) -> tuple[Tenant, ...]:
@@ -197,7 +197,7 @@ class WentLive:
 
 
 def go_live(engine: Engine, tenant_id: str, by: str, *, release_held: bool, now: datetime) -> WentLive:
-    """Let a tenant send. What was kept in until now is dropped, or released if a person says so."""
+    """Let a tenant send. What was kept in is dropped, or released if a person says so."""
     with writing(engine, now) as book:
         planning_turns.changes(book, tenant_id)
         book.session.exec(
@@ -215,10 +215,11 @@ def go_live(engine: Engine, tenant_id: str, by: str, *, release_held: bool, now:
 def _end_review(book: Writing, row: Notification, by: str, *, release_held: bool) -> None:
     row.updated_at = book.now
     if release_held:
-        row.state, row.reason = NotificationState.PLANNED.value, ""
-        row.not_before, row.dispatch_at = book.now, book.now
+        step(row, NotificationState.PLANNED)
+        row.reason, row.not_before, row.dispatch_at = "", book.now, book.now
     else:
-        row.state, row.reason = NotificationState.SKIPPED.value, "planned_before_going_live"
+        step(row, NotificationState.SKIPPED)
+        row.reason = "planned_before_going_live"
     action, details = f"notification {row.state}", {"reason": row.reason}
     book.audit(Entry(by, action, "notification", row.key, row.tenant_id, details=details))
 
@@ -244,7 +245,6 @@ def brake(book: Writing, *, stopped: bool, by: str, why: str, scope: str) -> Non
 def brakes(engine: Engine) -> Sequence[Brake]:
     """Every brake that a person takes off: not a channel's own stop, nor the switch of scheduling."""
     by_person = col(Brake.stopped).is_(True) & col(Brake.retry_at).is_(None)
+    wanted = select(Brake).where(by_person, col(Brake.scope).not_in(mirror_switch.NOT_SENDING))
     with reading(engine) as session:
-        return session.exec(
-            select(Brake).where(by_person, col(Brake.scope).not_in(mirror_switch.NOT_SENDING))
-        ).all()
+        return session.exec(wanted).all()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
-from duebell.ledger import groups, legs, present
+from duebell.ledger import groups, legs, moving, present
 from duebell.ledger.meaning import said_of
 from duebell.ledger.notifications import GIVEN_BACK
 from duebell.ledger.tables import Attempt, Notification
@@ -65,6 +65,7 @@ def take_in(book: Writing, attempt: Attempt, lead: Notification, *, actor: str) 
         for other in groups.of_lead(book.session, row.notification_id or 0):
             set_apart(book, other)
         token = max(row.lease_token, lead.lease_token)  # its own claims stay counted
+        moving.follow(row, lead)
         for name in groups.TAKEN_OVER:
             setattr(row, name, getattr(lead, name))
         row.lead_id, row.lease_token, row.updated_at = lead.notification_id, token, book.now
@@ -97,7 +98,8 @@ def rest_on_it(
     heir = rest[0]
     for row in rest:
         row.lead_id = None if row is heir else heir.notification_id
-        row.state, row.lease_until, row.updated_at = stood.value, None, book.now
+        moving.stand_apart(row, stood)
+        row.lease_until, row.updated_at = None, book.now
         row.leg_position = leg.position
         _told_apart(book, attempt, lead, row)
     also_told = (_told(attempt) | {attempt.notification_id}) - {heir.notification_id}

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from duebell.audit import Entry
 from duebell.ledger.dispatch import RUN_CANCELLED
+from duebell.ledger.moving import step
 from duebell.ledger.tables import Notification
 from duebell.policy import Hold, Reason, Send, Skip, Verdict
 from duebell.states import NotificationState
@@ -16,7 +17,9 @@ GATHERED = timedelta(minutes=90)
 RUN_GRACE = timedelta(seconds=10)
 """How long a planned notification waits for the run that the drain starts, before the net makes one."""
 
-RESTS = ("next_channel:", "tried_again_later", "tried_too_often", "twilio:", "channel_stopped:")
+RESTS = (
+    "next_channel:", "tried_again_later", "tried_too_often", "twilio:", "sendgrid:", "channel_stopped:"
+)  # fmt: skip
 """How the reasons begin of what waits because of what came of its last attempt."""
 
 READ_TOO_OLD = "read_too_old"
@@ -34,15 +37,18 @@ def apply(row: Notification, verdict: Verdict, now: datetime) -> None:
     row.updated_at = now
     match verdict:
         case Send():
-            row.state, row.reason = S.PLANNED.value, ""
+            step(row, S.PLANNED)
+            row.reason = ""
             row.not_before, row.dispatch_at = now, now + RUN_GRACE
         case Hold(reason=reason, not_before=not_before):
-            row.state, row.reason = S.HELD.value, reason.value
+            step(row, S.HELD)
+            row.reason = reason.value
             # What is for a team's daily message is for the sweep to gather; the net comes where none did.
             gathered = GATHERED if not_before and reason is Reason.DIGEST else timedelta()
             row.not_before, row.dispatch_at = not_before, not_before and not_before + gathered
         case Skip():
-            row.state, row.reason = S.SKIPPED.value, _reason_of(verdict)
+            step(row, S.SKIPPED)
+            row.reason = _reason_of(verdict)
             row.not_before, row.dispatch_at = None, None
 
 

@@ -9,7 +9,6 @@ from twilio.rest.api.v2010.account.message import MessageInstance
 
 from duebell.errors import ConfigurationError
 from duebell.twilio.codes import error_code
-from duebell.twilio.outcome import segment_count
 from duebell.twilio.statuses import MessageStatus, message_status
 
 # "Essential" messages by Twilio's own classes, exempt from its quiet hours
@@ -69,7 +68,7 @@ class SmsRequest:
 
 @dataclass(frozen=True, slots=True)
 class MessageState:
-    """A message as Twilio has it. Times are aware UTC; ``segments`` is ``None`` while not known."""
+    """A message as Twilio has it. Times are aware UTC."""
 
     sid: str
     status: MessageStatus
@@ -77,9 +76,7 @@ class MessageState:
     error_code: int | None
     direction: str
     messaging_service_sid: str | None
-    segments: int | None
     created_at: datetime | None
-    sent_at: datetime | None
     updated_at: datetime | None
     to: str = field(repr=False)
     body: str = field(repr=False)
@@ -87,13 +84,12 @@ class MessageState:
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """Whether the account can send at all; the raw words are Twilio's."""
+    """Whether the account can send at all; ``raw_status`` is Twilio's word."""
 
     sid: str
     active: bool
     trial: bool
     raw_status: str
-    raw_type: str
 
 
 def message_state(message: MessageInstance) -> MessageState:
@@ -106,9 +102,7 @@ def message_state(message: MessageInstance) -> MessageState:
         error_code=error_code(message.error_code),
         direction=_text(message.direction),
         messaging_service_sid=_text(message.messaging_service_sid) or None,
-        segments=segment_count(message.num_segments),
         created_at=message.date_created,
-        sent_at=message.date_sent,
         updated_at=message.date_updated,
         to=_text(message.to),
         body=_text(message.body),
@@ -118,7 +112,7 @@ def message_state(message: MessageInstance) -> MessageState:
 def account_state(account: AccountInstance) -> AccountState:
     """Translate the helper's account."""
     status, kind = _text(account.status), _text(account.type)
-    return AccountState(_text(account.sid), status == "active", kind == "Trial", status, kind)
+    return AccountState(_text(account.sid), status == "active", kind == "Trial", status)
 
 
 def _text(value: object) -> str:

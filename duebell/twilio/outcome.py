@@ -27,6 +27,9 @@ _SID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
 _COUNT = re.compile(r"[0-9]{1,4}")
 _TOO_MANY = 20429
 
+TWILIO, SENDGRID = "twilio", "sendgrid"
+"""Who refuses a message, as kept reasons name it. Twilio's Email API has Twilio's codes."""
+
 # They end before the connection stands, so before a byte of the request is written.
 NOTHING_SENT = (
     httpx.ConnectError,
@@ -97,6 +100,19 @@ class Refused:
     code: int | None
     ruling: Ruling
     answer: str = field(repr=False)
+    provider: str = TWILIO
+
+    @property
+    def reason(self) -> str:
+        """What is kept of it: ``twilio:21610``, or ``sendgrid:http_400`` where no code was told."""
+        said = f"http_{self.http_status}" if self.code is None else str(self.code)
+        return f"{self.provider}:{said}"
+
+    @property
+    def cause(self) -> str:
+        """What was answered, and what that means."""
+        code = "" if self.code is None else f", code {self.code}"
+        return f"HTTP {self.http_status}{code}: {self.ruling.meaning}"
 
     @property
     def action(self) -> Action:
@@ -139,11 +155,11 @@ def by_code(answer: Answer) -> Ruling:
 
 
 def classify_failure(
-    answer: Answer, ruling_of: Callable[[Answer], Ruling] = by_code
+    answer: Answer, ruling_of: Callable[[Answer], Ruling] = by_code, provider: str = TWILIO
 ) -> Refused | NotProcessed | Unknown:
     """Read an answer that is no success, to the POST of a message or of an email. Never raises.
 
-    ``ruling_of`` says what follows from a refusal.
+    ``ruling_of`` says what follows from a refusal by ``provider``.
     """
     status, code = answer.http_status, answer.code
     is_too_fast = status == 429 and code != DAILY_LIMIT
@@ -152,7 +168,7 @@ def classify_failure(
     if 400 <= status < 500:
         ruling = ruling_of(answer)
         if ruling.action is not Action.SETTLE:
-            return Refused(status, code, ruling, answer.text)
+            return Refused(status, code, ruling, answer.text, provider)
     return Unknown(str(answer))
 
 

@@ -91,8 +91,3 @@ def is_final(status: MessageStatus) -> bool:
     ``sent`` is not final, yet may be the last word there ever is: not every carrier confirms delivery.
     """
     return _RANKS[status] >= _FIRST_FINAL
-
-
-def advance(current: MessageStatus, incoming: MessageStatus) -> MessageStatus:
-    """The status after news of ``incoming``: the higher-ranking of the two, never backwards."""
-    return max(current, incoming, key=rank)

@@ -8,8 +8,3 @@ GO_XERO = "https://go.xero.com/app"
 def invoice_link(short_code: str, invoice_id: str) -> str:
     """Where the team sees the invoice; ``short_code`` is the organisation's (``!mBdtL``)."""
     return f"{GO_XERO}/{quote(short_code, safe='!')}/invoicing/view/{quote(invoice_id, safe='')}"
-
-
-def contact_link(short_code: str, contact_id: str) -> str:
-    """Where the team sees the contact."""
-    return f"{GO_XERO}/{quote(short_code, safe='!')}/contacts/contact/{quote(contact_id, safe='')}"

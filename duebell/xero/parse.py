@@ -197,7 +197,6 @@ def parse_organisation(value: object, read_at: datetime | None) -> Organisation:
         base_currency=fields.text("BaseCurrency"),
         country=country,
         timezone=iana_zone(fields.text("Timezone"), country),
-        is_demo=fields.flag("IsDemoCompany") is True,
         read_at=read_at,
     )
 

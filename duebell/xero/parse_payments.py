@@ -32,6 +32,5 @@ def parse_payment(value: object) -> Payment:
         invoice_id=paid.uuid("InvoiceID") if paid else None,
         amount=fields.money("Amount"),
         paid_on=fields.day("Date"),
-        batch_payment_id=fields.uuid("BatchPaymentID"),
         updated_at=fields.moment("UpdatedDateUTC", "UpdatedDateUTCString"),
     )
