@@ -1,8 +1,10 @@
 """Doctor's lines on what people want: whether Twilio is told, and what it refuses."""
 
 from deployments.findings import Finding
-from duebell.ledger import consent_lines, mirror_switch
+from duebell import group_numbers
+from duebell.ledger import consent_lines, group_stops, mirror_switch
 from duebell.ledger.engine import reading
+from duebell.ledger.group_stops import GroupStop
 from duebell.mirroring import Stands
 from duebell.phone import redact
 from duebell.resources import Resources
@@ -27,6 +29,7 @@ def look(resources: Resources) -> list[Finding]:
     said = f"Twilio knows {known}, and {counts.get(Stands.OWED, 0)} are still to be told ({senders} senders)"
     return [
         Finding(WHAT, said),
+        *_by_group(resources),
         *(
             Finding(
                 WHAT,
@@ -38,3 +41,29 @@ def look(resources: Resources) -> list[Finding]:
             for row in refused
         ),
     ]
+
+
+def _by_group(resources: Resources) -> list[Finding]:
+    """Numbers that Twilio blocks for a group though it is left, or another customer shares the number."""
+    with reading(resources.engine) as session:
+        stops = group_stops.standing(session)
+    if not stops:
+        return []
+    groups = group_numbers.look(resources)
+    wrong = [one for one in stops if groups.is_wrong(one)]
+    found = [Finding(WHAT, _said_of(one), sound=False) for one in wrong[:SHOWN]]
+    if len(wrong) > SHOWN:
+        more = (
+            f"{len(wrong) - SHOWN} more numbers are blocked so: they stand here once those above are settled"
+        )
+        found.append(Finding(WHAT, more, sound=False))
+    return found
+
+
+def _said_of(stop: GroupStop) -> str:
+    why = "which is in none any more" if stop.is_left else "though another customer has that number too"
+    return (
+        f"Twilio blocks {redact(stop.address)} for contact {stop.contact_id}, that was put into a group of "
+        f"no_messages_groups, {why}. No change in Xero takes that back: where its owner wants messages, "
+        "their START does, or `duebell preference allow`"
+    )

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from duebell import wishes_in_xero
+from duebell import group_numbers, wishes_in_xero
 from duebell.audit import Entry
 from duebell.errors import Permanent, RateLimited, Transient
+from duebell.group_numbers import GroupNumbers
 from duebell.ledger import consent_lines, mirror_switch, wishes
 from duebell.ledger.consent_lines import Answer, Owed
 from duebell.ledger.engine import reading
@@ -63,10 +64,14 @@ def lay_out(resources: Resources, *, everything: bool) -> list[list[int]]:
     if everything:
         wishes_in_xero.note_all(resources)
     senders = all_mirrored_senders(resources.policy, resources.settings)
-    after = ""
+    groups, after = _group_numbers(resources, everything=everything), ""
+
+    def senders_of(address: str, wish: Wish) -> frozenset[str]:
+        return _senders_of(resources, groups, address, wish)
+
     while addresses := _next(resources, after, everything=everything):
         with writing(resources.engine, resources.clock()) as book:
-            consent_lines.lay_out(book, addresses, lambda wish: _senders_of(resources, wish), _own(resources))
+            consent_lines.lay_out(book, addresses, senders_of, _own(resources))
         after = addresses[-1]
     with writing(resources.engine, resources.clock()) as book:
         consent_lines.shelve(book, senders)
@@ -81,14 +86,24 @@ def _next(resources: Resources, after: str, *, everything: bool) -> list[str]:
         return wishes.to_lay_out(session, now, after=after, everything=everything, most=AT_ONCE)
 
 
-def _senders_of(resources: Resources, wish: Wish) -> frozenset[str]:
-    """A word is for all of our senders, and a field of Xero for those of its organisation."""
+def _group_numbers(resources: Resources, *, everything: bool) -> GroupNumbers:
+    """Looked through only where a group's wish is to be laid out; one that comes meanwhile waits."""
+    with reading(resources.engine) as session:
+        is_asked = wishes.is_of_xero_to_lay_out(session, resources.clock(), everything=everything)
+    return group_numbers.look(resources) if is_asked else GroupNumbers()
+
+
+def _senders_of(resources: Resources, groups: GroupNumbers, address: str, wish: Wish) -> frozenset[str]:
+    """A word is for all of our senders. A field of Xero is for those of its organisation, as long as it is
+    set, but for those at which other contacts are told at this number, whom it would silence.
+    """
     policy, settings = resources.policy, resources.settings
     if not wish.tenants:
         return all_mirrored_senders(policy, settings)
-    return frozenset[str]().union(
-        *(mirrored_senders(policy.for_tenant(one), settings) for one in wish.tenants)
-    )
+    if address not in groups.asked:
+        return frozenset()
+    senders = (mirrored_senders(policy.for_tenant(one), settings) for one in wish.tenants)
+    return frozenset[str]().union(*senders) - groups.spares(address)
 
 
 def _own(resources: Resources) -> str:

@@ -1,6 +1,6 @@
 """What people want, as last learned: written in the transaction in which it was learned."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -55,6 +55,20 @@ def to_lay_out(session: Session, now: datetime, *, after: str, everything: bool,
     which = [] if everything else [col(ConsentWish.look_at) <= now]
     wanted = select(ConsentWish.address).where(col(ConsentWish.address) > after, *which)
     return list(session.exec(wanted.order_by(col(ConsentWish.address)).limit(most)).all())
+
+
+def is_of_xero_to_lay_out(session: Session, now: datetime, *, everything: bool) -> bool:
+    """Whether a field of Xero is among what is to be laid out."""
+    which = [] if everything else [col(ConsentWish.look_at) <= now]
+    wanted = select(ConsentWish.address).where(ConsentWish.source == Source.XERO.value, *which)
+    return session.exec(wanted.limit(1)).first() is not None
+
+
+def look_again(book: Writing, addresses: Collection[str]) -> None:
+    """Have what is wanted of these numbers laid out for our senders anew, in the order of the numbers."""
+    wanted = select(ConsentWish).where(col(ConsentWish.address).in_(addresses))
+    for row in book.session.exec(wanted.order_by(col(ConsentWish.address)).with_for_update()).all():
+        row.look_at = book.now
 
 
 def _written(words: Iterable[str]) -> str:
