@@ -13,7 +13,7 @@ from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.writing import writing
 from duebell.states import NotificationState
 from duebell.twilio.inbound import read_inbound
-from tests.support_facts import MOBILE, NOW, keep_contact, open_tenant
+from tests.support_facts import MOBILE, NOW, OURS, keep_contact, open_tenant
 from tests.support_overdue import Office, at, due, office_over
 
 S = NotificationState
@@ -30,10 +30,10 @@ def office(ledger: Engine, tmp_path: Path) -> Office:
     return office
 
 
-def writes(office: Office, body: str, sid: str) -> None:
-    message = read_inbound([("MessageSid", sid), ("From", MOBILE), ("Body", body)])
+def writes(office: Office, body: str, sid: str, to: str = OURS.own) -> None:
+    message = read_inbound([("MessageSid", sid), ("From", MOBILE), ("To", to), ("Body", body)])
     with writing(office.engine, office.clock.now) as book:
-        keep_inbound(book, message, MOBILE)
+        keep_inbound(book, message, MOBILE, OURS)
 
 
 def test_f058_who_opts_out_between_the_plan_and_the_message_is_not_told(office: Office) -> None:

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from duebell.ledger.inserting import insert_missing
-from duebell.ledger.tables import ConsentWish
+from duebell.ledger.tables import ConsentLine, ConsentWish
 from duebell.ledger.writing import Writing
-from duebell.mirroring import Consent, Source, Wish, heeded
+from duebell.mirroring import OWN, Consent, Source, Wish, heeded
 
 
 def said(book: Writing, address: str, learned: Wish) -> Wish | None:
@@ -48,6 +48,21 @@ def known(session: Session, addresses: Sequence[str]) -> dict[str, Wish]:
     """What the owners of these numbers want, as far as they ever said so."""
     rows = session.exec(select(ConsentWish).where(col(ConsentWish.address).in_(addresses))).all()
     return {row.address: wish for row in rows if (wish := wish_of(row)) is not None}
+
+
+def stopped_at(session: Session, address: str, own: str) -> frozenset[str]:
+    """The senders at which Twilio holds that a number stopped: those that heard it, and those that we told.
+
+    ``own`` is the installation's own sender. None where its owner did not stop, or took it back.
+    """
+    wish = known(session, [address]).get(address)
+    if wish is None or wish.status is not Consent.OPT_OUT:
+        return frozenset()
+    told = select(ConsentLine.sender).where(
+        ConsentLine.address == address, ConsentLine.posted_status == Consent.OPT_OUT.value
+    )
+    heard = frozenset(own if one == OWN else one for one in wish.said_to)
+    return heard | frozenset(session.exec(told).all())
 
 
 def to_lay_out(session: Session, now: datetime, *, after: str, everything: bool, most: int) -> list[str]:
