@@ -1,7 +1,6 @@
 """Doctor's lines on what people wrote back that a person of the business has to read."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from deployments.findings import Finding
 from duebell.calls import utc
@@ -9,7 +8,8 @@ from duebell.ledger.inbound import Reply, may_start_again, revocations
 from duebell.phone import redact
 from duebell.resources import Resources
 
-SHOWN_FOR = timedelta(days=14)
+SHOWN = 20
+"""How many are named at a time, of each sort. None is left out before it is settled."""
 
 AN_END = "seems to ask for no more messages", "`duebell preference stop` or `duebell preference allow`"
 AGAIN = (
@@ -21,17 +21,21 @@ AGAIN = (
 def look(resources: Resources) -> list[Finding]:
     """The messages that seem to ask for something in words of their own: nobody else heeds them."""
     engine = resources.engine
-    ends = revocations(engine, resources.clock() - SHOWN_FOR)
-    return _findings(ends, *AN_END) + _findings(may_start_again(engine), *AGAIN)
+    return _findings(revocations(engine), *AN_END) + _findings(may_start_again(engine), *AGAIN)
 
 
 def _findings(replies: Sequence[Reply], seems: str, mend: str) -> list[Finding]:
-    return [
+    named = [
         Finding(
             "replies",
             f"{redact(one.address)} {seems} ({utc(one.at)}): read {one.sid} in Twilio's log, and settle it "
             f"with {mend}",
             sound=False,
         )
-        for one in replies
+        for one in replies[:SHOWN]
     ]
+    older = len(replies) - len(named)
+    if older > 0:
+        said = f"{older} older too (somebody {seems}): named here once those above are settled"
+        named.append(Finding("replies", said, sound=False))
+    return named

@@ -110,7 +110,7 @@ def test_start_lifts_nothing_that_somebody_else_set(ledger: Engine, said: str, l
 def test_what_comes_over_rcs_is_heeded_as_if_it_had_come_by_sms(ledger: Engine, sender: str) -> None:
     over_rcs = {"From": sender, "To": "rcs:kauri_agent", "MessagingServiceSid": "MG" + "1" * 32}
     assert writes(ledger, "please stop", "SM" + "1" * 32, **over_rcs) == (200, NOTHING)
-    assert [one.address for one in revocations(ledger, NOW)] == [PERSON]
+    assert [one.address for one in revocations(ledger)] == [PERSON]
     assert writes(ledger, "STOP", "SM" + "2" * 32, **over_rcs) == (200, NOTHING)
     assert refusals(ledger) == {PERSON: "opted_out"}
     with reading(ledger) as session:

@@ -136,10 +136,10 @@ def may_start_again(engine: Engine) -> Sequence[Reply]:
         return _replies(session, col(InboundText.wish) == Wish.AGAIN.value, exists(stopped))
 
 
-def revocations(engine: Engine, since: datetime) -> Sequence[Reply]:
-    """The messages since then that seem to ask for an end in other words, unsettled, newest first."""
+def revocations(engine: Engine) -> Sequence[Reply]:
+    """The messages that seem to ask for an end in other words, unsettled however old, newest first."""
     with reading(engine) as session:
-        return _replies(session, *_unsettled(), col(InboundText.received_at) >= since)
+        return _replies(session, *_unsettled())
 
 
 def _replies(session: Session, *which: ColumnElement[bool]) -> list[Reply]:
