@@ -4,13 +4,14 @@ That somebody is taken out of such a group again opts nobody in: only the person
 somebody is there whom we put there ourselves, because they had stopped, says nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from sqlmodel import col, select
 
 from duebell.ledger import group_lines, snapshots, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.group_stops import EVIDENCE
+from duebell.ledger.inserting import insert_missing
 from duebell.ledger.snapshots import ReadContact
 from duebell.ledger.tables import ContactSnapshot, ContactWish, Tenant
 from duebell.ledger.writing import Writing, writing
@@ -45,11 +46,17 @@ def note(book: Writing, tenant_id: str, contact_ids: Sequence[str], policy: Poli
             since = read.contact.updated_at or read.read_at
             new = ContactWish(tenant_id=tenant_id, contact_id=contact_id, address=number, since=since)
             asking[contact_id] = new
-    rows, turned = _kept(book, tenant_id, asking, gone)
-    for row in rows:
-        wishes.said(book, row.address, _wish(row))
-    if turned:
-        wishes.look_again(book, turned)
+    _say(book, *_kept(book, tenant_id, asking, gone))
+
+
+def _say(book: Writing, rows: Sequence[ContactWish], turned: Set[str]) -> None:
+    """Say it by the numbers, as all do who take several of them: two orders would be a deadlock."""
+    for address in sorted({row.address for row in rows} | turned):
+        for row in rows:
+            if row.address == address:
+                wishes.said(book, address, _wish(row))
+        if address in turned:
+            wishes.look_again(book, address)
 
 
 def _kept(
@@ -63,18 +70,23 @@ def _kept(
     wanted = select(ContactWish).where(
         ContactWish.tenant_id == tenant_id, col(ContactWish.contact_id).in_([*asking, *gone])
     )
-    known = {row.contact_id: row for row in book.session.exec(wanted).all()}
-    turned = {known[one].address for one in gone if one in known}
-    for contact_id in gone:
-        if contact_id in known:
-            book.session.delete(known[contact_id])
-    for contact_id, new in asking.items():
-        row = known.setdefault(contact_id, new)
-        if row is new or row.address != new.address:
+    before = {row.contact_id for row in book.session.exec(wanted).all()}
+    # Another may be meeting the same contacts for the first time.
+    insert_missing(book.session, [new for one, new in sorted(asking.items()) if one not in before])
+    ordered = wanted.order_by(col(ContactWish.contact_id)).with_for_update()
+    ordered = ordered.execution_options(populate_existing=True)
+    rows = {row.contact_id: row for row in book.session.exec(ordered).all()}
+    turned = {asking[one].address for one in asking if one not in before}
+    for contact_id, row in rows.items():
+        new = asking.get(contact_id)
+        if new is None:
+            turned.add(row.address)
+            book.session.delete(row)
+        elif row.address != new.address:
             turned |= {row.address, new.address}
-        row.address = new.address
-        book.session.add(row)
-    return [known[one] for one in asking], turned
+            row.address = new.address
+    book.session.flush()
+    return [row for contact_id, row in rows.items() if contact_id in asking], turned
 
 
 def _asks(read: ReadContact, preferences: PreferencesPolicy, line: Line | None) -> bool:

@@ -1,6 +1,6 @@
 """What people want, as last learned: written in the transaction in which it was learned."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -12,14 +12,22 @@ from duebell.mirroring import OWN, Consent, Source, Wish, heeded
 
 
 def said(book: Writing, address: str, learned: Wish) -> Wish | None:
-    """Heed what was learned of a number; what it means for our senders is laid out soon."""
+    """Heed what was learned of a number; what it means for our senders is laid out soon.
+
+    Whoever says something of several numbers does so in their order. A field of Xero that says nothing new,
+    as at each reading of a contact, waits for nobody.
+    """
+    if learned.source is Source.XERO:
+        stands = known(book.session, [address]).get(address)
+        if stands is not None and heeded(stands, learned) == stands:
+            return stands
     if learned.status is Consent.OPT_OUT:
         # Two that are the first to say something of a number take turns at this row.
         insert_missing(book.session, [ConsentWish(address=address, status="", source="", wished_at=book.now)])
     row = book.session.get(ConsentWish, address, with_for_update=True, populate_existing=True)
-    known = wish_of(row) if row else None
-    now = heeded(known, learned)
-    if row is None or now is None or now == known:
+    before = wish_of(row) if row else None
+    now = heeded(before, learned)
+    if row is None or now is None or now == before:
         return now
     row.status, row.source, row.evidence = now.status.value, now.source.value, now.evidence
     row.wished_at, row.version = now.at, now.version
@@ -79,11 +87,12 @@ def is_of_xero_to_lay_out(session: Session, now: datetime, *, everything: bool) 
     return session.exec(wanted.limit(1)).first() is not None
 
 
-def look_again(book: Writing, addresses: Collection[str]) -> None:
-    """Have what is wanted of these numbers laid out for our senders anew, in the order of the numbers."""
-    wanted = select(ConsentWish).where(col(ConsentWish.address).in_(addresses))
-    for row in book.session.exec(wanted.order_by(col(ConsentWish.address)).with_for_update()).all():
+def look_again(book: Writing, address: str) -> None:
+    """Have what the owner of a number wants laid out for our senders anew."""
+    row = book.session.get(ConsentWish, address, with_for_update=True, populate_existing=True)
+    if row is not None:
         row.look_at = book.now
+        book.session.flush()
 
 
 def _written(words: Iterable[str]) -> str:
