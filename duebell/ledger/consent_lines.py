@@ -151,7 +151,7 @@ def claim(book: Writing, line_ids: Sequence[int], new_id: Callable[[], str]) -> 
         row.correlation_id = new_id()
     return [
         Owed(row.line_id or 0, row.correlation_id, row.address, row.sender, Consent(row.status),
-             Source(row.source), row.wished_at, row.version)
+             Source(row.source), min(row.wished_at, book.now), row.version)
         for row in rows
     ]  # fmt: skip
 

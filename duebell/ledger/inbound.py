@@ -112,9 +112,12 @@ def seems_to_ask_for_an_end(session: Session, address: str) -> bool:
 
 
 def _unsettled() -> tuple[ColumnElement[bool], ...]:
-    """Settled is what came of a number that is stopped, or that was allowed after the message."""
+    """Settled is what came of a number that is stopped, or that was allowed after the message.
+
+    Not at the same time: what a clock that was ahead kept is all dated to one moment.
+    """
     allowed_since = (col(Preference.state) == "") & (
-        col(Preference.changed_at) >= col(InboundText.received_at)
+        col(Preference.changed_at) > col(InboundText.received_at)
     )
     settled = select(Preference.address).where(
         Preference.address == InboundText.address,
