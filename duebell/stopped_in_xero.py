@@ -9,9 +9,7 @@ from duebell.access import XeroAccess
 from duebell.audit import Entry
 from duebell.calls import Purpose
 from duebell.errors import (
-    BadAnswer,
     ConfigurationError,
-    NotServed,
     Permanent,
     Postponed,
     RateLimited,
@@ -28,6 +26,7 @@ from duebell.ledger.group_lines import ACTOR
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.writing import Writing, writing
 from duebell.mirroring import ASK_ANEW, retry_after
+from duebell.portions import UNSERVED
 from duebell.resources import Resources
 from duebell.scopes import NO_ROLE_TO_WRITE, NO_SCOPE
 from duebell.write_scope import require_write_scope
@@ -38,9 +37,6 @@ AccessTo = Callable[[str, Purpose], XeroAccess]
 
 OF_ALL = (ScopeMissing, TenantDisconnected, ReconnectNeeded)
 """What Xero refuses whichever contact it is about."""
-
-UNSERVED = (NotServed, BadAnswer)
-"""How Xero answers where it cannot serve one contact, or nothing at all."""
 
 MOST_IN_A_ROW = 8
 """By so many, one contact of fifty is told apart from the others; where more fail, Xero itself ails."""
@@ -84,6 +80,8 @@ class _Showing:
     flow_run_id: str | None
     unsent: dict[str, int] = field(default_factory=dict[str, int])
     """The versions of whom we are about to put in, and have not asked for yet."""
+    unanswered: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """Since when a request to put them in is without an answer, and may still be done."""
     unserved: int = 0
     """How many requests in a row Xero did not serve."""
     done: dict[Step, int] = field(default_factory=lambda: dict.fromkeys(Step, 0))
@@ -140,6 +138,8 @@ class _Showing:
         def turn(contact_id: str, line: Line) -> Line:
             if writing_back.is_out(line, is_member=contact_id in members):
                 out.append(contact_id)
+            if since := writing_back.may_land(line, self._now()):
+                self.unanswered[contact_id] = since
             after, step = writing_back.looked(line, self._now(), is_member=contact_id in members)
             if step is not None:
                 steps[contact_id], tries[contact_id] = (step, after.version), after.tries
@@ -162,6 +162,7 @@ class _Showing:
         except Transient as lost:
             goes_on = self._goes_on(lost)
             if goes_on and len(versions) > 1:
+                self.unanswered |= dict.fromkeys(versions, self._now())
                 self._add_halves(access, group_id, versions)
                 return
             self._settle(Step.ADD, versions, Outcome.UNANSWERED, str(lost))
@@ -203,7 +204,8 @@ class _Showing:
         def turn(contact_id: str, line: Line) -> Line:
             if contact_id not in versions:
                 return line
-            return writing_back.answered(line, versions[contact_id], step, outcome, said, self._now())
+            version, earlier = versions[contact_id], self.unanswered.get(contact_id)
+            return writing_back.answered(line, version, step, outcome, said, self._now(), earlier=earlier)
 
         with writing(self.resources.engine, self._now()) as book:
             group_lines.turn_all(book, self.tenant_id, self.name, turn)
@@ -235,8 +237,9 @@ class _Showing:
 
         def turn(contact_id: str, line: Line) -> Line:
             if contact_id in self.unsent:
-                version = self.unsent[contact_id]
-                line = writing_back.answered(line, version, Step.ADD, Outcome.REFUSED, said, now)
+                version, earlier = self.unsent[contact_id], self.unanswered.get(contact_id)
+                refused = Outcome.REFUSED
+                line = writing_back.answered(line, version, Step.ADD, refused, said, now, earlier=earlier)
             return writing_back.put_off(line, said, until or now + retry_after(line.tries))
 
         with writing(self.resources.engine, now) as book:
