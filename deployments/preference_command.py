@@ -12,6 +12,7 @@ from duebell.calls import utc
 from duebell.errors import ConfigurationError
 from duebell.ledger import mirror_switch
 from duebell.ledger.engine import reading
+from duebell.ledger.group_stops import GroupStop
 from duebell.ledger.preferences import OPTED_OUT
 from duebell.policy_preferences import StopEnds
 from duebell.preferring import InXero
@@ -38,7 +39,7 @@ def show(address: Address, channel: Channel = "") -> None:
     with opened_ledger() as resources:
         found = preferring.show(resources, address, _channel(address, channel))
         console = make_console()
-        if not any(one.state for one in found.known):
+        if not any(one.state for one in found.known) and not found.by_group:
             console.print("Nothing stands against writing to it.")
         for one in found.known:
             stands = one.state.replace("_", " ") or "allowed"
@@ -48,6 +49,8 @@ def show(address: Address, channel: Channel = "") -> None:
         for one in found.at_twilio:
             answer = f" ({one.answer})" if one.answer else ""
             console.print(Text(f"Twilio, sender {one.sender}: {one.status} is {one.stands}{answer}"))
+        for one in found.by_group:
+            console.print(Text(_by_group(one)))
         for one in found.in_xero:
             console.print(Text(_in_xero(one)))
 
@@ -89,6 +92,15 @@ def _email_after_stop(resources: Resources) -> str:
     return (
         'Email to that customer goes on, where the policy has "email" among the channels '
         '(stop_ends = "sms"; with "everything" it ends too).'
+    )
+
+
+def _by_group(one: GroupStop) -> str:
+    since = ", and is in none any more" if one.is_left else ""
+    return (
+        f"Twilio blocks it because contact {one.contact_id} was put into a contact group of the policy's "
+        f"no_messages_groups{since}. No change in Xero takes that back: where its owner wants messages, "
+        "their START does, or `duebell preference allow`"
     )
 
 

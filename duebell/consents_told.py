@@ -1,38 +1,28 @@
 """Telling Twilio what people want: laid out for our senders, posted in batches, settled by the answers."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from duebell import wishes_in_xero
+from duebell import group_numbers, wishes_in_xero
 from duebell.audit import Entry
+from duebell.consent_posting import Posting
 from duebell.ended import Ended
-from duebell.errors import Permanent, RateLimited, Transient
+from duebell.group_numbers import GroupNumbers
 from duebell.ledger import consent_lines, mirror_switch, wishes
-from duebell.ledger.consent_lines import Answer, Owed
 from duebell.ledger.engine import reading
 from duebell.ledger.mirror_switch import ACTOR
 from duebell.ledger.writing import Writing, writing
-from duebell.mirroring import ASK_ANEW, Consent, Outcome, Source, Wish
+from duebell.mirroring import ASK_ANEW, Outcome, Wish
 from duebell.resources import Resources
 from duebell.senders import all_mirrored_senders, mirrored_senders
-from duebell.twilio.consents import MOST_ITEMS, ConsentItem, NoConsentApi
+from duebell.twilio.consents import MOST_ITEMS
 
 AT_ONCE = 200
 """How many numbers are laid out in one transaction: others wait for it."""
 
 MOST_OF_A_RUN = 2_000
-
-SOURCES: dict[tuple[Source, Consent], str] = {
-    # Twilio's words for where a consent was given (twilio.com/docs/messaging/features/consent-api).
-    (Source.WORD, Consent.OPT_OUT): "opt-out-message",
-    (Source.WORD, Consent.OPT_IN): "opt-in-message",
-    (Source.COMMAND, Consent.OPT_OUT): "offline",
-    (Source.COMMAND, Consent.OPT_IN): "offline",
-    (Source.REFUSAL, Consent.OPT_OUT): "others",
-    (Source.XERO, Consent.OPT_OUT): "others",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +63,14 @@ def lay_out(resources: Resources, *, everything: bool) -> list[list[int]]:
     if everything:
         wishes_in_xero.note_all(resources)
     senders = all_mirrored_senders(resources.policy, resources.settings)
-    after = ""
+    groups, after = _group_numbers(resources, everything=everything), ""
+
+    def senders_of(address: str, wish: Wish) -> frozenset[str]:
+        return _senders_of(resources, groups, address, wish)
+
     while addresses := _next(resources, after, everything=everything):
         with writing(resources.engine, resources.clock()) as book:
-            consent_lines.lay_out(book, addresses, lambda wish: _senders_of(resources, wish), _own(resources))
+            consent_lines.lay_out(book, addresses, senders_of, _own(resources))
         after = addresses[-1]
     with writing(resources.engine, resources.clock()) as book:
         consent_lines.shelve(book, senders)
@@ -91,22 +85,40 @@ def _next(resources: Resources, after: str, *, everything: bool) -> list[str]:
         return wishes.to_lay_out(session, now, after=after, everything=everything, most=AT_ONCE)
 
 
-def _senders_of(resources: Resources, wish: Wish) -> frozenset[str]:
-    """A word is for all of our senders, and a field of Xero for those of its organisation."""
+def _group_numbers(resources: Resources, *, everything: bool) -> GroupNumbers:
+    """Looked through only where a group's wish is to be laid out; one that comes meanwhile waits."""
+    with reading(resources.engine) as session:
+        is_asked = wishes.is_of_xero_to_lay_out(session, resources.clock(), everything=everything)
+    return group_numbers.look(resources) if is_asked else GroupNumbers()
+
+
+def _senders_of(resources: Resources, groups: GroupNumbers, address: str, wish: Wish) -> frozenset[str]:
+    """A word is for all of our senders. A field of Xero is for those of its organisation, as long as it is
+    set, but for those at which other contacts are told at this number, whom it would silence.
+    """
     policy, settings = resources.policy, resources.settings
     if not wish.tenants:
         return all_mirrored_senders(policy, settings)
-    return frozenset[str]().union(
-        *(mirrored_senders(policy.for_tenant(one), settings) for one in wish.tenants)
-    )
+    if address not in groups.asked:
+        return frozenset()
+    senders = (mirrored_senders(policy.for_tenant(one), settings) for one in wish.tenants)
+    return frozenset[str]().union(*senders) - groups.spares(address)
 
 
 def _own(resources: Resources) -> str:
     return resources.settings.twilio_messaging_service_sid or resources.settings.twilio_from
 
 
-def post(resources: Resources, line_ids: Sequence[int], *, flow_run_id: str | None) -> Told:
+def post(
+    resources: Resources,
+    line_ids: Sequence[int],
+    *,
+    flow_run_id: str | None,
+    pace: Callable[[], None] | None = None,
+) -> Told:
     """Post these lines, once, as far as they are still due. It may be repeated: a consent is an upsert.
+
+    ``pace`` is waited for before each request.
 
     Never raises for what Twilio answers: what it did not take is told again, each time later. Without a
     Consent API nothing is lost, and it is said once.
@@ -115,7 +127,8 @@ def post(resources: Resources, line_ids: Sequence[int], *, flow_run_id: str | No
         owed = consent_lines.claim(book, line_ids, lambda: uuid.uuid4().hex)
     if not owed:
         return Told()
-    answers, no_api = _asked(resources, owed)
+    posting = Posting(resources.consents(), pace or _at_once)
+    answers, no_api = posting.of(owed), posting.no_api
     with writing(resources.engine, resources.clock()) as book:
         counted = consent_lines.settle(book, owed, answers)
         answers_us = bool(counted.keys() & {Outcome.TAKEN, Outcome.REFUSED})
@@ -124,28 +137,8 @@ def post(resources: Resources, line_ids: Sequence[int], *, flow_run_id: str | No
         return _noted(book, counted, flow_run_id)
 
 
-def _asked(resources: Resources, owed: Sequence[Owed]) -> tuple[dict[str, Answer], str]:
-    """What came of each, by correlation id, and why the account has no Consent API, where it has none."""
-    try:
-        told = resources.consents().upsert([_item(one) for one in owed])
-    except NoConsentApi as none:
-        return dict.fromkeys(_ids(owed), Answer(Outcome.NOT_OFFERED, str(none))), str(none)
-    except RateLimited as limited:
-        return dict.fromkeys(_ids(owed), Answer(Outcome.UNANSWERED, str(limited))), ""
-    except Transient as lost:
-        return dict.fromkeys(_ids(owed), Answer(Outcome.UNANSWERED, str(lost))), ""
-    except Permanent as refused:
-        return dict.fromkeys(_ids(owed), Answer(Outcome.REFUSED, str(refused))), ""
-    return {key: Answer(one.outcome, one.said) for key, one in told.items()}, ""
-
-
-def _ids(owed: Sequence[Owed]) -> list[str]:
-    return [one.correlation_id for one in owed]
-
-
-def _item(one: Owed) -> ConsentItem:
-    source = SOURCES[one.source, one.status]
-    return ConsentItem(one.correlation_id, one.address, one.sender, one.status.value, source, one.at)
+def _at_once() -> None:
+    """No wait before a request."""
 
 
 def _noted(book: Writing, counted: Mapping[Outcome, int], flow_run_id: str | None) -> Told:

@@ -82,7 +82,7 @@ class BadAnswer(Transient):
 
 
 class NotServed(Transient):
-    """Xero answered that it failed: all of it may be away, or this request meets what it cannot serve."""
+    """A provider answered that it failed: it may be away, or this request meets what it cannot serve."""
 
 
 class RateLimited(Transient):

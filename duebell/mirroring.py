@@ -147,6 +147,13 @@ def left_alone(wish: Wish, line: Line) -> Line:
     return replace(line, version=wish.version) if line.stands is Stands.OWED else line
 
 
+def left_out(wish: Wish, line: Line) -> Line | None:
+    """The same, but that nothing is owed to a group of Xero that is not to be told: none, if nothing was."""
+    if line.stands is not Stands.OWED or line.source is not Source.XERO:
+        return left_alone(wish, line)
+    return replace(line, next_at=None) if line.posted else None
+
+
 def _may_contradict(wish: Wish, line: Line | None) -> bool:
     if line is None or line.posted is None or line.posted.status is wish.status:
         return False

@@ -11,8 +11,9 @@ from duebell.contacts_in_step import bring_in_step
 from duebell.deciding import Rules
 from duebell.email.addresses import mailbox
 from duebell.errors import ConfigurationError, DuebellError
-from duebell.ledger import consent_lines, group_lines, inbound, preferences, wishes
+from duebell.ledger import consent_lines, group_lines, group_stops, inbound, preferences, wishes
 from duebell.ledger.engine import reading
+from duebell.ledger.group_stops import GroupStop
 from duebell.ledger.preferences import ASKED, OPTED_OUT
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing, writing
@@ -62,11 +63,12 @@ class InXero:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All that is known of an address."""
+    """All that is known of an address. ``by_group``: what Twilio blocks for a contact's group in Xero."""
 
     known: tuple[Known, ...]
     at_twilio: tuple[AtTwilio, ...]
     in_xero: tuple[InXero, ...] = ()
+    by_group: tuple[GroupStop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def show(resources: Resources, address: str, channel: str) -> Standing:
     with reading(resources.engine) as session:
         rows, lines = preferences.of_address(session, found), consent_lines.of_address(session, found)
         shown = group_lines.of_address(session, found)
+        by_group = group_stops.standing(session, found)
     return Standing(
         tuple(Known(row.channel, row.state, row.evidence, row.changed_at) for row in rows),
         tuple(AtTwilio(one.sender, one.status, one.stands, one.answer) for one in lines),
@@ -114,6 +117,7 @@ def show(resources: Resources, address: str, channel: str) -> Standing:
             )
             for one in shown
         ),
+        tuple(by_group),
     )
 
 

@@ -94,6 +94,8 @@ OTHERWISE: dict[str, str] = {
     "cancelled": "Twilio held it and took it back in time, because of a change; it is decided anew",
     "channel_stopped": "a fault of the setup has stopped this channel: `duebell doctor` says which",
     "claim_lapsed": "its sender stopped before it sent anything; another takes over",
+    "group_at_twilio": "Twilio blocks this number because of a contact's group in Xero, of which Duebell "
+    "told it: `duebell preference show` says how to take that back",
     "ledger_set_back": "it was posted in a time that the ledger lost; nobody knows yet whether it arrived",
     "held_at_twilio": "Twilio is to send it at a later time, so that it can still be taken back",
     "lease_lapsed": "its sender stopped in the middle; nobody knows yet whether it went out",

@@ -35,9 +35,11 @@ def service_or_number(sender: str) -> tuple[str | None, str | None]:
 def mirrored_senders(policy: Policy, settings: Settings) -> frozenset[str]:
     """Every sender of SMS that this policy may take and that Twilio keeps consents for: no names.
 
-    Nobody can answer a name, not even with STOP.
+    Nobody can answer a name, not even with STOP; but where it cannot be written under, our own is.
     """
     named = {policy.sending.sender, *(rule.then.sender or OWN_SENDER for rule in policy.rules)}
+    if any(kind_of(one) is SenderKind.NAME for one in named):
+        named.add(OWN_SENDER)
     every = {sender_of(settings, SMS, one) for one in named}
     return frozenset(one for one in every if kind_of(one) in {SenderKind.NUMBER, SenderKind.SERVICE})
 

@@ -16,6 +16,7 @@ from duebell.ledger import (
     attempts,
     channel_stops,
     dispatch,
+    group_stops,
     legs,
     notifications,
     present,
@@ -222,6 +223,7 @@ def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
 def _record(resources: Resources, intent: Intent, known: Conclusion) -> Said:
     """Write the outcome down: a busy database must not cost the SID."""
     with writing(resources.engine, resources.clock()) as book:
+        known = group_stops.as_it_is(book, intent.attempt_id, known)
         state = conclude(book, intent.attempt_id, known)
         if known.sid is not None:
             receipts.bind_earlier(book, intent.attempt_id, known.sid)

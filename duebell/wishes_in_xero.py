@@ -4,12 +4,14 @@ That somebody is taken out of such a group again opts nobody in: only the person
 somebody is there whom we put there ourselves, because they had stopped, says nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from sqlmodel import col, select
 
 from duebell.ledger import group_lines, snapshots, wishes
 from duebell.ledger.engine import reading
+from duebell.ledger.group_stops import EVIDENCE
+from duebell.ledger.inserting import insert_missing
 from duebell.ledger.snapshots import ReadContact
 from duebell.ledger.tables import ContactSnapshot, ContactWish, Tenant
 from duebell.ledger.writing import Writing, writing
@@ -35,24 +37,56 @@ def note(book: Writing, tenant_id: str, contact_ids: Sequence[str], policy: Poli
     tenant = book.session.get_one(Tenant, tenant_id)
     preferences = policy.for_tenant(tenant_id).preferences
     lines = group_lines.of_contacts(book.session, tenant_id, preferences.write_back_group)
-    rows = book.session.exec(
-        select(ContactWish).where(
-            ContactWish.tenant_id == tenant_id, col(ContactWish.contact_id).in_(contact_ids)
-        )
-    ).all()
-    noted = {row.contact_id: row for row in rows}
+    asking: dict[str, ContactWish] = {}
+    gone: list[str] = []
     for contact_id, read in sorted(snapshots.read_contacts(book.session, tenant_id, contact_ids).items()):
-        row = noted.get(contact_id)
         if not _asks(read, preferences, lines.get(contact_id)):
-            if row is not None:
-                book.session.delete(row)
+            gone.append(contact_id)
         elif number := number_of(read.contact, tenant.country):
-            if row is None:
-                since = read.contact.updated_at or read.read_at
-                row = ContactWish(tenant_id=tenant_id, contact_id=contact_id, address=number, since=since)
-                book.session.add(row)
-            row.address = number
-            wishes.said(book, number, _wish(row))
+            since = read.contact.updated_at or read.read_at
+            new = ContactWish(tenant_id=tenant_id, contact_id=contact_id, address=number, since=since)
+            asking[contact_id] = new
+    _say(book, *_kept(book, tenant_id, asking, gone))
+
+
+def _say(book: Writing, rows: Sequence[ContactWish], turned: Set[str]) -> None:
+    """Say it by the numbers, as all do who take several of them: two orders would be a deadlock."""
+    for address in sorted({row.address for row in rows} | turned):
+        for row in rows:
+            if row.address == address:
+                wishes.said(book, address, _wish(row))
+        if address in turned:
+            wishes.look_again(book, address)
+
+
+def _kept(
+    book: Writing, tenant_id: str, asking: Mapping[str, ContactWish], gone: Sequence[str]
+) -> tuple[list[ContactWish], set[str]]:
+    """Keep who asks, since when it was first seen, and forget who does no more.
+
+    Returns the rows of who asks, and the numbers of which that is news: a group that was left before Twilio
+    was told is told no more, and one that was joined again is.
+    """
+    wanted = select(ContactWish).where(
+        ContactWish.tenant_id == tenant_id, col(ContactWish.contact_id).in_([*asking, *gone])
+    )
+    before = {row.contact_id for row in book.session.exec(wanted).all()}
+    # Another may be meeting the same contacts for the first time.
+    insert_missing(book.session, [new for one, new in sorted(asking.items()) if one not in before])
+    ordered = wanted.order_by(col(ContactWish.contact_id)).with_for_update()
+    ordered = ordered.execution_options(populate_existing=True)
+    rows = {row.contact_id: row for row in book.session.exec(ordered).all()}
+    turned = {asking[one].address for one in asking if one not in before}
+    for contact_id, row in rows.items():
+        new = asking.get(contact_id)
+        if new is None:
+            turned.add(row.address)
+            book.session.delete(row)
+        elif row.address != new.address:
+            turned |= {row.address, new.address}
+            row.address = new.address
+    book.session.flush()
+    return [row for contact_id, row in rows.items() if contact_id in asking], turned
 
 
 def _asks(read: ReadContact, preferences: PreferencesPolicy, line: Line | None) -> bool:
@@ -62,7 +96,7 @@ def _asks(read: ReadContact, preferences: PreferencesPolicy, line: Line | None) 
 
 
 def _wish(row: ContactWish) -> Wish:
-    evidence, tenants = f"xero:contact {row.contact_id}", frozenset({row.tenant_id})
+    evidence, tenants = f"{EVIDENCE}{row.contact_id}", frozenset({row.tenant_id})
     return Wish(Consent.OPT_OUT, Source.XERO, row.since, evidence, tenants=tenants)
 
 

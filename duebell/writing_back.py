@@ -90,15 +90,14 @@ def looked(line: Line, now: datetime, *, is_member: bool) -> tuple[Line, Step | 
 
     The line that comes with a step is to be kept before the step is made.
     """
-    late = line.adding_since is not None and now < line.adding_since + LANDS_WITHIN
+    late = may_land(line, now)
     if is_out(line, is_member=is_member):
         line = replace(line, written_at=now)
     if not is_member:
         if line.wanted:
             return replace(line, ours=False, stands=Stands.OWED, adding_since=now), Step.ADD
-        if late and line.adding_since is not None:
-            later = line.adding_since + LANDS_WITHIN
-            return replace(line, ours=False, stands=Stands.OWED, next_at=later), None
+        if late is not None:
+            return replace(line, ours=False, stands=Stands.OWED, next_at=late + LANDS_WITHIN), None
         return _settled(replace(line, ours=False)), None
     if line.wanted:
         return _settled(replace(line, ours=line.may_be_ours)), None
@@ -111,14 +110,32 @@ def _settled(line: Line) -> Line:
     return replace(line, stands=Stands.DONE, adding_since=None, next_at=None, tries=0, answer="")
 
 
-def answered(line: Line, version: int, step: Step, outcome: Outcome, answer: str, now: datetime) -> Line:
-    """The line after what came of a step of this ``version``: an older answer settles no newer wish."""
+def may_land(line: Line, now: datetime) -> datetime | None:
+    """When a request that was not answered was made, while it may still change the group."""
+    since = line.adding_since
+    return since if since is not None and now < since + LANDS_WITHIN else None
+
+
+def answered(
+    line: Line,
+    version: int,
+    step: Step,
+    outcome: Outcome,
+    answer: str,
+    now: datetime,
+    *,
+    earlier: datetime | None = None,
+) -> Line:
+    """The line after what came of a step of this ``version``: an older answer settles no newer wish.
+
+    ``earlier``: when a request before this one was made that was not answered, and may still be done.
+    """
     is_old = line.version != version
     if outcome is Outcome.DONE:
         after = replace(line, ours=step is Step.ADD, adding_since=None, written_at=now)
         return replace(after, stands=Stands.OWED, next_at=now) if is_old else _settled(after)
     if outcome is Outcome.REFUSED and step is Step.ADD:
-        line = replace(line, adding_since=None)  # Xero says that it did nothing
+        line = replace(line, adding_since=earlier)  # Xero says that it did nothing of this one
     if is_old:
         return replace(line, stands=Stands.OWED, next_at=now, answer=answer)
     refused = outcome is Outcome.REFUSED

@@ -35,8 +35,7 @@ def consents_to_tell(*, everything: bool) -> list[list[int]]:
 @task(**RETRYING, cache_policy=NO_CACHE)
 def tell_consents(line_ids: list[int]) -> Told:
     """Post one batch. What Twilio does not take is told again by a later run, each time later."""
-    pace_of_consents()
-    told = consents_told.post(resources(), line_ids, flow_run_id=own_run_id())
+    told = consents_told.post(resources(), line_ids, flow_run_id=own_run_id(), pace=pace_of_consents)
     get_run_logger().info("%s", told.name)
     return told
 

@@ -42,6 +42,7 @@ from duebell.policy_file import Policy
 from duebell.resources import Resources
 from duebell.settings import load
 from duebell.states import AttemptState, NotificationState, Sending
+from duebell.twilio.inbound import Senders
 from duebell.vault import Vault
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
 
@@ -369,3 +370,4 @@ ENVIRONMENT = {
     "TWILIO_FROM": "+64210000000",
     "DUEBELL_PUBLIC_URL": "https://hooks.example.com",
 }
+OURS = Senders(ENVIRONMENT["TWILIO_FROM"], frozenset({ENVIRONMENT["TWILIO_FROM"]}))

@@ -17,7 +17,7 @@ from duebell.ledger.writing import writing
 from duebell.prospects import BEFORE_LIVE
 from duebell.states import NotificationState, Sending
 from duebell.twilio.inbound import InboundMessage, Wish
-from tests.support_facts import ACCOUNT, ENVIRONMENT, TENANT
+from tests.support_facts import ACCOUNT, ENVIRONMENT, OURS, TENANT
 
 if TYPE_CHECKING:
     from tests.support_simulation import Life
@@ -64,7 +64,7 @@ class Office:
         for one in self._life.truths:
             one.stopped = stopped if one.to == to else one.stopped
         with writing(self._engine, self._now) as book:
-            keep_inbound(book, message, to)
+            keep_inbound(book, message, to, OURS)
 
     def regrets(self, to: str) -> None:
         """Have a customer who said STOP say START some time later."""

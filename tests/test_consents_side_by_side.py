@@ -37,12 +37,12 @@ def is_taken(engine: Engine, owed: list[Owed]) -> None:
 def test_a_start_that_is_laid_out_while_the_stop_is_answered_is_still_to_be_told(ledger: Engine) -> None:
     says(ledger, Consent.OPT_OUT)
     with writing(ledger, NOW) as book:
-        consent_lines.lay_out(book, [MOBILE], lambda _: frozenset({SENDER}), SENDER)
+        consent_lines.lay_out(book, [MOBILE], lambda _address, _wish: frozenset({SENDER}), SENDER)
     owed = being_posted(ledger)
     says(ledger, Consent.OPT_IN)
     answer = Thread(target=is_taken, args=(ledger, owed))
 
-    def senders_of(_: Wish) -> frozenset[str]:
+    def senders_of(_address: str, _wish: Wish) -> frozenset[str]:
         answer.start()
         answer.join(timeout=1)
         return frozenset({SENDER})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from deployments import doctor_mirror
+from deployments import doctor_mirror, doctor_replies
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import FaultKind
@@ -17,12 +17,13 @@ from deployments.sandbox.server import running_sandbox
 from duebell import consents_told, preferring
 from duebell.consents_told import Told
 from duebell.errors import ConfigurationError
-from duebell.ledger import consent_lines, preferences, trail
+from duebell.ledger import consent_lines, preferences, trail, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.writing import writing
+from duebell.mirroring import OWN, Consent, Source, Wish
 from duebell.resources import Resources
-from duebell.twilio.inbound import read_inbound
+from duebell.twilio.inbound import Senders, read_inbound
 from duebell.twilio.transport import twilio_http_client
 from tests.support_facts import MOBILE, OTHER_MOBILE, Hand, resources_over
 
@@ -69,7 +70,7 @@ def writes(desk: Resources, body: str, to: str = A, who: str = MOBILE) -> None:
     sid = "SM" + uuid.uuid4().hex
     message = read_inbound([("MessageSid", sid), ("From", who), ("To", to), ("Body", body)])
     with writing(desk.engine, desk.clock()) as book:
-        keep_inbound(book, message, who)
+        keep_inbound(book, message, who, Senders(A, frozenset({A, B})))
 
 
 def run(desk: Resources, *, everything: bool = False) -> Told:
@@ -230,6 +231,67 @@ def test_who_asked_in_free_words_lifts_it_with_start(desk: Resources) -> None:
     preferring.stop(desk, MOBILE, "sms", by="person:anna", why="asked by telephone")
     writes(desk, "START")
     assert refusals(desk) == {}
+
+
+@pytest.mark.parametrize(("body", "to"), [("Yes", B), ("Yes!", A), ("yes", "+64990000000")])
+def test_a_yes_that_may_answer_anything_lifts_no_stop_and_is_shown_to_a_person(
+    desk: Resources, running: SandboxControl, body: str, to: str
+) -> None:
+    writes(desk, "STOP", to=A)
+    writes(desk, body, to=to)
+    assert refusals(desk) == {MOBILE: "opted_out"}
+    run(desk)
+    assert at_twilio(running) == {(MOBILE, B): "opt-out"}
+    [finding] = doctor_replies.look(desk)
+    assert "may have asked to be told again" in finding.said
+    later(desk, DAY)
+    preferring.allow(desk, MOBILE, "sms", by="person:anna", why="read it, and it was meant")
+    assert doctor_replies.look(desk) == []
+
+
+def test_a_yes_to_the_sender_that_heard_the_stop_lifts_it_as_twilio_does(
+    desk: Resources, running: SandboxControl
+) -> None:
+    writes(desk, "STOP", to=A)
+    writes(desk, " yes ", to=A)
+    assert refusals(desk) == {}
+    assert run(desk) == Told(taken=1)
+    assert at_twilio(running) == {(MOBILE, B): "opt-in"}
+    assert doctor_replies.look(desk) == []
+
+
+def test_a_yes_to_a_sender_that_we_told_of_the_stop_lifts_it_too(desk: Resources) -> None:
+    writes(desk, "STOP", to=A)
+    run(desk)
+    writes(desk, "Yes", to=B)
+    assert refusals(desk) == {}
+
+
+def test_a_yes_lifts_what_twilios_own_refusal_told_of_our_own_sender(desk: Resources) -> None:
+    with writing(desk.engine, desk.clock()) as book:
+        preferences.refuse_address(book, MOBILE, "sms", preferences.OPTED_OUT, "twilio:21610 attempt:a1")
+        wishes.said(book, MOBILE, Wish(Consent.OPT_OUT, Source.REFUSAL, book.now, said_to=frozenset({OWN})))
+    writes(desk, "Yes", to=B)
+    assert refusals(desk) == {MOBILE: "opted_out"}
+    writes(desk, "Yes", to=A)
+    assert refusals(desk) == {}
+
+
+def test_what_a_person_of_the_business_settled_is_lifted_by_start_and_by_no_yes(desk: Resources) -> None:
+    preferring.stop(desk, MOBILE, "sms", by="person:anna", why="asked by telephone")
+    run(desk)
+    writes(desk, "Yes", to=A)
+    assert refusals(desk) == {MOBILE: "opted_out"}
+    writes(desk, "START", to=A)
+    assert refusals(desk) == {}
+
+
+def test_a_yes_of_who_never_stopped_is_nothing_to_settle(desk: Resources) -> None:
+    writes(desk, "Yes")
+    assert doctor_replies.look(desk) == []
+    later(desk, DAY)
+    writes(desk, "STOP")
+    assert doctor_replies.look(desk) == []
 
 
 def test_what_cannot_be_meant_is_refused_and_changes_nothing(desk: Resources) -> None:

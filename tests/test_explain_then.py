@@ -16,7 +16,7 @@ from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.tables import Tenant
 from duebell.ledger.writing import writing
 from duebell.twilio.inbound import read_inbound
-from tests.support_facts import ACCOUNT, MOBILE, OTHER_MOBILE, keep_contact, open_tenant, sid
+from tests.support_facts import ACCOUNT, MOBILE, OTHER_MOBILE, OURS, keep_contact, open_tenant, sid
 from tests.support_office import environment_of
 from tests.support_overdue import TEAM_PHONE, Office, at, due, has_credit, office_over, policy_text
 
@@ -39,9 +39,10 @@ def office(ledger: Engine, tmp_path: Path) -> Office:
 def texts(office: Office, word: str, when: datetime) -> None:
     office.clock.now = when
     number = int(when.timestamp())
-    fields = [("MessageSid", sid(number)), ("AccountSid", ACCOUNT), ("From", MOBILE), ("Body", word)]
+    fields = [("MessageSid", sid(number)), ("AccountSid", ACCOUNT), ("From", MOBILE), ("To", OURS.own)]
+    fields.append(("Body", word))
     with writing(office.engine, when) as book:
-        keep_inbound(book, read_inbound(fields), MOBILE)
+        keep_inbound(book, read_inbound(fields), MOBILE, OURS)
 
 
 def said_of(office: Office, then: datetime) -> tuple[str, tuple[str, ...]]:

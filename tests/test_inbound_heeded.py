@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from deployments.doctor_replies import look
+from deployments.doctor_replies import SHOWN, look
 from duebell import preferring
 from duebell.errors import ConfigurationError
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.writing import writing
 from duebell.states import NotificationState
 from duebell.twilio.inbound import read_inbound
-from tests.support_facts import MOBILE, NOW, keep_contact, open_tenant
+from tests.support_facts import MOBILE, NOW, OURS, keep_contact, open_tenant
 from tests.support_overdue import Office, at, due, office_over
 
 S = NotificationState
@@ -30,10 +30,10 @@ def office(ledger: Engine, tmp_path: Path) -> Office:
     return office
 
 
-def writes(office: Office, body: str, sid: str) -> None:
-    message = read_inbound([("MessageSid", sid), ("From", MOBILE), ("Body", body)])
+def writes(office: Office, body: str, sid: str, to: str = OURS.own, who: str = MOBILE) -> None:
+    message = read_inbound([("MessageSid", sid), ("From", who), ("To", to), ("Body", body)])
     with writing(office.engine, office.clock.now) as book:
-        keep_inbound(book, message, MOBILE)
+        keep_inbound(book, message, who, OURS)
 
 
 def test_f058_who_opts_out_between_the_plan_and_the_message_is_not_told(office: Office) -> None:
@@ -52,8 +52,24 @@ def test_doctor_shows_who_asks_for_an_end_in_other_words_and_not_their_number(of
     assert not finding.sound
     assert "SM1" in finding.said
     assert MOBILE not in finding.said
-    office.later(days=15)
-    assert look(office.resources) == []
+    office.later(days=400)
+    assert len(look(office.resources)) == 1, "until it is settled"
+
+
+def test_doctor_names_the_latest_who_ask_for_an_end_and_counts_the_others_until_those_are_settled(
+    office: Office,
+) -> None:
+    for number in range(SHOWN + 2):
+        office.later(days=1)
+        writes(office, "please stop texting me", f"SM{number:02}", who=f"+6421123{number:04}")
+    *named, counted = look(office.resources)
+    assert len(named) == SHOWN
+    assert f"SM{SHOWN + 1:02}" in named[0].said
+    assert not counted.sound
+    assert counted.said.startswith("2 older too (somebody seems to ask for no more messages)")
+    for one in (SHOWN, SHOWN + 1):
+        preferring.stop(office.resources, f"+6421123{one:04}", "sms", **WHO)
+    assert [one.said.startswith("+64") for one in look(office.resources)] == [True] * SHOWN
 
 
 WHO = {"by": "person:office", "why": "read it"}

@@ -20,7 +20,7 @@ from duebell.twilio.inbound import INBOUND_PATH, Wish, wish_of
 from duebell.twilio.signature import callback_is_genuine
 from tests.support_receiver import ACCOUNT, NOW, PUBLIC, TOKEN, ask, form, parts, signed_twilio
 
-PERSON = "+64211234567"
+PERSON, OURS = "+64211234567", "+64210000000"
 NOTHING = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
@@ -34,7 +34,8 @@ NOTHING = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
         ("please stop texting me", Wish.REVOKES), ("Stop please", Wish.REVOKES),
         ("Don\u2019t text me again", Wish.REVOKES), ("do not contact me", Wish.REVOKES),
         ("wrong number", Wish.REVOKES), ("No more messages!", Wish.REVOKES),
-        ("START", Wish.START), ("unstop", Wish.START), ("Yes", Wish.START),
+        ("START", Wish.START), ("unstop", Wish.START), ("Start!", Wish.START),
+        ("Yes", Wish.YES), (" yes \n", Wish.YES), ("Yes!", Wish.AGAIN), ("\uff39es", Wish.AGAIN),
         ("HELP", Wish.HELP), ("info", Wish.HELP),
         ("Paid this morning, thanks", Wish.NOTHING), ("yes I will pay on Friday", Wish.NOTHING),
         ("", Wish.NOTHING), ("helpful, thanks", Wish.NOTHING), ("the weekend", Wish.NOTHING),
@@ -52,11 +53,13 @@ def test_a_word_is_the_same_with_the_marks_that_a_telephone_writes_around_it(bod
 def test_what_twilio_read_itself_goes_before_the_words() -> None:
     assert wish_of("ARRET", "STOP") is Wish.STOP
     assert wish_of("hallo", "START") is Wish.START
+    assert wish_of("yes", "STOP") is Wish.STOP
+    assert wish_of("yes", "START") is Wish.YES, "it may be an answer to anything"
 
 
 def inbound(body: str, sid: str = "SM" + "1" * 32, **changes: str) -> dict[str, str]:
     usual = {
-        "MessageSid": sid, "SmsSid": sid, "AccountSid": ACCOUNT, "From": PERSON, "To": "+64210000000",
+        "MessageSid": sid, "SmsSid": sid, "AccountSid": ACCOUNT, "From": PERSON, "To": OURS,
         "Body": body, "NumMedia": "0", "FromCity": "", "SmsStatus": "received", "ApiVersion": "2010-04-01",
     }  # fmt: skip
     return usual | changes
@@ -65,7 +68,7 @@ def inbound(body: str, sid: str = "SM" + "1" * 32, **changes: str) -> dict[str, 
 def writes(engine: Engine, body: str, sid: str = "SM" + "1" * 32, **changes: str) -> tuple[int, bytes]:
     fields = inbound(body, sid, **changes)
     headers = signed_twilio(fields, "", path=INBOUND_PATH)
-    answer = ask(make_app(parts(engine)), "POST", INBOUND_PATH, form(fields), headers)
+    answer = ask(make_app(parts(engine, TWILIO_FROM=OURS)), "POST", INBOUND_PATH, form(fields), headers)
     return answer.status_code, answer.content
 
 
@@ -107,7 +110,7 @@ def test_start_lifts_nothing_that_somebody_else_set(ledger: Engine, said: str, l
 def test_what_comes_over_rcs_is_heeded_as_if_it_had_come_by_sms(ledger: Engine, sender: str) -> None:
     over_rcs = {"From": sender, "To": "rcs:kauri_agent", "MessagingServiceSid": "MG" + "1" * 32}
     assert writes(ledger, "please stop", "SM" + "1" * 32, **over_rcs) == (200, NOTHING)
-    assert [one.address for one in revocations(ledger, NOW)] == [PERSON]
+    assert [one.address for one in revocations(ledger)] == [PERSON]
     assert writes(ledger, "STOP", "SM" + "2" * 32, **over_rcs) == (200, NOTHING)
     assert refusals(ledger) == {PERSON: "opted_out"}
     with reading(ledger) as session:
@@ -129,6 +132,14 @@ def test_no_other_number_is_written_otherwise(ledger: Engine, sender: str) -> No
     writes(ledger, "STOP", From=sender)
     with reading(ledger) as session:
         assert preferences.refusals(session, [sender]) == {sender: "opted_out"}
+
+
+def test_a_start_to_a_number_of_the_account_that_is_no_sender_of_ours_lifts_nothing(ledger: Engine) -> None:
+    writes(ledger, "STOP")
+    assert writes(ledger, "START", "SM" + "2" * 32, To="+64990000000") == (200, NOTHING)
+    assert refusals(ledger) == {PERSON: "opted_out"}
+    writes(ledger, "START", "SM" + "3" * 32)
+    assert refusals(ledger) == {}
 
 
 def test_a_wish_in_other_words_changes_nothing_and_is_kept_for_a_person(ledger: Engine) -> None:

@@ -19,6 +19,7 @@ from tests.support_facts import (
     MINUTE,
     MOBILE,
     NOW,
+    OURS,
     Hand,
     accepted,
     begin,
@@ -35,9 +36,9 @@ ANA = "ana@rimu.example"
 
 
 def writes(engine: Engine, body: str, minute: int) -> None:
-    message = read_inbound([("MessageSid", f"SM{minute}"), ("From", MOBILE), ("Body", body)])
+    fields = [("MessageSid", f"SM{minute}"), ("From", MOBILE), ("To", OURS.own), ("Body", body)]
     with writing(engine, NOW + minute * MINUTE) as book:
-        keep_inbound(book, message, MOBILE)
+        keep_inbound(book, read_inbound(fields), MOBILE, OURS)
 
 
 def is_refused(engine: Engine, minute: int, attempt_id: str = "a1", number: int = 1) -> None:

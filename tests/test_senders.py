@@ -14,7 +14,7 @@ from duebell.policy_sections import SendingPolicy
 from duebell.reaching import EMAIL, SMS
 from duebell.rules import NO_RULE, Route
 from duebell.sender_shapes import SenderKind, kind_of
-from duebell.senders import sender_for, sender_of
+from duebell.senders import mirrored_senders, sender_for, sender_of
 from duebell.settings import load
 from duebell.testing_message import send_test
 from tests.support_facts import ENVIRONMENT, MOBILE, TENANT, Hand, numbered, resources_over
@@ -23,7 +23,7 @@ from tests.test_policy_file_nested import refused
 from tests.test_reminders_words import DUE, opened, rule
 from tests.test_validity import Twilio
 
-SERVICE = "MG" + "0a" * 16
+SERVICE, OWN = "MG" + "0a" * 16, ENVIRONMENT["TWILIO_FROM"]
 AUCKLAND, NEW_YORK, TORONTO, JAMAICA = "+64211234567", "+12125550123", "+14165550123", "+18765550123"
 
 
@@ -83,6 +83,24 @@ def test_our_own_sender_is_that_of_the_settings() -> None:
     assert sender_of(load(service, env_file=None), SMS) == SERVICE
     assert sender_of(settings, EMAIL) == "accounts@kauri.example"
     assert sender_of(settings, SMS, "AcmeBooks") == "AcmeBooks"
+
+
+@pytest.mark.parametrize(
+    ("sending", "rules", "mirrored"),
+    [
+        ("AcmeBooks", [], {OWN}),
+        (SERVICE, [], {SERVICE}),
+        (SERVICE, [{"then": {"sender": "AcmeBooks"}}], {SERVICE, OWN}),
+        (SERVICE, [{"then": {"sender": SERVICE}}], {SERVICE}),
+    ],
+)
+def test_our_own_sender_is_told_what_people_want_wherever_a_name_is_a_sender(
+    sending: str, rules: list[dict[str, object]], mirrored: set[str]
+) -> None:
+    policy = Policy.model_validate({"sending": {"sender": sending}, "rule": rules})
+    settings = load(ENVIRONMENT, env_file=None)
+    assert sender_of(settings, SMS, sender_for(policy, NO_RULE, SMS, NEW_YORK)) in mirrored
+    assert mirrored_senders(policy, settings) == mirrored
 
 
 @pytest.mark.parametrize(

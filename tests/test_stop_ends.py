@@ -16,7 +16,7 @@ from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.writing import writing
 from duebell.twilio.inbound import read_inbound
 from tests.support_backtest import DAY, played
-from tests.support_facts import ACCOUNT, MOBILE, keep_contact, open_tenant, sid
+from tests.support_facts import ACCOUNT, MOBILE, OURS, keep_contact, open_tenant, sid
 from tests.support_overdue import TEAM_PHONE, Office, Phones, at, due, office_over, policy_text
 
 DUE = date(2026, 11, 2)
@@ -50,9 +50,10 @@ def office_of(
 
 
 def texts(office: Office, word: str, number: int) -> None:
-    fields = [("MessageSid", sid(900 + number)), ("AccountSid", ACCOUNT), ("From", MOBILE), ("Body", word)]
+    fields = [("MessageSid", sid(900 + number)), ("AccountSid", ACCOUNT), ("From", MOBILE), ("To", OURS.own)]
+    fields.append(("Body", word))
     with writing(office.engine, office.clock.now) as book:
-        keep_inbound(book, read_inbound(fields), MOBILE)
+        keep_inbound(book, read_inbound(fields), MOBILE, OURS)
 
 
 def heard_on(office: Office, days: int) -> list[str]:

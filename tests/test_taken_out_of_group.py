@@ -9,6 +9,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
 from duebell.mirroring import Consent
 from duebell.resources import Resources
+from duebell.stopped_in_xero import Shown
 from tests import test_stopped_in_xero as usual
 from tests.test_stopped_in_xero import (
     GROUP,
@@ -67,3 +68,21 @@ def test_what_was_read_while_we_had_them_there_opts_nobody_out_again(
     wishes_in_xero.note_all(office)
     with reading(office.engine) as session:
         assert wishes.known(session, [number])[number].status == Consent.OPT_IN
+
+
+def test_a_request_whose_answer_was_lost_is_ours_also_where_the_next_one_was_refused(
+    office: Resources, sandbox: SandboxControl
+) -> None:
+    group = sandbox.add_group(GROUP)
+    says(office, sandbox, Consent.OPT_OUT)
+    sandbox.fail_next("drop_before", method="PUT", path="/api.xro/2.0/ContactGroups/*")
+    run(office)
+    later(office, 45)
+    sandbox.fail_next("status", method="PUT", path="/api.xro/2.0/ContactGroups/*", status=400)
+    assert run(office) == [Shown(waiting=1)]
+    sandbox.join_group(group.group_id, [cafe(sandbox)])  # Xero has worked on the first request until now
+    later(office, 60)
+    assert run(office, everything=True) == [Shown()]
+    says(office, sandbox, Consent.OPT_IN)
+    assert run(office) == [Shown(removed=1)]
+    assert members(sandbox) == ()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from duebell.errors import ConfigurationError, Permanent, RateLimited, Transient
+from duebell.errors import ConfigurationError, NotServed, Permanent, RateLimited, Transient
 from duebell.mirroring import Outcome
 from duebell.twilio.consents import ConsentItem, ItemAnswer, NoConsentApi, TwilioConsents
 
@@ -85,7 +85,7 @@ def test_a_201_is_read_item_by_item(code: object, words: object, outcome: Outcom
     ("status", "body", "error"),
     [
         (401, None, NoConsentApi), (403, None, NoConsentApi), (404, None, NoConsentApi),
-        (429, None, RateLimited), (500, None, Transient), (503, None, Transient),
+        (429, None, RateLimited), (500, None, NotServed), (503, None, NotServed),
         (408, None, Transient), (302, None, Transient),
         (400, {"code": 20001, "message": "+64211234567 is wrong"}, Permanent),
         (201, None, Transient), (201, {"items": "none"}, Transient),

@@ -17,6 +17,7 @@ from duebell.writing_back import (
     answered,
     laid_out,
     looked,
+    may_land,
     said_by_bookkeeper,
     shows,
 )
@@ -101,6 +102,20 @@ def test_what_xero_refuses_waits_a_day_and_what_is_not_answered_comes_later_each
     assert second.next_at == NOW + timedelta(seconds=40)
 
 
+def test_a_refusal_says_nothing_of_an_earlier_request_that_may_still_land() -> None:
+    line, step = looked(stopped(), NOW, is_member=False)
+    assert step is Step.ADD
+    line = answered(line, 1, step, Outcome.UNANSWERED, "", NOW)
+    earlier = may_land(line, NOW + MINUTE)
+    assert earlier == NOW
+    line, step = looked(line, NOW + MINUTE, is_member=False)
+    assert step is Step.ADD
+    refused = answered(line, 1, step, Outcome.REFUSED, "429", NOW + MINUTE, earlier=earlier)
+    assert (refused.adding_since, refused.may_be_ours) == (NOW, True)
+    assert looked(refused, NOW + LANDS_WITHIN, is_member=True)[0].ours
+    assert may_land(refused, NOW + LANDS_WITHIN) is None, "after that, who is put there is the bookkeeper's"
+
+
 def test_our_own_membership_is_not_the_bookkeepers_word_also_where_the_contact_was_read_before() -> None:
     ours = added()
     assert said_by_bookkeeper(["no sms", "Key"], "No SMS", ours, NOW + MINUTE) == ["Key"]
@@ -121,6 +136,7 @@ class World:
     by_hand: bool = False
     """The bookkeeper put it there: when it was not in the group yet."""
     flight: tuple[Step, int] | None = None
+    earlier: datetime | None = None
     lost: bool = False
     """An answer is missing, so that a change by hand could not be told from ours."""
 
@@ -138,6 +154,7 @@ class World:
     def looks(self) -> None:
         if self.line is None or self.flight is not None:
             return
+        self.earlier = may_land(self.line, self.now)
         self.line, step = looked(self.line, self.now, is_member=self.member)
         self.lost = self.line.adding_since is not None
         if step is Step.REMOVE:
@@ -151,8 +168,8 @@ class World:
         (step, version), self.flight = self.flight, None
         if outcome is Outcome.DONE or lands:
             self.member = step is Step.ADD
-        self.lost = outcome is Outcome.UNANSWERED
-        self.line = answered(self.line, version, step, outcome, "", self.now)
+        self.line = answered(self.line, version, step, outcome, "", self.now, earlier=self.earlier)
+        self.lost = outcome is Outcome.UNANSWERED or self.line.adding_since is not None
 
 
 ACTS = ("stop", "start", "adds", "takes out", "look", "done", "lost", "failed", "refused", "restart")

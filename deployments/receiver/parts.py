@@ -39,3 +39,5 @@ class ReceiverParts:
     patience: Patience = field(default_factory=Patience)
     tells: Callable[[], frozenset[str]] = frozenset
     """Whom the policy, as it stands now, lets hear what people want."""
+    senders: Callable[[], frozenset[str]] = frozenset
+    """The senders that the policy, as it stands now, has messages come from."""

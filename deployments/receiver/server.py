@@ -19,6 +19,7 @@ from duebell.ledger.engine import migrate, open_ledger
 from duebell.policy_keeper import PolicyKeeper
 from duebell.resources import journal_of
 from duebell.right_ledger import refuse_another
+from duebell.senders import all_mirrored_senders
 from duebell.setting_needs import Use
 from duebell.settings import load
 
@@ -91,6 +92,7 @@ def main() -> int:
         prefect_place(settings),
         Patience(first_look=first_look),
         lambda: policies.look(settings.policy).policy.tells,
+        lambda: all_mirrored_senders(policies.look(settings.policy).policy, settings),
     )
     uvicorn.Server(uvicorn_config(receiver)).run()
     return 0

@@ -12,8 +12,10 @@ from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.reading import LARGEST_CALLBACK, only_value, read_raw
 from deployments.receiver.twilio_status import SIGNATURE, WORD, signed_url
 from duebell.ledger.inbound import keep_inbound
+from duebell.reaching import SMS
+from duebell.senders import sender_of
 from duebell.settings import Settings
-from duebell.twilio.inbound import NOTHING, InboundMessage, read_inbound
+from duebell.twilio.inbound import NOTHING, InboundMessage, Senders, read_inbound
 from duebell.twilio.signature import callback_is_genuine, form_pairs
 
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -51,11 +53,16 @@ class TwilioInbound:
             log.error("twilio message dropped: it has no SID, or comes from no number")
             return _says_nothing()
         try:
-            await self._thread.commit(lambda book: keep_inbound(book, message, message.sender))
+            await self._thread.commit(lambda book: keep_inbound(book, message, message.sender, self._ours()))
         except LedgerBusy as error:
             log.error("twilio message not acknowledged: %s", error)  # noqa: TRY400 -- the text says it all
             return refusal(503)
         return _says_nothing()
+
+    def _ours(self) -> Senders:
+        settings = self._parts.settings
+        own = {settings.twilio_messaging_service_sid, settings.twilio_from} - {""}
+        return Senders(sender_of(settings, SMS), self._parts.senders() | own)
 
 
 def _says_nothing() -> Response:

@@ -1,9 +1,10 @@
 """What a clock that was ahead put off, put right: nobody waits for an hour that was never meant.
 
 A machine may begin with a clock that is hours ahead, until NTP sets it. What was then to be done at once
-would be done when that hour comes. So what waits for longer than it can be meant to has its time now. Nothing
-is sent without being decided on anew, and a lease is nothing without its token, so that a clock that is
-behind, which takes honest waits for too long, does no harm here.
+would be done when that hour comes. So what waits for longer than it can be meant to has its time now, and
+what was learned at a time that has not come yet is dated now. Nothing is sent without being decided on anew,
+and a lease is nothing without its token, so that a clock that is behind, which takes honest waits for too
+long, does no harm there; of what was learned it may lose the order within the time that it is behind.
 """
 
 from collections import Counter
@@ -27,7 +28,9 @@ from duebell.ledger.tables import (
     ConsentLine,
     ConsentWish,
     GroupLine,
+    InboundText,
     Notification,
+    Preference,
     Tenant,
     TokenSet,
     WriteBack,
@@ -71,6 +74,17 @@ WISHES = (
     _Wait(GroupLine, col(GroupLine.next_at), A_DAY),
 )
 
+LEARNED = (
+    _Wait(ConsentWish, col(ConsentWish.wished_at), AT_ONCE),
+    _Wait(ConsentLine, col(ConsentLine.wished_at), AT_ONCE),
+    _Wait(ConsentLine, col(ConsentLine.answered_at), AT_ONCE),
+    _Wait(GroupLine, col(GroupLine.written_at), AT_ONCE),
+    _Wait(GroupLine, col(GroupLine.adding_since), AT_ONCE),
+    _Wait(Preference, col(Preference.changed_at), AT_ONCE),
+    _Wait(InboundText, col(InboundText.received_at), AT_ONCE),
+)
+"""When people said something, or we did: what is said from now on comes after it."""
+
 
 def put_right(book: Writing, first_look: timedelta) -> int:
     """Have all that waits for too long wait no longer; returns how many times that were.
@@ -78,7 +92,7 @@ def put_right(book: Writing, first_look: timedelta) -> int:
     ``first_look`` is when a send of unknown outcome is looked for first.
     """
     found = Counter[str]()
-    for wait in (*LEASES, *WISHES, *_events(book.now), *_messages(book.now, first_look)):
+    for wait in (*LEASES, *WISHES, *LEARNED, *_events(book.now), *_messages(book.now, first_look)):
         found[str(wait.until)] += _put_right(book, wait)
     found["looks at what Twilio holds"] += scheduled.look_where_put_off(book)
     counted = dict(+found)

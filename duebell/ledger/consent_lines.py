@@ -23,7 +23,7 @@ from duebell.mirroring import (
     answered,
     begun,
     laid_out,
-    left_alone,
+    left_out,
 )
 
 LEASE = timedelta(minutes=2)
@@ -32,8 +32,8 @@ LEASE = timedelta(minutes=2)
 CATCHES_UP = timedelta(days=1)
 """How long Twilio's refusals are taken for the past's, while an opt-in is still on its way to it."""
 
-SendersOf = Callable[[Wish], frozenset[str]]
-"""The senders of ours that a wish is about."""
+SendersOf = Callable[[str, Wish], frozenset[str]]
+"""The senders of ours at which the wish of a number is to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def lay_out(book: Writing, addresses: Sequence[str], senders_of: SendersOf, own:
         wish = wish_of(row)
         if wish is not None:
             wish = replace(wish, said_to=frozenset(own if one == OWN else one for one in wish.said_to))
-            _lay_out(book, row.address, wish, lines.get(row.address, {}), senders_of(wish))
+            _lay_out(book, row.address, wish, lines.get(row.address, {}), senders_of(row.address, wish))
 
 
 def _lay_out(
@@ -91,8 +91,10 @@ def _lay_out(
         if sender in senders:
             line = laid_out(wish, line, sender, book.now)
         elif line is not None:
-            line = left_alone(wish, line)
+            line = left_out(wish, line)
         if line is None:
+            if row is not None:
+                book.session.delete(row)
             continue
         if row is None:
             row = ConsentLine(address=address, sender=sender, status="", source="", wished_at=wish.at,
@@ -149,7 +151,7 @@ def claim(book: Writing, line_ids: Sequence[int], new_id: Callable[[], str]) -> 
         row.correlation_id = new_id()
     return [
         Owed(row.line_id or 0, row.correlation_id, row.address, row.sender, Consent(row.status),
-             Source(row.source), row.wished_at, row.version)
+             Source(row.source), min(row.wished_at, book.now), row.version)
         for row in rows
     ]  # fmt: skip
 
@@ -211,9 +213,11 @@ def is_behind(session: Session, address: str, sender: str | None, now: datetime)
 
 
 def counts(session: Session) -> dict[str, int]:
-    """How many lines stand how."""
-    found = session.exec(select(ConsentLine.stands, func.count()).group_by(col(ConsentLine.stands))).all()
-    return dict(found)
+    """How many lines stand how, without those that rest."""
+    wanted = select(ConsentLine.stands, func.count()).where(
+        (col(ConsentLine.stands) != Stands.OWED.value) | col(ConsentLine.next_at).is_not(None)
+    )
+    return dict(session.exec(wanted.group_by(col(ConsentLine.stands))).all())
 
 
 def refused(session: Session, most: int) -> Sequence[ConsentLine]:

@@ -68,6 +68,12 @@ def is_opted_out(session: Session, address: str, channel: str) -> bool:
     return row is not None and row.state == OPTED_OUT
 
 
+def is_asked_for(session: Session, address: str, channel: str) -> bool:
+    """Whether a person of the business settled that the owner of an address wants no messages there."""
+    row = session.get(Preference, (as_kept(address, channel), channel))
+    return row is not None and row.state == OPTED_OUT and row.evidence.startswith(ASKED)
+
+
 def allow(book: Writing, address: str, channel: str, evidence: str) -> str:
     """Let an address be written to again, whatever stood against it: a person of the business knows better.
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from duebell.email.rulings import ruling_of
 from duebell.email.twilio_email import is_email_sid
-from duebell.ledger import consent_lines, inbound, repeats, wishes
+from duebell.ledger import consent_lines, group_stops, inbound, repeats, wishes
 from duebell.ledger.preferences import INVALID, OPTED_OUT, allowed_at, refuse_address
 from duebell.ledger.tables import Attempt, Leg
 from duebell.ledger.writing import Writing
@@ -72,11 +72,13 @@ def _is_of_the_past(book: Writing, attempt: Attempt, channel: str, happened_at: 
 def _stopped(book: Writing, attempt: Attempt, evidence: str, *, is_a_word: bool) -> None:
     """Twilio knows of a STOP that we may not have seen, unless it is one that was taken back since.
 
-    What it says may be heard hours later, or be asked for: a START may lie between.
+    What it says may be heard hours later, or be asked for: a START may lie between. And what we told it
+    ourselves, for a group of Xero, is no STOP at all.
     """
     sender = book.session.get_one(Leg, attempt.leg_id).sender
     if is_a_word and (
-        consent_lines.is_behind(book.session, attempt.address, sender or None, book.now)
+        group_stops.contact_behind(book.session, attempt.address, sender)
+        or consent_lines.is_behind(book.session, attempt.address, sender or None, book.now)
         or inbound.is_taken_back(book.session, attempt.address, _refused_by(attempt, book.now))
     ):
         return

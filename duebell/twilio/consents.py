@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httpx
 from pydantic import SecretStr
 
-from duebell.errors import Permanent, RateLimited, Transient
+from duebell.errors import NotServed, Permanent, RateLimited, Transient
 from duebell.mirroring import Outcome
 from duebell.twilio.codes import WAITED_TOO_LONG
 from duebell.twilio.outcome import Answer
@@ -140,7 +140,9 @@ def _problem(answer: Answer) -> Exception:
         )
     if status == 429:
         return RateLimited(f"Twilio's limit was reached ({answer})", retry_after=answer.retry_after)
-    if status >= 500 or status < 400 or status in WAITED_TOO_LONG:
+    if status >= 500:
+        return NotServed(f"Twilio's Consent API failed ({answer})")
+    if status < 400 or status in WAITED_TOO_LONG:
         return Transient(f"Twilio's Consent API failed ({answer})")
     return Permanent(f"Twilio's Consent API refused the request ({answer})")
 

@@ -23,10 +23,16 @@ OVER_RCS = "rcs:"
 
 
 class Wish(StrEnum):
-    """What a message asks for. ``REVOKES``: an end, as it seems, in words of its own."""
+    """What a message asks for.
+
+    ``REVOKES``: an end, as it seems, in words of its own. ``YES``: to be told again, where it is said to a
+    sender that heard the STOP, and elsewhere the answer to anything. ``AGAIN``: to be told again, perhaps.
+    """
 
     STOP = "stop"
     START = "start"
+    YES = "yes"
+    AGAIN = "again"
     HELP = "help"
     REVOKES = "revokes"
     NOTHING = "nothing"
@@ -36,9 +42,20 @@ WORDS: dict[str, Wish] = {
     **dict.fromkeys(
         ("stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke"), Wish.STOP
     ),
-    **dict.fromkeys(("start", "yes", "unstop"), Wish.START),
+    **dict.fromkeys(("start", "unstop"), Wish.START),
     **dict.fromkeys(("help", "info"), Wish.HELP),
 }
+
+YES = "yes"
+"""Twilio's third word for START. People say it to much else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """Our senders, numbers and Messaging Services: the installation's own, and every one that we use."""
+
+    own: str
+    every: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +108,14 @@ def wish_of(body: str, opt_out_type: str = "") -> Wish:
 
     ``opt_out_type`` is Twilio's own reading, which it tells where the Messaging Service has Advanced Opt-Out
     with words of its own. Capitals, accents, the width of the letters, what is not seen and the marks at the
-    end make no difference.
+    end make no difference, but for YES: that is the whole message, as Twilio has it, or may mean anything.
     """
-    told = WORDS.get(opt_out_type.strip().lower())
+    said, told = letters_of(body), WORDS.get(opt_out_type.strip().lower())
+    word = said.strip("\"'`.,;:!?()[]*-_ ").replace("opt out", "optout").replace("stop all", "stopall")
+    if word == YES and told in {None, Wish.START}:
+        return Wish.YES if body.strip().lower() == YES else Wish.AGAIN
     if told is not None:
         return told
-    said = letters_of(body)
-    word = said.strip("\"'`.,;:!?()[]*-_ ").replace("opt out", "optout").replace("stop all", "stopall")
     found = WORDS.get(word.replace("opt-out", "optout"))
     if found is not None:
         return found
