@@ -12,7 +12,7 @@ from duebell.grounds import grounds_of
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, with_reminders, with_told
-from duebell.ledger import dispatch, groups, kept_verdicts, legs, notifications, present
+from duebell.ledger import dispatch, groups, kept_verdicts, legs, notifications, present, volumes
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Notification
 from duebell.ledger.verdicts import READ_TOO_OLD
@@ -47,24 +47,28 @@ class NotNow:
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
-OVERTAKEN = NotNow(S.PLANNED, "stopped_or_overtaken", None)
-"""Of a claim that another run has taken since: what its message told is not for this one to change."""
+
+def may_look(book: Writing, claim: Claim) -> bool:
+    """Wait for all that could change what this claim's message may say, and tell whether the claim stands.
+
+    What is read before may be over by then: another sender of the tenant can take as long as the ledger lets
+    one wait. What a claim told that another run has taken since is not for this one to change.
+    """
+    volumes.take_turn(book, claim.tenant_id)
+    return notifications.is_still_claimed(book, claim)
 
 
 def look_again(
     book: Writing, claim: Claim, known: Mapping[str, Known], rules: Rules, unread: Mapping[str, str] = NONE
 ) -> StillTrue | NotNow:
-    """Decide anew on a claimed notification and on those told in its message.
+    """Decide anew on a claimed notification and on those told in its message, once ``may_look`` said so.
 
     One that must not be said any more, or not together with the one that leads, leaves the message, as does
     one whose invoice could not be read anew (``unread``, with the reason, if any is known); where it is the
     one that leads, the others go back and are told without it. Where the hour has no room for it, all of them
     wait for the next.
     """
-    # First of all: what another sender of the tenant has written by then counts, for distances and addresses.
     next_hour = next_hour_if_full(book, claim.tenant_id, rules.policy.for_tenant(claim.tenant_id).limits)
-    if not notifications.is_still_claimed(book, claim):
-        return OVERTAKEN
     lead = present.notification(book.session, claim.notification_id)
     known = with_others_told(book.session, lead, known, rules, book.now)
     failed = legs.failed_channels(book.session, lead)

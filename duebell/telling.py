@@ -13,7 +13,7 @@ from duebell import holding
 from duebell.deciding import Rules
 from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
-from duebell.giving_back import Said, hold_cancelled, let_go, wait_for_read
+from duebell.giving_back import Said, as_it_stands, hold_cancelled, let_go, wait_for_read
 from duebell.known import Known, known_of
 from duebell.ledger import (
     attempts,
@@ -32,7 +32,7 @@ from duebell.ledger.notifications import Claim
 from duebell.ledger.refused import remember_number
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing, writing
-from duebell.looking_again import StillTrue, look_again
+from duebell.looking_again import StillTrue, look_again, may_look
 from duebell.message_text import write_text
 from duebell.noted_posting import post_noted
 from duebell.outcomes import conclusion_of
@@ -144,10 +144,12 @@ def _intend(
     resources: Resources, poster: Poster, claim: Claim, flow_run_id: str | None, why: Mapping[str, str]
 ) -> Intent | Said:
     """Decide once more on the fresh read, and write the attempt down in the same transaction."""
-    now = resources.clock()
-    with writing(resources.engine, now) as book:
+    with writing(resources.engine, resources.clock()) as book:
+        if not may_look(book, claim):
+            return as_it_stands(book, claim)
+        book.now = resources.clock()  # it may have waited long, and what was read grew older meanwhile
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
-        unread = {one: why.get(one) or old for one, old in not_in_time(book.session, claim, now).items()}
+        unread = {one: why.get(one) or old for one, old in not_in_time(book.session, claim, book.now).items()}
         read = [one for one in claim.invoice_ids if one not in unread]
         if not read or not unread.keys() <= known.keys():
             return wait_for_read(book, claim, unread)

@@ -1,6 +1,5 @@
 """Two transactions at once: what one does while the other is at work is neither lost nor undone."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from threading import Thread
 
@@ -42,16 +41,9 @@ from tests.support_facts import (
     the_attempt,
 )
 from tests.support_facts import conclude as concluded
+from tests.support_meanwhile import meanwhile
 
 A_MOMENT = timedelta(seconds=1)
-
-
-def meanwhile(act: Callable[[], object]) -> Thread:
-    """Begin this beside the transaction at work, which may have to end first."""
-    other = Thread(target=act)
-    other.start()
-    other.join(0.5)
-    return other
 
 
 def plans(book: Writing) -> list[Notification]:
