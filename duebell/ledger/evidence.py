@@ -97,7 +97,7 @@ def _take_step(
     known = _what_follows(book, attempt, notification, known, waits)
     _move_on(book, attempt, notification, known)
     groups.follow(book, lead_id, current, actor=known.settled_by)
-    if current is S.PARKED and known.notification in TOLD:
+    if current in resends.TAKEN_FOR_UNTOLD and known.notification in TOLD:
         for told in (notification, *groups.of_lead(book.session, lead_id)):
             resends.disarm(book, told)
     return known.notification
