@@ -1,7 +1,7 @@
 """The last look before speaking: is it still true, for each thing that the message would say?"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -29,11 +29,15 @@ ACTOR = "send"
 
 @dataclass(frozen=True, slots=True)
 class StillTrue:
-    """The message may go out, by this channel to this address; ``open_until`` is as in ``Send``."""
+    """The message may go out, by this channel to this address; ``open_until`` is as in ``Send``.
+
+    ``tells`` are the ids of those that it tells beside its own.
+    """
 
     channel: str
     address: str
     open_until: datetime | None
+    tells: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,10 @@ def may_look(book: Writing, claim: Claim) -> bool:
     one wait. What a claim told that another run has taken since is not for this one to change.
     """
     volumes.take_turn(book, claim.tenant_id)
-    return notifications.is_still_claimed(book, claim)
+    if not notifications.is_still_claimed(book, claim):
+        return False
+    groups.hold_claimed(book.session, claim.notification_id)
+    return True
 
 
 def look_again(
@@ -74,7 +81,9 @@ def look_again(
     failed = legs.failed_channels(book.session, lead)
     basis = basis_again(lead, known[lead.invoice_id], rules, book.now, failed)
     verdict = None if lead.invoice_id in unread else decide(basis)
+    rows: list[Notification] = []
     for row, belongs in _told_with(book, lead, known, rules):
+        rows.append(row)
         if row.invoice_id in unread:
             _leave(book, row, _read_in_vain(row, book.now, unread))
         else:
@@ -82,7 +91,10 @@ def look_again(
             _stay_or_leave(book, row, own, verdict if belongs else None)
     if verdict is None:
         return _read_in_vain(lead, book.now, unread)
-    return _of_lead(book, lead, basis, verdict, next_hour)
+    found = _of_lead(book, lead, basis, verdict, next_hour)
+    if isinstance(found, NotNow):
+        return found
+    return replace(found, tells=tuple(row.notification_id or 0 for row in rows if row.lead_id is not None))
 
 
 def _of_lead(
@@ -112,7 +124,7 @@ def _told_with(
     book: Writing, lead: Notification, known: Mapping[str, Known], rules: Rules
 ) -> Iterator[tuple[Notification, bool]]:
     """Those that the lead's message tells, and whether it still may: what was read anew may say otherwise."""
-    rows = [lead, *groups.of_lead(book.session, lead.notification_id or 0)]
+    rows = [lead, *groups.beside(book.session, lead)]
     heard = book.now + rules.held_for(lead.tenant_id, lead.kind, forced=lead.generation > 0)
     news = [(subject_of(row), known[row.invoice_id]) for row in rows]
     first, *others = marks_of(news, rules.policy.for_tenant(lead.tenant_id), heard)

@@ -158,7 +158,7 @@ def _intend(
             return let_go(
                 book, claim, found.state, found.reason, not_before=found.later, dispatch_at=found.later
             )
-        claim = replace(claim, invoice_ids=tuple(read))
+        claim = replace(claim, invoice_ids=tuple(read), tells=found.tells)
         begun = _begin(resources, poster, book, claim, known, found, flow_run_id)
         fail_point("before-intent-commits")
         return begun

@@ -1,22 +1,27 @@
 """What becomes known while a message is about to be told is heard before it is told, or it waits for that."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import select
+from sqlmodel import col, select
 
 from duebell.ledger import volumes
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim
+from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Attempt
 from duebell.ledger.writing import Writing, writing
+from duebell.looking_again import StillTrue, look_again
 from duebell.telling import render, tell
-from tests.support_facts import TENANT, keep_contact, numbered, open_tenant
+from tests.support_facts import TENANT, keep_contact, numbered, open_tenant, receipt
 from tests.support_meanwhile import meanwhile
 from tests.support_overdue import Office, at, due, office_over, policy_text
 
@@ -64,6 +69,102 @@ def another_sends(book: Writing) -> None:
 def read_ages(office: Office) -> list[float]:
     with reading(office.engine) as session:
         return [one.read_age_seconds for one in session.exec(select(Attempt)).all()]
+
+
+@pytest.fixture
+def joined(office: Office) -> Office:
+    """The business whose reminder of the second invoice, for which Twilio had no capacity, waits to go out in
+    the message of the first.
+    """
+    only_beside_others(office)
+    office.keeps(1, **due(DUE, ExpectedPaymentDate=f"{DUE + DAY}T00:00:00"))  # it was promised
+    office.sweeps()
+    office.phones.answer = 429
+    office.keeps(2, **due(DUE))
+    office.day()
+    office.phones.answer = 201
+    office.later(minutes=20)
+    office.keeps(1, 2, **due(DUE))
+    office.sweeps()
+    return office
+
+
+def arrived_after_all(office: Office) -> None:
+    """The network says that the message of the second invoice alone was delivered."""
+    with reading(office.engine) as session:
+        [own] = [one for one in session.exec(select(Attempt)).all() if one.state == "not_processed"]
+    keep_receipt(office.engine, receipt("delivered", 77, attempt_id=own.attempt_id), now=office.clock.now)
+
+
+def beside(monkeypatch: pytest.MonkeyPatch, where: str, act: Callable[[], object]) -> list[Thread]:
+    """Have this happen beside the transaction that first comes to where this is called."""
+    others: list[Thread] = []
+    module, name = where.rsplit(".", 1)
+    real = getattr(import_module(module), name)
+
+    def at_that_moment(*given: object, **named: object) -> object:
+        if not others:
+            others.append(meanwhile(act))
+        return real(*given, **named)
+
+    monkeypatch.setattr(where, at_that_moment)
+    return others
+
+
+def both(office: Office) -> Claim:
+    """The message of both, on its way."""
+    [claim] = office.claims([numbered(1), numbered(2)])
+    assert claim.invoice_ids == (numbered(1), numbered(2))
+    return claim
+
+
+def test_a_receipt_for_one_of_several_waits_until_their_message_is_written_down(
+    joined: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = both(joined)
+    others = beside(monkeypatch, "duebell.holding.send_at_of", lambda: arrived_after_all(joined))
+    joined.says(claim)
+    [other] = others
+    other.join()
+    with reading(joined.engine) as session:
+        [first, last] = session.exec(select(Attempt).order_by(col(Attempt.started_at))).all()
+    assert (first.state, last.told_with) == ("accepted", str(first.notification_id))
+    assert states(joined) == {"1": "accepted", "2": "delivered"}
+
+
+def test_one_of_several_that_leaves_their_message_while_its_receipt_comes_is_told_once(
+    joined: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = both(joined)
+    joined.keeps(2, **due(DUE, ExpectedPaymentDate=f"{DUE + 2 * DAY}T00:00:00"))
+    others = beside(monkeypatch, "duebell.ledger.groups.leave", lambda: arrived_after_all(joined))
+    joined.says(claim)
+    [other] = others
+    other.join()
+    assert states(joined) == {"1": "accepted", "2": "delivered"}
+
+
+def test_a_text_that_does_not_tell_all_that_is_claimed_with_it_is_not_sent(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.keeps(1, 2, **due(DUE))
+    office.sweeps()
+    claim = both(office)
+
+    def one_less(*given: Any, **named: Any) -> StillTrue:
+        found = look_again(*given, **named)
+        assert isinstance(found, StillTrue)
+        return replace(found, tells=())
+
+    monkeypatch.setattr("duebell.telling.look_again", one_less)
+    assert office.says(claim).reason == "stopped_or_overtaken"
+    assert office.phones.heard == []
+    assert states(office) == {"1": "planned", "2": "planned"}
+
+
+def states(office: Office) -> dict[str, str]:
+    assert broken(office.engine) == []
+    return {number: state for number, _, state, _ in office.stands()}
 
 
 def test_what_is_paid_while_a_sender_waits_for_another_is_not_reminded_of(office: Office) -> None:

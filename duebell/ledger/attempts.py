@@ -119,8 +119,11 @@ def _intent(
 
 def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime, list[int]] | None:
     """Move from ``claimed`` to ``sending`` unless something stands against it; key, end of the lease, and
-    those that are told with it.
+    those that are told with it. Others than its text tells are not to be with it.
     """
+    together = groups.hold_claimed(book.session, claimed.notification_id)
+    if claimed.tells is not None and together != sorted(claimed.tells):
+        return None
     move(S.CLAIMED, S.SENDING)
     passed = _begin_sending(
         book.session,
