@@ -1,9 +1,8 @@
 """What becomes known while a message is about to be told is heard before it is told, or it waits for that."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,7 +21,7 @@ from duebell.ledger.writing import Writing, writing
 from duebell.looking_again import StillTrue, look_again
 from duebell.telling import render, tell
 from tests.support_facts import TENANT, keep_contact, numbered, open_tenant, receipt
-from tests.support_meanwhile import meanwhile
+from tests.support_meanwhile import beside, meanwhile
 from tests.support_overdue import Office, at, due, office_over, policy_text
 
 DUE = date(2026, 11, 2)  # a Monday
@@ -94,21 +93,6 @@ def arrived_after_all(office: Office) -> None:
     with reading(office.engine) as session:
         [own] = [one for one in session.exec(select(Attempt)).all() if one.state == "not_processed"]
     keep_receipt(office.engine, receipt("delivered", 77, attempt_id=own.attempt_id), now=office.clock.now)
-
-
-def beside(monkeypatch: pytest.MonkeyPatch, where: str, act: Callable[[], object]) -> list[Thread]:
-    """Have this happen beside the transaction that first comes to where this is called."""
-    others: list[Thread] = []
-    module, name = where.rsplit(".", 1)
-    real = getattr(import_module(module), name)
-
-    def at_that_moment(*given: object, **named: object) -> object:
-        if not others:
-            others.append(meanwhile(act))
-        return real(*given, **named)
-
-    monkeypatch.setattr(where, at_that_moment)
-    return others
 
 
 def both(office: Office) -> Claim:
