@@ -65,21 +65,32 @@ def claim_events(lease: DrainLease) -> list[ClaimedEvent]:
 
 @task(cache_policy=NO_CACHE)
 def record_changes(tenant_id: str, events: list[ClaimedEvent], read: Reading) -> list[RunToStart]:
-    """Compare, plan and close the events in one transaction; returns the runs that are to follow.
+    """Compare, plan and close the events of invoices in one transaction, those of contacts in one before it;
+    returns the runs that are to follow.
 
     Events that another drain has taken since are that one's: this drain was too slow for its lease.
     """
+    of_contacts = _hand_contacts_over(tenant_id, events, read)
     with writing(resources().engine, resources().clock()) as book:
         events = handing_over.still_held(book, events)
         runs = draining.record_changes(
             book, tenant_id, events, read, rules_of(resources()), flow_run_id=own_run_id()
         )
-        contacts = [event.resource_id for event in events if event.category == "CONTACT"]
-        wishes_in_xero.note(book, tenant_id, contacts, resources().policy)
-        runs += contacts_in_step.hand_over(book, tenant_id, events, read)
         allocations.close(book, events, dict(read.bad))
     for record_id, why in read.bad:
         get_run_logger().error("record %s could not be read: %s", record_id, why)
+    return runs + of_contacts
+
+
+def _hand_contacts_over(tenant_id: str, events: list[ClaimedEvent], read: Reading) -> list[RunToStart]:
+    """What the events of contacts come to, and what their contacts wish."""
+    events = [event for event in events if event.category == "CONTACT"]
+    if not events:
+        return []
+    with writing(resources().engine, resources().clock()) as book:
+        events = handing_over.still_held(book, events)
+        runs = contacts_in_step.hand_over(book, tenant_id, events, read)
+        wishes_in_xero.note(book, tenant_id, [one.resource_id for one in events], resources().policy)
     return runs
 
 

@@ -1,5 +1,6 @@
 """Two transactions at once: what one does while the other is at work is neither lost nor undone."""
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from threading import Thread
 
@@ -8,16 +9,20 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from duebell import planning
-from duebell.contacts_in_step import bring_in_step
+from duebell.contacts_in_step import bring_in_step, hand_over
+from duebell.draining import RunToStart, record_changes
 from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import dispatch, hold_switch, tenants
+from duebell.ledger import dispatch, hold_switch, inbox, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
+from duebell.ledger.inbox import ClaimedEvent, NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing, writing
+from duebell.reading import Reading
+from duebell.replaying import replay
 from duebell.resending import resend
 from tests.support_facts import (
     CONTACT,
@@ -51,6 +56,21 @@ def plans(book: Writing) -> list[Notification]:
     return planning.plan_kind(
         book, TENANT, INVOICE_ISSUED, [INVOICE], RULES, actor="drain", flow_run_id="drain", begins=False
     )
+
+
+def replays(book: Writing) -> object:
+    return replay(book, TENANT, [INVOICE], RULES, flow_run_id="replay")
+
+
+def come(engine: Engine, category: str, resource_id: str) -> Sequence[ClaimedEvent]:
+    """An event comes, and a drain takes it."""
+    inbox.keep(engine, [NewEvent(TENANT, category, resource_id, "UPDATE", "now", NOW)], [], now=NOW)
+    return inbox.claim(engine, TENANT, now=NOW, most=50)
+
+
+def drains(engine: Engine, events: Sequence[ClaimedEvent]) -> None:
+    with writing(engine, NOW + A_MOMENT) as book:
+        record_changes(book, TENANT, events, Reading(0, 1), RULES, flow_run_id="drain")
 
 
 def rows(engine: Engine) -> list[Notification]:
@@ -94,6 +114,29 @@ def test_a_number_that_is_added_while_its_invoice_is_planned_is_written_to(ledge
         other = meanwhile(number_comes)
     other.join()
     assert [row.state for row in rows(ledger)] == ["planned"]
+
+
+@pytest.mark.parametrize("plan", [plans, replays])
+def test_the_event_of_a_contact_waits_for_what_leaves_the_contact_out_at_that_moment(
+    ledger: Engine, plan: Callable[[Writing], object]
+) -> None:
+    open_tenant(ledger)
+    keep_invoice(ledger)
+    keep_contact(ledger, Phones=[])
+    follow: list[RunToStart] = []
+
+    def contact_is_read() -> None:
+        events = come(ledger, "CONTACT", CONTACT)
+        keep_contact(ledger, read_at=NOW + A_MOMENT)
+        with writing(ledger, NOW + 2 * A_MOMENT) as book:
+            follow.extend(hand_over(book, TENANT, events, Reading(0, 1)))
+
+    with writing(ledger, NOW) as book:
+        plan(book)
+        other = meanwhile(contact_is_read)
+    other.join()
+    assert [row.state for row in rows(ledger)] == ["skipped"]
+    assert follow == [RunToStart("contact_changed", (CONTACT,), parameter="contact_ids")]
 
 
 def test_a_run_that_is_cancelled_while_its_invoice_is_decided_on_stays_cancelled(ledger: Engine) -> None:
