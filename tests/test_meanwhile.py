@@ -13,7 +13,7 @@ from duebell.contacts_in_step import bring_in_step, hand_over
 from duebell.draining import RunToStart, record_changes
 from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import dispatch, hold_switch, inbox, tenants
+from duebell.ledger import dispatch, hold_switch, inbox, present, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
 from duebell.ledger.inbox import ClaimedEvent, NewEvent
@@ -46,7 +46,7 @@ from tests.support_facts import (
     the_attempt,
 )
 from tests.support_facts import conclude as concluded
-from tests.support_meanwhile import meanwhile
+from tests.support_meanwhile import beside, meanwhile
 
 A_MOMENT = timedelta(seconds=1)
 
@@ -137,6 +137,43 @@ def test_the_event_of_a_contact_waits_for_what_leaves_the_contact_out_at_that_mo
     other.join()
     assert [row.state for row in rows(ledger)] == ["skipped"]
     assert follow == [RunToStart("contact_changed", (CONTACT,), parameter="contact_ids")]
+
+
+def test_a_replay_while_an_organisation_goes_live_keeps_nothing_in(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_tenant(ledger, sending="review")
+    keep_invoice(ledger)
+    keep_contact(ledger)
+    with writing(ledger, NOW) as book:
+        plans(book)
+    others = beside(
+        monkeypatch,
+        "duebell.replaying.compare",
+        lambda: tenants.go_live(ledger, TENANT, "a person", release_held=True, now=NOW + A_MOMENT),
+    )
+    with writing(ledger, NOW + 2 * A_MOMENT) as book:
+        replays(book)
+    for one in others:
+        one.join()
+    assert [row.state for row in rows(ledger)] == ["planned"]
+    assert len(dispatch.due(ledger, now=NOW + MINUTE)) == 1
+
+
+def test_an_organisation_that_went_live_is_known_to_be_live_where_it_was_looked_at_before(
+    ledger: Engine,
+) -> None:
+    if ledger.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    open_tenant(ledger, sending="review")
+    with writing(ledger, NOW) as book:
+        before = present.tenant(book.session, TENANT)
+        assert before is not None
+        assert before.sending == "review"
+        tenants.go_live(ledger, TENANT, "a person", release_held=True, now=NOW)
+        again = present.tenant(book.session, TENANT)
+        assert again is not None
+        assert again.sending == "live"
 
 
 def test_a_run_that_is_cancelled_while_its_invoice_is_decided_on_stays_cancelled(ledger: Engine) -> None:
