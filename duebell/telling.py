@@ -28,6 +28,7 @@ from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
+from duebell.ledger.failing import tried_again
 from duebell.ledger.notifications import Claim
 from duebell.ledger.refused import remember_number
 from duebell.ledger.tables import Leg, Notification
@@ -110,7 +111,8 @@ def tell(
         return hold_cancelled(resources, claim)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
     poster, look = Poster(resources), resources.policy.settle.first_look
-    intent = _intend(resources, poster, claim, flow_run_id, unread or {})
+    with tried_again():
+        intent = _intend(resources, poster, claim, flow_run_id, unread or {})
     if isinstance(intent, Said):
         return intent
     fail_point("after-intent")

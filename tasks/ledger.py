@@ -21,6 +21,7 @@ from duebell.ledger import (
     tenants,
 )
 from duebell.ledger.engine import reading
+from duebell.ledger.failing import tried_again
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tenants import DrainLease
@@ -30,7 +31,7 @@ from duebell.reading import Reading
 from duebell.reporting import Ending
 from duebell.resources import resources
 from duebell.telling import rules_of
-from tasks._prefect import is_by_person, label_run, own_run_id
+from tasks._prefect import RETRYING, is_by_person, label_run, own_run_id
 
 LINGER = timedelta(seconds=3)
 """Longer than the automation's ``within``: an event whose nudge was swallowed finds the drain still there."""
@@ -63,7 +64,8 @@ def claim_events(lease: DrainLease) -> list[ClaimedEvent]:
     return []
 
 
-@task(cache_policy=NO_CACHE)
+@task(**RETRYING, cache_policy=NO_CACHE)
+@tried_again()
 def record_changes(tenant_id: str, events: list[ClaimedEvent], read: Reading) -> list[RunToStart]:
     """Compare, plan and close the events of invoices in one transaction, those of contacts in one before it;
     returns the runs that are to follow.
@@ -102,7 +104,8 @@ def end_drain(lease: DrainLease) -> int:
     return inbox.waiting(engine, lease.tenant_id, now=now)
 
 
-@task(cache_policy=NO_CACHE)
+@task(**RETRYING, cache_policy=NO_CACHE)
+@tried_again()
 def check_dedup(tenant_id: str, kind: str, invoice_ids: list[str]) -> list[Claim]:
     """Claim what these invoices still owe, each notification for this run alone.
 
