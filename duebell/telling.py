@@ -207,7 +207,7 @@ def _write(
 
 def _wait(book: Writing, claim: Claim, row: Notification, leg: Leg) -> Said:
     """Give the claim back; where a channel is closed to one country, another may take the message at once."""
-    stop = channel_stops.waits_for(book.session, leg)
+    stop = channel_stops.in_the_way(book, leg)
     if stop is None:
         return _put_back(book, claim, "stopped_or_overtaken")
     reason = reason_of(stop.scope)
