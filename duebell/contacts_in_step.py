@@ -41,8 +41,11 @@ def hand_over(
 ) -> list[RunToStart]:
     """Close the events of contacts that nothing waits for; the others are for a run of ``contact_changed``.
 
-    Their events stay open until that run has done its work, so that losing the run loses nothing.
+    Their events stay open until that run has done its work, so that losing the run loses nothing. In a
+    transaction that plans nothing before: a plan that leaves a contact out may not be committed yet, and
+    nobody would look at it again.
     """
+    planning_turns.changes(book, tenant_id)
     troubled = set(reading.unread)
     about_contacts = [event for event in events if event.category == "CONTACT"]
     ids = [event.resource_id for event in about_contacts]

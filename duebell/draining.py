@@ -68,7 +68,9 @@ def record_changes(
     """
     planning_turns.plans(book, tenant_id)
     about_invoices = [event for event in events if event.category == "INVOICE"]
-    known = known_of(book.session, tenant_id, [event.resource_id for event in about_invoices])
+    ids = [event.resource_id for event in about_invoices]
+    snapshots.hold(book.session, tenant_id, ids)  # all at once: one by one, who reads them would wait too
+    known = known_of(book.session, tenant_id, ids)
     found = _compared(book, tenant_id, about_invoices, reading, known)
     scheduled.look_soon_at_invoices(book, tenant_id, found)
     again = after_all(book, tenant_id, [known[one].read for one in found])

@@ -36,6 +36,11 @@ def let_go(
     )
     if given_back:
         return Said(claim.notification_id, state.value, reason)
+    return as_it_stands(book, claim)
+
+
+def as_it_stands(book: Writing, claim: Claim) -> Said:
+    """What another run has made of a claim that was lost to it."""
     row = present.notification(book.session, claim.notification_id)
     return Said(claim.notification_id, row.state, row.reason)
 

@@ -1,7 +1,7 @@
 """The last look before speaking: is it still true, for each thing that the message would say?"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -12,7 +12,7 @@ from duebell.grounds import grounds_of
 from duebell.grouping import marks_of
 from duebell.keys import INVOICE_OVERDUE, is_contact
 from duebell.known import Known, with_reminders, with_told
-from duebell.ledger import dispatch, groups, kept_verdicts, legs, notifications, present
+from duebell.ledger import dispatch, groups, kept_verdicts, legs, notifications, present, volumes
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Notification
 from duebell.ledger.verdicts import READ_TOO_OLD
@@ -29,11 +29,15 @@ ACTOR = "send"
 
 @dataclass(frozen=True, slots=True)
 class StillTrue:
-    """The message may go out, by this channel to this address; ``open_until`` is as in ``Send``."""
+    """The message may go out, by this channel to this address; ``open_until`` is as in ``Send``.
+
+    ``tells`` are the ids of those that it tells beside its own.
+    """
 
     channel: str
     address: str
     open_until: datetime | None
+    tells: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +51,39 @@ class NotNow:
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
-OVERTAKEN = NotNow(S.PLANNED, "stopped_or_overtaken", None)
-"""Of a claim that another run has taken since: what its message told is not for this one to change."""
+
+def may_look(book: Writing, claim: Claim) -> bool:
+    """Wait for all that could change what this claim's message may say, and tell whether the claim stands.
+
+    What is read before may be over by then: another sender of the tenant can take as long as the ledger lets
+    one wait. What a claim told that another run has taken since is not for this one to change.
+    """
+    volumes.take_turn(book, claim.tenant_id)
+    if not notifications.is_still_claimed(book, claim):
+        return False
+    groups.hold_claimed(book.session, claim.notification_id)
+    return True
 
 
 def look_again(
     book: Writing, claim: Claim, known: Mapping[str, Known], rules: Rules, unread: Mapping[str, str] = NONE
 ) -> StillTrue | NotNow:
-    """Decide anew on a claimed notification and on those told in its message.
+    """Decide anew on a claimed notification and on those told in its message, once ``may_look`` said so.
 
     One that must not be said any more, or not together with the one that leads, leaves the message, as does
     one whose invoice could not be read anew (``unread``, with the reason, if any is known); where it is the
     one that leads, the others go back and are told without it. Where the hour has no room for it, all of them
     wait for the next.
     """
-    # First of all: what another sender of the tenant has written by then counts, for distances and addresses.
     next_hour = next_hour_if_full(book, claim.tenant_id, rules.policy.for_tenant(claim.tenant_id).limits)
-    if not notifications.is_still_claimed(book, claim):
-        return OVERTAKEN
     lead = present.notification(book.session, claim.notification_id)
     known = with_others_told(book.session, lead, known, rules, book.now)
     failed = legs.failed_channels(book.session, lead)
     basis = basis_again(lead, known[lead.invoice_id], rules, book.now, failed)
     verdict = None if lead.invoice_id in unread else decide(basis)
+    rows: list[Notification] = []
     for row, belongs in _told_with(book, lead, known, rules):
+        rows.append(row)
         if row.invoice_id in unread:
             _leave(book, row, _read_in_vain(row, book.now, unread))
         else:
@@ -78,7 +91,10 @@ def look_again(
             _stay_or_leave(book, row, own, verdict if belongs else None)
     if verdict is None:
         return _read_in_vain(lead, book.now, unread)
-    return _of_lead(book, lead, basis, verdict, next_hour)
+    found = _of_lead(book, lead, basis, verdict, next_hour)
+    if isinstance(found, NotNow):
+        return found
+    return replace(found, tells=tuple(row.notification_id or 0 for row in rows if row.lead_id is not None))
 
 
 def _of_lead(
@@ -108,7 +124,7 @@ def _told_with(
     book: Writing, lead: Notification, known: Mapping[str, Known], rules: Rules
 ) -> Iterator[tuple[Notification, bool]]:
     """Those that the lead's message tells, and whether it still may: what was read anew may say otherwise."""
-    rows = [lead, *groups.of_lead(book.session, lead.notification_id or 0)]
+    rows = [lead, *groups.beside(book.session, lead)]
     heard = book.now + rules.held_for(lead.tenant_id, lead.kind, forced=lead.generation > 0)
     news = [(subject_of(row), known[row.invoice_id]) for row in rows]
     first, *others = marks_of(news, rules.policy.for_tenant(lead.tenant_id), heard)

@@ -40,7 +40,7 @@ def write_text(
 
     ``at`` is when it will be read, where that is not now. Raises ``TemplateProblem``.
     """
-    rows = [lead, *groups.of_lead(book.session, leg.notification_id)]
+    rows = [lead, *groups.beside(book.session, lead)]
     telling = telling_in(rows, known, policy, at or book.now)
     source = _source_of(telling)
     if leg.rendered_from != source:

@@ -14,6 +14,7 @@ from duebell.draining import RunToStart, compare, runs_for
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.known import known_of
+from duebell.ledger import planning_turns, snapshots
 from duebell.ledger.named import invoices_named, several
 from duebell.ledger.tables import Notification, Tenant, XeroEvent
 from duebell.ledger.writing import Writing
@@ -114,6 +115,8 @@ def replay(
     book: Writing, tenant_id: str, invoice_ids: Sequence[str], rules: Rules, *, flow_run_id: str | None
 ) -> Replayed:
     """Compare and decide on these invoices, as an event of each would have it done, in one transaction."""
+    planning_turns.plans(book, tenant_id)  # it may wait, and what was read before would be over by then
+    snapshots.hold(book.session, tenant_id, invoice_ids)
     known = known_of(book.session, tenant_id, invoice_ids)
     for one in known.values():
         compare(book, tenant_id, one)

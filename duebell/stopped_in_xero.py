@@ -226,10 +226,10 @@ class _Showing:
         if step is Step.REMOVE:
             self._have_read_anew(book, contact_ids)
 
-    def _have_read_anew(self, book: Writing, contact_ids: Sequence[str]) -> None:
+    def _have_read_anew(self, book: Writing, contacts: Sequence[str]) -> None:
         """Not waiting for Xero's event of it: the policy may keep silent to the group's members."""
         mark, tenant = f"write_back:{book.now.isoformat()}", self.tenant_id
-        events = [NewEvent(tenant, "CONTACT", one, "UPDATE", mark, None, found_by=ACTOR) for one in contact_ids]
+        events = [NewEvent(tenant, "CONTACT", one, "UPDATE", mark, None, found_by=ACTOR) for one in contacts]
         inbox.keep_in(book, events, [], book.now)
 
     def _put_off(self, said: str, why: str, until: datetime | None) -> None:

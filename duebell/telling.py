@@ -10,7 +10,7 @@ from duebell import holding
 from duebell.deciding import Rules
 from duebell.errors import Permanent, TemplateProblem
 from duebell.failpoints import fail_point
-from duebell.giving_back import Said, hold_cancelled, let_go, wait_for_read
+from duebell.giving_back import Said, as_it_stands, hold_cancelled, let_go, wait_for_read
 from duebell.known import Known, known_of
 from duebell.ledger import (
     attempts,
@@ -26,12 +26,13 @@ from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
+from duebell.ledger.failing import tried_again
 from duebell.ledger.insisting import until_written
 from duebell.ledger.notifications import Claim
 from duebell.ledger.refused import remember_number
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing, writing
-from duebell.looking_again import StillTrue, look_again
+from duebell.looking_again import StillTrue, look_again, may_look
 from duebell.message_text import write_text
 from duebell.noted_posting import post_noted
 from duebell.outcomes import conclusion_of
@@ -112,7 +113,8 @@ def tell(
         return hold_cancelled(resources, claim)
     # Whatever may fail is done before the attempt stands: then it would look like a message that may exist.
     poster, look = Poster(resources), resources.policy.settle.first_look
-    intent = _intend(resources, poster, claim, flow_run_id, unread or {})
+    with tried_again():
+        intent = _intend(resources, poster, claim, flow_run_id, unread or {})
     if isinstance(intent, Said):
         return intent
     fail_point("after-intent")
@@ -144,10 +146,12 @@ def _intend(
     resources: Resources, poster: Poster, claim: Claim, flow_run_id: str | None, why: Mapping[str, str]
 ) -> Intent | Said:
     """Decide once more on the fresh read, and write the attempt down in the same transaction."""
-    now = resources.clock()
-    with writing(resources.engine, now) as book:
+    with writing(resources.engine, resources.clock()) as book:
+        if not may_look(book, claim):
+            return as_it_stands(book, claim)
+        book.now = resources.clock()  # it may have waited long, and what was read grew older meanwhile
         known = known_of(book.session, claim.tenant_id, claim.invoice_ids)
-        unread = {one: why.get(one) or old for one, old in not_in_time(book.session, claim, now).items()}
+        unread = {one: why.get(one) or old for one, old in not_in_time(book.session, claim, book.now).items()}
         read = [one for one in claim.invoice_ids if one not in unread]
         if not read or not unread.keys() <= known.keys():
             return wait_for_read(book, claim, unread)
@@ -156,7 +160,7 @@ def _intend(
             return let_go(
                 book, claim, found.state, found.reason, not_before=found.later, dispatch_at=found.later
             )
-        claim = replace(claim, invoice_ids=tuple(read))
+        claim = replace(claim, invoice_ids=tuple(read), tells=found.tells)
         begun = _begin(resources, poster, book, claim, known, found, flow_run_id)
         fail_point("before-intent-commits")
         return begun
@@ -203,7 +207,7 @@ def _write(
 
 def _wait(book: Writing, claim: Claim, row: Notification, leg: Leg) -> Said:
     """Give the claim back; where a channel is closed to one country, another may take the message at once."""
-    stop = channel_stops.waits_for(book.session, leg)
+    stop = channel_stops.in_the_way(book, leg)
     if stop is None:
         return _put_back(book, claim, "stopped_or_overtaken")
     reason = reason_of(stop.scope)

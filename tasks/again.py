@@ -11,6 +11,7 @@ from duebell.access import XeroAccess
 from duebell.calls import Purpose
 from duebell.draining import RunToStart
 from duebell.ledger.engine import reading
+from duebell.ledger.failing import tried_again
 from duebell.ledger.writing import writing
 from duebell.replaying import AT_ONCE, Replayed
 from duebell.resending import Resend
@@ -31,7 +32,8 @@ def find_invoices(
     return found
 
 
-@task(cache_policy=NO_CACHE)
+@task(**RETRYING, cache_policy=NO_CACHE)
+@tried_again()
 def decide_again(tenant_id: str, invoice_ids: list[str]) -> Replayed:
     """Compare and decide on these invoices as if their events had just come."""
     whole = Replayed()
@@ -58,7 +60,8 @@ def read_named(invoice: str) -> str:
     return resending.read_first(resources(), invoice, access)
 
 
-@task(cache_policy=NO_CACHE)
+@task(**RETRYING, cache_policy=NO_CACHE)
+@tried_again()
 def plan_resend(
     invoice: str,
     kind: str,

@@ -21,6 +21,7 @@ from duebell.ledger import (
     tenants,
 )
 from duebell.ledger.engine import reading
+from duebell.ledger.failing import tried_again
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tenants import DrainLease
@@ -30,7 +31,7 @@ from duebell.reading import Reading
 from duebell.reporting import Ending
 from duebell.resources import resources
 from duebell.telling import rules_of
-from tasks._prefect import is_by_person, label_run, own_run_id
+from tasks._prefect import RETRYING, is_by_person, label_run, own_run_id
 
 LINGER = timedelta(seconds=3)
 """Longer than the automation's ``within``: an event whose nudge was swallowed finds the drain still there."""
@@ -63,23 +64,35 @@ def claim_events(lease: DrainLease) -> list[ClaimedEvent]:
     return []
 
 
-@task(cache_policy=NO_CACHE)
+@task(**RETRYING, cache_policy=NO_CACHE)
+@tried_again()
 def record_changes(tenant_id: str, events: list[ClaimedEvent], read: Reading) -> list[RunToStart]:
-    """Compare, plan and close the events in one transaction; returns the runs that are to follow.
+    """Compare, plan and close the events of invoices in one transaction, those of contacts in one before it;
+    returns the runs that are to follow.
 
     Events that another drain has taken since are that one's: this drain was too slow for its lease.
     """
+    of_contacts = _hand_contacts_over(tenant_id, events, read)
     with writing(resources().engine, resources().clock()) as book:
         events = handing_over.still_held(book, events)
         runs = draining.record_changes(
             book, tenant_id, events, read, rules_of(resources()), flow_run_id=own_run_id()
         )
-        contacts = [event.resource_id for event in events if event.category == "CONTACT"]
-        wishes_in_xero.note(book, tenant_id, contacts, resources().policy)
-        runs += contacts_in_step.hand_over(book, tenant_id, events, read)
         allocations.close(book, events, dict(read.bad))
     for record_id, why in read.bad:
         get_run_logger().error("record %s could not be read: %s", record_id, why)
+    return runs + of_contacts
+
+
+def _hand_contacts_over(tenant_id: str, events: list[ClaimedEvent], read: Reading) -> list[RunToStart]:
+    """What the events of contacts come to, and what their contacts wish."""
+    events = [event for event in events if event.category == "CONTACT"]
+    if not events:
+        return []
+    with writing(resources().engine, resources().clock()) as book:
+        events = handing_over.still_held(book, events)
+        runs = contacts_in_step.hand_over(book, tenant_id, events, read)
+        wishes_in_xero.note(book, tenant_id, [one.resource_id for one in events], resources().policy)
     return runs
 
 
@@ -91,7 +104,8 @@ def end_drain(lease: DrainLease) -> int:
     return inbox.waiting(engine, lease.tenant_id, now=now)
 
 
-@task(cache_policy=NO_CACHE)
+@task(**RETRYING, cache_policy=NO_CACHE)
+@tried_again()
 def check_dedup(tenant_id: str, kind: str, invoice_ids: list[str]) -> list[Claim]:
     """Claim what these invoices still owe, each notification for this run alone.
 

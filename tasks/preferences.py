@@ -6,6 +6,7 @@ from prefect.cache_policies import NO_CACHE
 from duebell import consents_told, contacts_in_step, stopped_in_xero, who_stopped
 from duebell.consents_told import Told
 from duebell.contacts_in_step import InStep
+from duebell.ledger.failing import tried_again
 from duebell.ledger.writing import writing
 from duebell.resources import resources
 from duebell.stopped_in_xero import Shown
@@ -13,7 +14,8 @@ from duebell.telling import rules_of
 from tasks._prefect import RETRYING, access_to, own_run_id, pace_of_consents
 
 
-@task(cache_policy=NO_CACHE)
+@task(**RETRYING, cache_policy=NO_CACHE)
+@tried_again()
 def bring_in_step(tenant_id: str, contact_ids: list[str]) -> InStep:
     """Decide anew what waits for these contacts, and close their events; returns the runs that follow."""
     with writing(resources().engine, resources().clock()) as book:

@@ -4,6 +4,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from duebell import sweeping
+from duebell.ledger.failing import tried_again
 from duebell.resources import resources
 from duebell.sweeping import Swept
 from tasks._prefect import RETRYING, own_run_id
@@ -16,6 +17,7 @@ def choose_tenants(tenant_ids: list[str] | None) -> list[str]:
 
 
 @task(**RETRYING, cache_policy=NO_CACHE, task_run_name="sweep {tenant_id}")
+@tried_again()
 def sweep_tenant(tenant_id: str) -> Swept:
     """Plan the reminders that are due of one organisation. What was planned before stays as it is."""
     swept = sweeping.sweep(resources(), tenant_id, flow_run_id=own_run_id())

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from deployments.receiver.orders import CHANNEL_STOPPED, Seen, orders_for
-from duebell.ledger import channel_stops
+from duebell.ledger import channel_stops, tenants
 from duebell.ledger.channel_stops import FIRST_WAIT, LONGEST_WAIT
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
@@ -67,6 +67,20 @@ def test_a_stopped_channel_is_tried_again_by_one_message_each_time_after_as_long
     assert waits[-1] == LONGEST_WAIT
     assert shop.trail() == ["channel stopped"]
     assert broken(shop.engine) == []
+
+
+def test_one_that_something_else_keeps_from_going_out_does_not_try_it_for_the_others(shop: Shop) -> None:
+    refused(shop, 401, 20003)
+    shop.issues(1, 2)
+    shop.tells(1, 2)
+    shop.later(FIRST_WAIT)
+    tenants.set_brake(shop.engine, stopped=True, by="test", why="", scope="all", now=shop.clock.now)
+    shop.tells(1)
+    assert shop.stands(1) == (S.PLANNED, "stopped_or_overtaken")
+    [stop] = channel_stops.stops(shop.engine)
+    assert stop.retry_at == shop.clock.now
+    tenants.set_brake(shop.engine, stopped=False, by="test", why="", scope="all", now=shop.clock.now)
+    assert 2 in shop.due()
 
 
 def test_what_goes_through_opens_the_channel_for_all(shop: Shop) -> None:

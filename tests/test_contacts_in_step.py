@@ -63,8 +63,9 @@ def changed(engine: Engine, *contact_ids: str, minute: int = 1, read: Reading = 
     inbox.keep(engine, new, [], now=now)
     claimed = inbox.claim(engine, TENANT, now=now, most=100)
     with writing(engine, now) as book:
-        runs = draining.record_changes(book, TENANT, claimed, read, RULES, flow_run_id=None)
-        return runs + hand_over(book, TENANT, claimed, read)
+        runs = hand_over(book, TENANT, claimed, read)
+    with writing(engine, now) as book:
+        return draining.record_changes(book, TENANT, claimed, read, RULES, flow_run_id=None) + runs
 
 
 def in_step(engine: Engine, *contact_ids: str, minute: int = 1) -> InStep:

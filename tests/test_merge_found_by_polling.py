@@ -67,8 +67,9 @@ def drained(books: Polling) -> list[RunToStart]:
     reader.changed([one.resource_id for one in events if one.category == "INVOICE"], since=latest)
     read = reader.contacts([one.resource_id for one in events if one.category == "CONTACT"], since=latest)
     with writing(books.engine, books.clock.now) as book:
-        runs = draining.record_changes(book, TENANT, events, read, RULES, flow_run_id=None)
-        return runs + hand_over(book, TENANT, events, read)
+        runs = hand_over(book, TENANT, events, read)
+    with writing(books.engine, books.clock.now) as book:
+        return draining.record_changes(book, TENANT, events, read, RULES, flow_run_id=None) + runs
 
 
 def brought_in_step(books: Polling) -> list[RunToStart]:

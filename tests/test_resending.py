@@ -8,6 +8,7 @@ from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import channel_stops, legs, preferences, snapshots, tenants
 from duebell.ledger.engine import reading
+from duebell.ledger.evidence import Conclusion
 from duebell.ledger.invariants import broken
 from duebell.ledger.outstanding import outstanding
 from duebell.ledger.receipts import keep_receipt
@@ -15,7 +16,7 @@ from duebell.ledger.tables import Audit, Brake, Notification
 from duebell.ledger.writing import writing
 from duebell.planning import plan_kind
 from duebell.resending import Resend, resend
-from duebell.states import NotificationState
+from duebell.states import AttemptState, NotificationState
 from duebell.xero.parse import parse_invoice_body
 from tasks.again import run_for
 from tests.support_facts import (
@@ -217,6 +218,41 @@ def test_a_late_receipt_of_the_parked_first_message_disarms_the_re_send_that_wai
     keep_receipt(books, receipt("delivered", attempt_id="a1"), now=NOW)
     assert states(books) == [("", S.DELIVERED), ("#1", S.SKIPPED)]
     assert broken(books) == []
+
+
+@pytest.mark.parametrize("status", ["undelivered", "failed"])
+def test_a_message_that_came_back_and_arrived_after_all_disarms_the_re_send_that_waits(
+    books: Engine, status: str
+) -> None:
+    sending(books, first(books))
+    conclude(books, accepted())
+    keep_receipt(books, receipt(status, attempt_id="a1"), now=NOW)
+    again(books)
+    keep_receipt(books, receipt("delivered", attempt_id="a1"), now=NOW)
+    assert states(books) == [("", S.DELIVERED), ("#1", S.SKIPPED)]
+    assert broken(books) == []
+
+
+@pytest.mark.parametrize("words", [["delivered"], ["sent", "delivered"]])
+def test_a_message_that_was_given_up_and_arrived_after_all_disarms_the_re_send_that_waits(
+    books: Engine, words: list[str]
+) -> None:
+    sending(books, first(books))
+    conclude(books, Conclusion(AttemptState.REFUSED, S.GIVEN_UP, reason="twilio:30001"))
+    again(books)
+    for word in words:
+        keep_receipt(books, receipt(word, attempt_id="a1"), now=NOW)
+    assert states(books) == [("", S.DELIVERED), ("#1", S.SKIPPED)]
+    assert broken(books) == []
+
+
+def test_a_message_that_came_back_another_way_leaves_the_re_send_that_waits(books: Engine) -> None:
+    sending(books, first(books))
+    conclude(books, accepted())
+    keep_receipt(books, receipt("failed", attempt_id="a1"), now=NOW)
+    again(books)
+    keep_receipt(books, receipt("undelivered", attempt_id="a1"), now=NOW)
+    assert states(books) == [("", S.UNDELIVERED), ("#1", S.PLANNED)]
 
 
 def test_a_further_receipt_of_a_message_that_was_told_disarms_no_wanted_re_send(books: Engine) -> None:

@@ -166,8 +166,9 @@ def drain(books: Polling) -> Reading | None:
     waiting = allocations.read_concerned(access, events)
     whole = Reading(0, read.read + contacts.read, (), read.bad + contacts.bad + waiting)
     with writing(books.engine, books.clock.now) as book:
-        draining.record_changes(book, TENANT, events, whole, RULES, flow_run_id="run")
         contacts_in_step.hand_over(book, TENANT, events, whole)
+    with writing(books.engine, books.clock.now) as book:
+        draining.record_changes(book, TENANT, events, whole, RULES, flow_run_id="run")
         allocations.close(book, events, dict(whole.bad))
     return whole
 

@@ -66,7 +66,7 @@ def begin(
     What can stand against it, all looked at in the same statement: the claim lapsed or was lost, the brake
     is on, the address is refused. Before that: a channel that a fault of ours stopped. The caller commits.
     """
-    if not channel_stops.may_pass(book, leg) or (passed := _pass_gate(book, claimed, leg)) is None:
+    if (passed := _pass_gate(book, claimed, leg)) is None:
         return None
     key, lease_until, told_with = passed
     attempt = _attempt(claimed, leg, attempt_id, text, book.now, told_with)
@@ -120,8 +120,14 @@ def _intent(
 
 def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime, list[int]] | None:
     """Move from ``claimed`` to ``sending`` unless something stands against it; key, end of the lease, and
-    those that are told with it.
+    those that are told with it. Others than its text tells are not to be with it.
     """
+    together = groups.hold_claimed(book.session, claimed.notification_id)
+    if claimed.tells is not None and together != sorted(claimed.tells):
+        return None
+    tried = channel_stops.to_be_tried(book, leg)
+    if tried is None:
+        return None
     passed = _begin_sending(
         book.session,
         claimed.notification_id,
@@ -133,6 +139,7 @@ def _pass_gate(book: Writing, claimed: Claim, leg: Leg) -> tuple[str, datetime, 
     ).one_or_none()
     if passed is None:
         return None
+    channel_stops.put_off(book, tried)
     told_with = groups.follow(book, claimed.notification_id, S.CLAIMED, actor="send")
     return passed[0], passed[1], told_with
 

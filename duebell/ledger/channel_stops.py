@@ -72,17 +72,22 @@ def _open_again(book: Writing, attempt: Attempt, scopes: Sequence[str], known: C
             _lift(book, row, "probe", f"attempt {attempt.attempt_id} went through")
 
 
-def may_pass(book: Writing, leg: Leg) -> bool:
-    """Whether a message may go by this leg now. Where a stop's wait is over, this one tries it for all."""
+def to_be_tried(book: Writing, leg: Leg) -> Sequence[Brake] | None:
+    """The stops whose wait is over, which a message by this leg would try; ``None`` where it may not pass.
+
+    Nobody else tries them until this transaction ends.
+    """
     rows = _in_the_way_of(book.session, leg)
-    if any(_lasts(row, book.now) for row in rows):
-        return False
-    for row in rows:
+    return None if any(_lasts(row, book.now) for row in rows) else rows
+
+
+def put_off(book: Writing, tried: Sequence[Brake]) -> None:
+    """Have the others wait until it is known what comes of the message that tries these stops for all."""
+    for row in tried:
         stopped_for = book.now - row.changed_at
         row.retry_at = book.now + min(max(stopped_for, FIRST_WAIT), LONGEST_WAIT)
         book.session.add(row)
         _have_wait(book, row.scope, row.retry_at)
-    return True
 
 
 def in_the_way(book: Writing, leg: Leg) -> Brake | None:
@@ -93,11 +98,6 @@ def in_the_way(book: Writing, leg: Leg) -> Brake | None:
 
 def _lasts(stop: Brake, now: datetime) -> bool:
     return stop.retry_at is None or stop.retry_at > now
-
-
-def waits_for(session: Session, leg: Leg) -> Brake | None:
-    """The stop that keeps this leg waiting."""
-    return next(iter(_in_the_way_of(session, leg)), None)
 
 
 def stops(engine: Engine) -> Sequence[Brake]:

@@ -1,7 +1,6 @@
 """Evidence: what is known of an attempt, from whatever source, and what follows for its notification."""
 
-from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import Session
 
 from duebell.audit import Entry
 from duebell.ledger import (
@@ -16,8 +15,8 @@ from duebell.ledger import (
     told_together,
     withdrawn,
 )
-from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import Conclusion
+from duebell.ledger.locking import locked
 from duebell.ledger.meaning import MEANS as MEANS
 from duebell.ledger.meaning import PROGRESS as PROGRESS
 from duebell.ledger.meaning import is_live, said_of
@@ -40,7 +39,7 @@ def conclude(book: Writing, attempt_id: str, known: Conclusion) -> NotificationS
     Evidence is taken whenever it comes, also after the lease lapsed or a person was asked: a SID belongs to
     this attempt alone. A state is never moved backwards, and what was settled stays settled.
     """
-    attempt, notification = _locked(book.session, attempt_id)
+    attempt, notification = locked(book.session, attempt_id)
     is_late = told_together.is_late(attempt, notification)
     state = _conclude(book, attempt, notification, known, is_late=is_late)
     if is_late:
@@ -97,7 +96,7 @@ def _take_step(
     known = _move(book, attempt, notification, known, waits)
     _note_step(book, attempt, notification, known)
     groups.follow(book, lead_id, current, actor=known.settled_by)
-    if current is S.PARKED and known.notification in TOLD:
+    if current in resends.TAKEN_FOR_UNTOLD and known.notification in TOLD:
         for told in (notification, *groups.of_lead(book.session, lead_id)):
             resends.disarm(book, told)
     return known.notification
@@ -162,24 +161,6 @@ def _note_step(book: Writing, attempt: Attempt, notification: Notification, know
             },
         )
     )
-
-
-def _locked(session: Session, attempt_id: str) -> tuple[Attempt, Notification]:
-    """Both rows as they are now, for this transaction alone.
-
-    The notification comes first, as in the reaper: two orders would be a deadlock. A row that this session
-    has read before would keep its old values without ``populate_existing``
-    (docs.sqlalchemy.org/en/20/orm/queryguide/api.html#populate-existing).
-    """
-    notification = _lock_owner(session, attempt_id).one()
-    return present.locked_attempt(session, attempt_id), notification
-
-
-@built_once
-def _lock_owner(attempt_id: str) -> SelectOfScalar[Notification]:
-    owner = select(Attempt.notification_id).where(Attempt.attempt_id == attempt_id).scalar_subquery()
-    wanted = select(Notification).where(col(Notification.notification_id) == owner)
-    return wanted.with_for_update().execution_options(populate_existing=True)
 
 
 def _is_news(attempt: Attempt, known: Conclusion) -> bool:

@@ -1,10 +1,13 @@
 """Why the ledger's database fails, by the kind of failure: a driver's own text may hold users and values."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
 import psycopg
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from duebell.errors import Transient
 
 BUSY = "another process is writing to it: give the command again"
 SAY_WHERE = "see DUEBELL_DATABASE_URL"
@@ -35,12 +38,16 @@ STARTING = "the server is starting or stopping: give the command again"
 OF_POSTGRESQL: Mapping[str, str] = {
     "53100": DISK,
     "53300": CROWDED,
+    "40P01": BUSY,
     "55P03": BUSY,
     "57P01": ENDED,
     "57P02": ENDED,
     "57P03": STARTING,
 }
 """By SQLSTATE (postgresql.org/docs/current/errcodes-appendix.html)."""
+
+LOST_TO_ANOTHER = frozenset({"40P01", "55P03"})
+"""A deadlock, which costs one of those in it, and a wait for a lock that took too long."""
 
 BEFORE_A_STATE = (
     ("connection refused", AWAY),
@@ -65,6 +72,20 @@ UNKNOWN_THERE = (
     ('database "', f"the server has no such database: make it there, or {SAY_WHERE}"),
 )
 """What does not exist, by how libpq begins to name it."""
+
+
+@contextmanager
+def tried_again() -> Generator[None]:
+    """Raise ``Transient`` where a transaction was ended in favour of another's: nothing of it stands.
+
+    Not around anything that is done elsewhere than in the ledger: that would be done twice.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        if isinstance(error.orig, psycopg.Error) and error.orig.sqlstate in LOST_TO_ANOTHER:
+            raise Transient(f"the ledger: {BUSY}") from error
+        raise
 
 
 def why_failing(error: DatabaseError) -> str:

@@ -12,7 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.audit import Entry
 from duebell.ledger import dispatch, present
 from duebell.ledger.built_once import built_once
-from duebell.ledger.moving import leaving, step
+from duebell.ledger.moving import leaving
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
 from duebell.states import WAITING, NotificationState
@@ -69,6 +69,27 @@ def of_lead(session: Session, lead_id: int) -> list[Notification]:
 def _told_with(lead_id: int) -> SelectOfScalar[Notification]:
     wanted = select(Notification).where(Notification.lead_id == lead_id)
     return wanted.order_by(col(Notification.notification_id)).execution_options(populate_existing=True)
+
+
+def beside(session: Session, lead: Notification) -> list[Notification]:
+    """Those of them that stand where their lead stands: what its message tells while it is on its way."""
+    return [row for row in of_lead(session, lead.notification_id or 0) if row.state == lead.state]
+
+
+def hold_claimed(session: Session, lead_id: int) -> list[int]:
+    """The ids of those that are claimed with this one; until this transaction ends, none of them goes.
+
+    A receipt may prove at any time that one of them was told by a message of its own. Take the lead before:
+    whoever has others join it does so too.
+    """
+    return [one for one in _hold_claimed(session, lead_id).all() if one is not None]
+
+
+@built_once
+def _hold_claimed(lead_id: int) -> SelectOfScalar[int | None]:
+    its_id = col(Notification.notification_id)
+    of_these = (Notification.lead_id == lead_id, Notification.state == S.CLAIMED.value)
+    return select(its_id).where(*of_these).order_by(its_id).with_for_update()
 
 
 def companions(session: Session, tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> list[str]:
@@ -178,13 +199,19 @@ def leave(
     not_before: datetime | None,
     dispatch_at: datetime | None,
 ) -> None:
-    """Take a claimed notification out of its lead's message: it goes a way of its own."""
-    row.lead_id, row.lease_until = None, None
-    step(row, state)
-    row.reason = reason
-    row.not_before, row.dispatch_at, row.updated_at = not_before, dispatch_at, book.now
-    book.session.add(row)
-    book.session.flush()
+    """Take a notification out of its lead's message: it goes a way of its own.
+
+    Nothing happens to one that has left it since it was read, or has taken another step: it may be told.
+    """
+    way = {"state": state.value, "reason": reason, "not_before": not_before, "dispatch_at": dispatch_at}
+    left = update(Notification).where(
+        col(Notification.notification_id) == row.notification_id,
+        col(Notification.lead_id) == row.lead_id,
+        leaving({NotificationState(row.state)}, state),
+    )
+    left = left.values(lead_id=None, lease_until=None, updated_at=book.now, **way)
+    if not book.session.exec(left.execution_options(synchronize_session="fetch")).rowcount:
+        return
     details = {"reason": reason}
     book.audit(
         Entry("send", f"notification {state.value}", "notification", row.key, row.tenant_id, details=details)

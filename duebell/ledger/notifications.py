@@ -50,12 +50,15 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to send one notification, with those told in its message, until the lease lapses."""
+    """The right to send one notification, with those told in its message, until the lease lapses; ``tells``
+    are the ids of those, once that is decided.
+    """
 
     notification_id: int
     lease_token: int
     tenant_id: str
     invoice_ids: tuple[str, ...]
+    tells: tuple[int, ...] | None = None
 
 
 def plan(
@@ -123,13 +126,10 @@ def _insert(book: Writing, owed: Owed) -> bool:
             "step": owed.step,
             "contact_id": owed.contact_id,
             "state": S.PLANNED.value,
-            "reason": "",
             "generation": owed.generation,
             "forced_by": owed.forced_by,
             "forced_why": owed.forced_why,
             "planned_at": book.now,
-            "dispatches": 0,
-            "lease_token": 0,
             "updated_at": book.now,
         },
     )

@@ -40,13 +40,14 @@ def _about(tenant_id: str, kind: str, invoice_ids: Sequence[str]) -> SelectOfSca
 
 
 def tenant(session: Session, tenant_id: str) -> Tenant | None:
-    """The tenant with this id, if it was ever connected."""
+    """The tenant with this id as it stands now, if it was ever connected."""
     return _tenant(session, tenant_id).one_or_none()
 
 
 @built_once
 def _tenant(tenant_id: str) -> SelectOfScalar[Tenant]:
-    return select(Tenant).where(Tenant.tenant_id == tenant_id)
+    wanted = select(Tenant).where(Tenant.tenant_id == tenant_id)
+    return wanted.execution_options(populate_existing=True)
 
 
 def brake(session: Session, scope: str) -> Brake | None:

@@ -11,14 +11,19 @@ from duebell.ledger.built_once import built_once
 from duebell.ledger.moving import leaving
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
-from duebell.states import WAITING, NotificationState
+from duebell.states import NOT_REACHED, WAITING, NotificationState
 
 S = NotificationState
 
+TAKEN_FOR_UNTOLD = NOT_REACHED | {S.PARKED, S.GIVEN_UP, S.SKIPPED}
+"""States of which nobody knows that the person was told: it is said again for want of that, and no more once
+it is proven. What was told is said again because a person wants it so.
+"""
+
 
 def disarm(book: Writing, told: Notification) -> None:
-    """Leave out what a person asked to have said again because nobody knew: it is proven now that the first
-    message arrived.
+    """Leave out what a person asked to have said again because it was taken for untold: it is proven now that
+    the first message was told.
     """
     waiting = (
         update(Notification)

@@ -95,7 +95,7 @@ def _locked_invoices(tenant_id: str, ids: Sequence[str]) -> SelectOfScalar[Invoi
 
 
 def hold(session: Session, tenant_id: str, invoice_ids: Sequence[str]) -> None:
-    """Let nobody else decide about these invoices until this transaction ends."""
+    """Let nobody else decide about these invoices, or compare them, until this transaction ends."""
     _held(session, tenant_id, invoice_ids).all()
 
 

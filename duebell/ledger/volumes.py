@@ -121,13 +121,16 @@ def _scope(tenant_id: str) -> str:
     return f"volume:{tenant_id}"
 
 
-def sent_this_hour(book: Writing, tenant_id: str) -> int:
-    """How many messages of any kind went out in this hour, or may have.
+def take_turn(book: Writing, tenant_id: str) -> None:
+    """Let no other sender of the tenant past this until the transaction ends.
 
-    Nobody else of the tenant gets past this until the transaction ends: two that looked at once would both
-    see room for one.
+    Two that counted at once would both see room for one.
     """
     _lock_tenant(book.session, tenant_id).one()
+
+
+def sent_this_hour(book: Writing, tenant_id: str) -> int:
+    """How many messages of any kind went out in this hour, or may have; for who has the tenant's turn."""
     return _heard_since(book.session, tenant_id, hour_of(book.now)).one()
 
 
