@@ -16,11 +16,11 @@ from deployments.terminal import make_console
 from duebell.backtest.running import Backtest
 from duebell.backtest.running import backtest as play
 from duebell.backtest.tally import MOST_HEARD, Sort, Tally
-from duebell.facts_in_words import day_in_words
 from duebell.ledger import tenants
 from duebell.model import CreditKind
-from duebell.policy_file import Policy, load_policy
-from duebell.reporting import in_words
+from duebell.policy_file.policy import Policy, load_policy
+from duebell.showing.facts_in_words import day_in_words
+from duebell.showing.reporting import in_words
 
 PRICE = 0.08
 IN_FORCE = "in force"

@@ -7,13 +7,13 @@ import typer
 from deployments.naming import the_one_meant
 from deployments.opening import by_whom, opened, opened_ledger
 from deployments.terminal import make_console
-from duebell import stopping
 from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError
 from duebell.ledger import consents, tenants
 from duebell.ledger.tables import Tenant
 from duebell.resources import Resources
-from duebell.stopping import goes_on_by
+from duebell.sending import stopping
+from duebell.sending.stopping import goes_on_by
 
 Whose = Annotated[
     str | None, typer.Option("--tenant", metavar="NAME", help="only this organisation, by its name or id")

@@ -29,11 +29,11 @@ from deployments.terminal import make_console
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import tenants, trail
-from duebell.resending import at_once, read_first
-from duebell.resending import resend as plan_resend
-from duebell.resending_which import RESENDABLE
+from duebell.sending.resending import at_once, read_first
+from duebell.sending.resending import resend as plan_resend
+from duebell.sending.resending_which import RESENDABLE
+from duebell.sending.testing_message import send_test as send_test_message
 from duebell.setting_needs import Use
-from duebell.testing_message import send_test as send_test_message
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(policy_command.app, name="policy")

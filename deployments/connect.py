@@ -6,8 +6,8 @@ from contextlib import closing
 
 from deployments.connect_pace import paced
 from deployments.opening import ledger_in_words
-from duebell.access import unpaced
-from duebell.connecting import Connected, PaceOf, connect_custom, finish
+from duebell.books.access import unpaced
+from duebell.connecting.connecting import Connected, PaceOf, connect_custom, finish
 from duebell.errors import ConfigurationError, DuebellError, Transient
 from duebell.ledger import consents, tenants
 from duebell.ledger.tables import Tenant

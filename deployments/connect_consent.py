@@ -17,10 +17,10 @@ from deployments.connect_listener import callback_taken
 from deployments.connect_pace import pacing
 from deployments.prefect_own import require_ours
 from deployments.terminal import complain, note
-from duebell import consent
-from duebell.access import unpaced
-from duebell.connecting import Offer, connect_one, named, offers
-from duebell.consent import Asked, Consented
+from duebell.books.access import unpaced
+from duebell.connecting import consent
+from duebell.connecting.connecting import Offer, connect_one, named, offers
+from duebell.connecting.consent import Asked, Consented
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.ledger import consents, tenants
 from duebell.resources import Resources

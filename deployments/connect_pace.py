@@ -16,8 +16,8 @@ from prefect.settings import (
 from deployments.prefect_own import require_ours
 from deployments.prefect_server import PrefectServer
 from deployments.provision import ensure_tenant_limits
-from duebell.access import unpaced
-from duebell.connecting import PaceOf
+from duebell.books.access import unpaced
+from duebell.connecting.connecting import PaceOf
 from duebell.settings import Settings
 from duebell.xero.asking import Pace
 from tasks._prefect import pace_of

@@ -31,7 +31,7 @@ from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
-from duebell.policy_file import Policy
+from duebell.policy_file.policy import Policy
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
 from duebell.setting_shapes import is_loopback

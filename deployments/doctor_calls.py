@@ -1,9 +1,9 @@
 """Doctor's lines on the calls to Xero: whether it answers, what they were spent on, and who else reminds."""
 
 from deployments.findings import Finding
-from duebell import counting
-from duebell.access import XeroAccess, unpaced
-from duebell.calls import Purpose
+from duebell.books import counting
+from duebell.books.access import XeroAccess, unpaced
+from duebell.books.calls import Purpose
 from duebell.errors import DuebellError, Postponed
 from duebell.ledger import reviewed, tenants
 from duebell.ledger.engine import reading

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from deployments.findings import Finding
-from duebell.consent import DIES_AFTER, IDLE
+from duebell.connecting.consent import DIES_AFTER, IDLE
 from duebell.ledger import consents
 from duebell.ledger.tables import Tenant, TokenSet
 from duebell.ledger.token_sets import VALID

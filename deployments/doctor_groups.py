@@ -2,14 +2,14 @@
 
 from deployments.doctor_mirror import A_DAY, WHAT
 from deployments.findings import Finding
-from duebell.access import XeroAccess, unpaced
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess, unpaced
+from duebell.books.calls import Purpose
+from duebell.connecting.scopes import NO_SCOPE, lacks_scope
 from duebell.errors import ConfigurationError, DuebellError
 from duebell.ledger import group_lines, late_lines, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
 from duebell.resources import Resources
-from duebell.scopes import NO_SCOPE, lacks_scope
 
 
 def look(resources: Resources) -> list[Finding]:

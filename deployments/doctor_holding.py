@@ -3,7 +3,7 @@
 from deployments.findings import Finding
 from duebell.ledger import hold_switch
 from duebell.ledger.engine import reading
-from duebell.policy_shapes import Kind, Manner
+from duebell.policy_file.shapes import Kind, Manner
 from duebell.resources import Resources
 
 WHAT = "held messages"

@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 from deployments.findings import Finding
-from duebell import group_numbers
+from duebell.deciding.senders import all_mirrored_senders
 from duebell.ledger import consent_lines, group_stops, late_lines, mirror_switch
 from duebell.ledger.engine import reading
 from duebell.ledger.group_stops import GroupStop
-from duebell.mirroring import Stands
 from duebell.phone import redact
+from duebell.preferences import group_numbers
+from duebell.preferences.mirroring import Stands
 from duebell.resources import Resources
-from duebell.senders import all_mirrored_senders
 
 WHAT = "preferences"
 SHOWN = 3

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from deployments.findings import Finding
-from duebell.calls import utc
+from duebell.books.calls import utc
 from duebell.ledger.inbound import Reply, may_start_again, revocations
 from duebell.phone import redact
 from duebell.resources import Resources

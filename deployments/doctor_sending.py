@@ -1,13 +1,15 @@
 """Doctor's lines on sending: whether it is stopped and why, and what became of no message for sure."""
 
 from deployments.findings import Finding
-from duebell import quarantine, reporting_channels, stopping
-from duebell.calls import lasting
+from duebell.books.calls import lasting
 from duebell.errors import ConfigurationError
 from duebell.ledger.channel_stops import stops
 from duebell.ledger.engine import reading
 from duebell.ledger.outstanding import Outstanding, outstanding, strange_receipts
 from duebell.resources import Resources
+from duebell.safekeeping import quarantine
+from duebell.sending import stopping
+from duebell.showing import reporting_channels
 from duebell.states import NotificationState
 
 

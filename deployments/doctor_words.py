@@ -2,11 +2,11 @@
 
 from deployments.findings import Finding
 from duebell.errors import TemplateProblem
-from duebell.reaching import EMAIL
+from duebell.policy.reaching import EMAIL
+from duebell.render.template_folders import NEEDED, TemplateFolder, team_template
+from duebell.render.wording import TEAMS_VALUES, VALUES
+from duebell.render.words_wanted import Wanted, wanted_of
 from duebell.resources import Resources
-from duebell.template_folders import NEEDED, TemplateFolder, team_template
-from duebell.wording import TEAMS_VALUES, VALUES
-from duebell.words_wanted import Wanted, wanted_of
 
 
 def look(resources: Resources) -> list[Finding]:

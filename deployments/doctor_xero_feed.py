@@ -3,14 +3,14 @@
 from datetime import datetime, timedelta
 
 from deployments.findings import Finding
-from duebell.calls import utc
+from duebell.books.calls import utc
+from duebell.books.parking import UNREAD
 from duebell.ledger import credits, polls, tenants
 from duebell.ledger.tables import Tenant
-from duebell.parking import UNREAD
-from duebell.policy_file import PollingPolicy
-from duebell.policy_overdue import CreditHolds
-from duebell.reporting_webhooks import told_of
+from duebell.policy_file.overdue import CreditHolds
+from duebell.policy_file.policy import PollingPolicy
 from duebell.resources import Resources
+from duebell.showing.reporting_webhooks import told_of
 
 LATE = timedelta(minutes=15)
 """How much later than the policy wants it polling may be: its schedule looks every five minutes."""

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from deployments.opening import opened_ledger
 from deployments.terminal import make_console
-from duebell import explaining
-from duebell.explanation import Explanation, Person
-from duebell.facts_in_words import When, clock_of
+from duebell.showing import explaining
+from duebell.showing.explanation import Explanation, Person
+from duebell.showing.facts_in_words import When, clock_of
 
 FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%z"]
 

@@ -8,15 +8,15 @@ from rich.text import Text
 from sqlmodel import func, select
 
 from deployments.naming import meant
+from duebell.deciding.senders import sender_of
 from duebell.errors import ConfigurationError
 from duebell.ledger import reviewed, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import InvoiceSnapshot, Tenant
 from duebell.ledger.tenants import WentLive
 from duebell.model import InvoiceStatus, InvoiceType
-from duebell.reaching import SMS
+from duebell.policy.reaching import SMS
 from duebell.resources import Resources
-from duebell.senders import sender_of
 from duebell.states import Sending
 
 

@@ -10,7 +10,7 @@ from deployments.terminal import make_console, note
 from duebell.clock import system_clock
 from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError
-from duebell.moving_house import move_house
+from duebell.safekeeping.moving_house import move_house
 from duebell.setting_ledger import load_for_ledger, readable_url
 
 

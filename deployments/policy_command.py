@@ -13,7 +13,7 @@ from duebell.errors import ConfigurationError, DuebellError
 from duebell.ledger.engine import ledger_that_is_there
 from duebell.lint.checking import Checked, check
 from duebell.lint.findings import Grade, LintFinding
-from duebell.policy_file import content_of, read_policy
+from duebell.policy_file.policy import content_of, read_policy
 from duebell.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, help="Look after the policy.")

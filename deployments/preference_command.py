@@ -7,16 +7,16 @@ from rich.text import Text
 
 from deployments.opening import by_whom, opened, opened_ledger
 from deployments.terminal import make_console
-from duebell import preferring
-from duebell.calls import utc
+from duebell.books.calls import utc
 from duebell.errors import ConfigurationError
 from duebell.ledger import mirror_switch
 from duebell.ledger.engine import reading
 from duebell.ledger.group_stops import GroupStop
 from duebell.ledger.preferences import OPTED_OUT
-from duebell.policy_preferences import StopEnds
-from duebell.preferring import InXero
-from duebell.reaching import EMAIL, SMS
+from duebell.policy.reaching import EMAIL, SMS
+from duebell.policy_file.preferences import StopEnds
+from duebell.preferences import preferring
+from duebell.preferences.preferring import InXero
 from duebell.resources import Resources
 from duebell.settings import EmailProvider
 

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
-from duebell import previewing
 from duebell.ledger import tenants
-from duebell.previewing import Preview
 from duebell.resources import Resources
+from duebell.showing import previewing
+from duebell.showing.previewing import Preview
 from duebell.states import TOLD, NotificationState
 
 S = NotificationState

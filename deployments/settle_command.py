@@ -7,7 +7,7 @@ from rich.text import Text
 
 from deployments.opening import by_whom, opened
 from deployments.terminal import make_console
-from duebell.settling_by_hand import settle_by_hand
+from duebell.settling.settling_by_hand import settle_by_hand
 
 
 def settle(

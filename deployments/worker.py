@@ -21,8 +21,8 @@ from deployments.opening import ledger_in_words
 from deployments.worker_warm import WarmWorker
 from duebell.errors import ConfigurationError
 from duebell.prefect_names import WORK_POOL
-from duebell.quarantine import compare
 from duebell.resources import Resources, open_resources, using
+from duebell.safekeeping.quarantine import compare
 from duebell.settings import load
 from duebell.visible import visible
 

@@ -20,15 +20,15 @@ from duebell.email.client import EmailClient
 from duebell.email.sendgrid import SendGrid
 from duebell.email.twilio_email import TwilioEmail
 from duebell.errors import ConfigurationError
-from duebell.journal import Journal
 from duebell.ledger.engine import migrate, open_ledger
-from duebell.policy_file import Policy
-from duebell.policy_keeper import Kept, PolicyKeeper
-from duebell.render import Templates
-from duebell.right_ledger import refuse_another
+from duebell.policy_file.keeper import Kept, PolicyKeeper
+from duebell.policy_file.policy import Policy
+from duebell.render.rendering import Templates
+from duebell.render.template_keeper import TemplateKeeper
+from duebell.safekeeping.journal import Journal
+from duebell.safekeeping.right_ledger import refuse_another
 from duebell.setting_needs import Use
 from duebell.settings import EmailProvider, Settings, load
-from duebell.template_keeper import TemplateKeeper
 from duebell.twilio.client import TwilioClient
 from duebell.twilio.consents import TwilioConsents
 from duebell.twilio.transport import twilio_http_client

@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from duebell.ended import of_housekeeping
+from duebell.showing.ended import of_housekeeping
 from tasks._prefect import FEW_AT_ONCE, failed_of, named
 from tasks.consents import idle_token_sets, keep_alive
 from tasks.ledger import prune_history

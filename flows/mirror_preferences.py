@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from duebell.consents_told import ending
+from duebell.preferences.consents_told import ending
 from tasks._prefect import FEW_AT_ONCE, completed, failed_of, named
 from tasks.preferences import consents_to_tell, groups_to_show, show_stopped, tell_consents
 

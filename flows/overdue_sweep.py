@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from duebell.sweeping import Swept, ending
+from duebell.planning.sweeping import Swept, ending
 from duebell.xero_ids import XeroId
 from tasks._prefect import FEW_AT_ONCE, completed, named
 from tasks.runs import start_runs

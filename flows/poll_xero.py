@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from duebell.polling import Polled, ending
+from duebell.books.polling import Polled, ending
 from duebell.xero_ids import XeroId
 from tasks._prefect import FEW_AT_ONCE, completed, named
 from tasks.organisation import refresh_organisation

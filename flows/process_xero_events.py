@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from duebell.draining import sentence
+from duebell.planning.draining import sentence
 from duebell.xero_ids import XeroId
 from tasks._prefect import ends_calmly
 from tasks.ledger import begin_drain, claim_events, end_drain, record_changes

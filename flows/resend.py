@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from duebell.resending_which import PersonInKey, Resendable
+from duebell.sending.resending_which import PersonInKey, Resendable
 from tasks._prefect import ends_calmly
 from tasks.again import plan_resend, read_named, run_for
 from tasks.runs import start_runs

@@ -4,8 +4,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from duebell.confirming import in_portions
-from duebell.settling import ending
+from duebell.settling.confirming import in_portions
+from duebell.settling.settling import ending
 from tasks._prefect import MANY_AT_ONCE, completed, failed_of, looks_by, named, outcomes
 from tasks.messages import (
     ask_for_status,

@@ -16,14 +16,14 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task, exponential_backoff
 
-from duebell import run_names
-from duebell.access import XeroAccess
-from duebell.calls import Purpose, utc
+from duebell.books.access import XeroAccess
+from duebell.books.calls import Purpose, utc
 from duebell.errors import Postponed, ReservedForMessages, TenantDisconnected, TenantParked, Transient
 from duebell.prefect_names import CONSENT_LIMIT, flight_limit_name, rate_limit_name
-from duebell.render_values import one_line
+from duebell.render.values import one_line
 from duebell.resources import resources
-from duebell.settling import Asked, Settled
+from duebell.settling.settling import Asked, Settled
+from duebell.showing import run_names
 from duebell.xero.asking import Pace
 
 P = ParamSpec("P")

@@ -6,17 +6,18 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from duebell import replaying, resending
-from duebell.access import XeroAccess
-from duebell.calls import Purpose
-from duebell.draining import RunToStart
+from duebell.books.access import XeroAccess
+from duebell.books.calls import Purpose
 from duebell.ledger.engine import reading
 from duebell.ledger.failing import tried_again
 from duebell.ledger.writing import writing
-from duebell.replaying import AT_ONCE, Replayed
-from duebell.resending import Resend
+from duebell.planning import replaying
+from duebell.planning.draining import RunToStart
+from duebell.planning.replaying import AT_ONCE, Replayed
 from duebell.resources import resources
-from duebell.telling import rules_of
+from duebell.sending import resending
+from duebell.sending.resending import Resend
+from duebell.sending.telling import rules_of
 from duebell.visible import in_markdown
 from tasks._prefect import RETRYING, access_to, own_run_id
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import consent
+from duebell.connecting import consent
 from duebell.ledger import token_sets
 from duebell.ledger.consents import GRANT
 from duebell.resources import resources

@@ -8,8 +8,8 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from duebell import allocations, contacts_in_step, draining, reporting, wishes_in_xero
-from duebell.draining import RunToStart
+from duebell.books import allocations
+from duebell.books.reading import Reading
 from duebell.ledger import (
     dispatch,
     handing_over,
@@ -26,11 +26,14 @@ from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tenants import DrainLease
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.reading import Reading
-from duebell.reporting import Ending
+from duebell.planning import contacts_in_step, draining
+from duebell.planning.draining import RunToStart
+from duebell.planning.planning import plan_kind
+from duebell.preferences import wishes_in_xero
 from duebell.resources import resources
-from duebell.telling import rules_of
+from duebell.sending.telling import rules_of
+from duebell.showing import reporting
+from duebell.showing.reporting import Ending
 from tasks._prefect import RETRYING, is_by_person, label_run, own_run_id
 
 LINGER = timedelta(seconds=3)

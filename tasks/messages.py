@@ -8,31 +8,25 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from duebell import (
-    confirming,
-    parking,
-    quarantine,
-    reporting_channels,
-    reporting_outstanding,
-    settling,
-    telling,
-    unallocated,
-    watching,
-)
-from duebell.bursts import BurstReader
-from duebell.calls import Purpose
+from duebell.books import parking, unallocated
+from duebell.books.bursts import BurstReader
+from duebell.books.calls import Purpose
 from duebell.errors import Postponed
-from duebell.giving_back import Said, hold_cancelled
 from duebell.ledger import attempts, unsettled
 from duebell.ledger.attempts import Reaped
 from duebell.ledger.engine import reading
 from duebell.ledger.notifications import Claim
 from duebell.ledger.unsettled import Unconfirmed, Unsettled
 from duebell.ledger.writing import writing
-from duebell.reporting_channels import StopTold
 from duebell.resources import resources
-from duebell.settling import Settled
-from duebell.watching import Batch, TakeBack
+from duebell.safekeeping import quarantine
+from duebell.sending import telling
+from duebell.sending.giving_back import Said, hold_cancelled
+from duebell.settling import confirming, settling, watching
+from duebell.settling.settling import Settled
+from duebell.settling.watching import Batch, TakeBack
+from duebell.showing import reporting_channels, reporting_outstanding
+from duebell.showing.reporting_channels import StopTold
 from tasks._prefect import RETRYING, RETRYING_ONCE, access_to, is_by_person, is_cancelled, own_run_id
 
 

@@ -4,9 +4,9 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from duebell import counting, organisation, parking
-from duebell.calls import Purpose
-from duebell.parking import Rest
+from duebell.books import counting, organisation, parking
+from duebell.books.calls import Purpose
+from duebell.books.parking import Rest
 from duebell.resources import resources
 from tasks._prefect import RETRYING, access_to
 

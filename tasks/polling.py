@@ -8,13 +8,14 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 
-from duebell import polling, reporting_webhooks
+from duebell.books import polling
+from duebell.books.parking import closed_in_words
+from duebell.books.polling import Chosen, Due, Polled
 from duebell.ledger import tenants, webhook_state
 from duebell.ledger.webhook_state import Alarm
-from duebell.parking import closed_in_words
-from duebell.polling import Chosen, Due, Polled
-from duebell.reporting_webhooks import BROKEN_EVENT, WebhooksTold
 from duebell.resources import resources
+from duebell.showing import reporting_webhooks
+from duebell.showing.reporting_webhooks import BROKEN_EVENT, WebhooksTold
 from tasks._prefect import RETRYING, access_to
 
 

@@ -3,14 +3,15 @@
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import consents_told, contacts_in_step, stopped_in_xero, who_stopped
-from duebell.consents_told import Told
-from duebell.contacts_in_step import InStep
 from duebell.ledger.failing import tried_again
 from duebell.ledger.writing import writing
+from duebell.planning import contacts_in_step
+from duebell.planning.contacts_in_step import InStep
+from duebell.preferences import consents_told, stopped_in_xero, who_stopped
+from duebell.preferences.consents_told import Told
+from duebell.preferences.stopped_in_xero import Shown
 from duebell.resources import resources
-from duebell.stopped_in_xero import Shown
-from duebell.telling import rules_of
+from duebell.sending.telling import rules_of
 from tasks._prefect import RETRYING, access_to, own_run_id, pace_of_consents
 
 

@@ -7,11 +7,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.deployments import run_deployment
 from prefect.runtime import task_run
 
-from duebell.draining import RunToStart
 from duebell.ledger import dispatch
 from duebell.ledger.writing import writing
+from duebell.planning.draining import RunToStart
 from duebell.resources import resources
-from duebell.run_names import of_drain
+from duebell.showing.run_names import of_drain
 from tasks._prefect import RETRYING, own_run_id, run_name, tags_of
 
 

@@ -3,10 +3,10 @@
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import sweeping
 from duebell.ledger.failing import tried_again
+from duebell.planning import sweeping
+from duebell.planning.sweeping import Swept
 from duebell.resources import resources
-from duebell.sweeping import Swept
 from tasks._prefect import RETRYING, own_run_id
 
 

@@ -5,15 +5,15 @@ from datetime import datetime
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from duebell import allocations, online_links, unallocated
-from duebell.bursts import BurstReader
-from duebell.calls import Purpose
+from duebell.books import allocations, online_links, unallocated
+from duebell.books.bursts import BurstReader
+from duebell.books.calls import Purpose
+from duebell.books.read_in_time import FRESH
+from duebell.books.reading import Reading, XeroReader
 from duebell.errors import DuebellError, Postponed, TenantDisconnected
 from duebell.ledger import clock_put_right, handing_over, inbox
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.writing import writing
-from duebell.read_in_time import FRESH
-from duebell.reading import Reading, XeroReader
 from duebell.resources import resources
 from tasks._prefect import RETRYING, access_to
 

@@ -17,7 +17,7 @@ from duebell.backtest.running import backtest
 from duebell.ledger import snapshots, tenants
 from duebell.ledger.engine import migrate, open_ledger
 from duebell.model import Invoice
-from duebell.policy_file import read_policy
+from duebell.policy_file.policy import read_policy
 from duebell.xero.parse import parse_invoice_body
 from tests.support_facts import TENANT, invoice_body, keep_contact, numbered, open_tenant
 from tests.support_overdue import Office, a_payment, at, due, office_over, policy_text

@@ -25,7 +25,7 @@ from sqlmodel import col, select
 from duebell.ledger.engine import migrate, open_ledger, reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Notification
-from duebell.sweeping import Swept, choose, sweep
+from duebell.planning.sweeping import Swept, choose, sweep
 from tests.support_facts import Hand, resources_over
 from tests.support_first_day import first_day
 from tests.support_overdue import Office, Phones

@@ -17,8 +17,8 @@ from duebell.backtest.playing import Play
 from duebell.backtest.said import Message, Outgoing, Words
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Notification, Tenant
-from duebell.policy_file import Policy
-from duebell.telling import rules_of
+from duebell.policy_file.policy import Policy
+from duebell.sending.telling import rules_of
 from tests.support_facts import TENANT, keep_contact, numbered, open_tenant
 from tests.support_office import environment_of
 from tests.support_overdue import ZONE, Office, a_payment, at, due, office_over

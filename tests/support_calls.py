@@ -16,8 +16,8 @@ from sqlalchemy import Engine
 from deployments.sandbox.conditions import SandboxSettings
 from deployments.sandbox.limits import Limits
 from duebell import tokens
-from duebell.access import XeroAccess
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess
+from duebell.books.calls import Purpose
 from duebell.resources import Resources
 from duebell.xero.identity import TokenAnswer
 from tests.support_facts import (

@@ -17,7 +17,7 @@ from deployments.cli import app
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.xero_people import PERSON
-from duebell.consent_answer import CALLBACK_PATH
+from duebell.connecting.consent_answer import CALLBACK_PATH
 from duebell.ledger import consents, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant, TokenSet

@@ -29,9 +29,9 @@ from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
+from duebell.planning.planning import plan_kind
+from duebell.sending.telling import rules_of
 from duebell.states import NotificationState
-from duebell.telling import rules_of
 from tests.support_facts import TENANT, invoice_body, keep_contact, keep_invoice, numbered, open_tenant
 from tests.support_send_loop import Place, SwiftClock, start
 

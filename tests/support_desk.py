@@ -12,17 +12,17 @@ from sqlmodel import col, select
 
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.credentials import TENANT_ID
-from duebell.access import XeroAccess
-from duebell.bursts import BurstReader
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess
+from duebell.books.bursts import BurstReader
+from duebell.books.calls import Purpose
+from duebell.books.reading import Reading
 from duebell.clock import system_clock
 from duebell.ledger import freshness, inbox, notifications, snapshots
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.notifications import Owed
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification
 from duebell.ledger.writing import writing
-from duebell.policy import Send
-from duebell.reading import Reading
+from duebell.policy.verdict import Send
 from duebell.resources import Resources
 from tests.support_calls import Burst, burst
 from tests.support_receiver import add_attempt

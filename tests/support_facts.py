@@ -18,7 +18,7 @@ from sqlalchemy import Engine, update
 from sqlmodel import col, select
 
 from duebell.clock import Clock
-from duebell.deciding import Rules
+from duebell.deciding.deciding import Rules
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import attempts, evidence, legs, notifications, present, snapshots
 from duebell.ledger.attempts import Intent
@@ -37,8 +37,8 @@ from duebell.ledger.tables import (
 )
 from duebell.ledger.writing import Writing, writing
 from duebell.model import Contact, ContactStatus, Invoice, InvoiceStatus, InvoiceType, Phone, PhoneType
-from duebell.policy import Circumstances, Send, Verdict
-from duebell.policy_file import Policy
+from duebell.policy.verdict import Circumstances, Send, Verdict
+from duebell.policy_file.policy import Policy
 from duebell.resources import Resources
 from duebell.settings import load
 from duebell.states import AttemptState, NotificationState, Sending

@@ -16,11 +16,11 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from duebell import tokens
-from duebell.access import XeroAccess, unpaced
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess, unpaced
+from duebell.books.calls import Purpose
+from duebell.books.polling import Polled, poll
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant, XeroEvent
-from duebell.polling import Polled, poll
 from duebell.xero.asking import Pace
 from duebell.xero.identity import TokenAnswer
 from duebell.xero.queries import SALES_ONLY

@@ -13,11 +13,11 @@ class Mutation:
 
 
 ATTEMPTS, NOTIFICATIONS = "duebell/ledger/attempts.py", "duebell/ledger/notifications.py"
-TELLING, THREAD = "duebell/telling.py", "deployments/receiver/ledger_thread.py"
+TELLING, THREAD = "duebell/sending/telling.py", "deployments/receiver/ledger_thread.py"
 FIRST_TABLES = "duebell/ledger/migrations/versions/0001_the_first_tables.py"
 PASSES = (
     "            col(Notification.lease_token) == lease_token,\n"
-    "            col(Notification.state) == S.CLAIMED.value,\n"
+    "            leaving({S.CLAIMED}, S.SENDING),\n"
     "            col(Notification.lease_until) > now,\n"
 )
 
@@ -34,7 +34,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an attempt begins from whatever state",
-        ((ATTEMPTS, "            col(Notification.state) == S.CLAIMED.value,\n", ""),),
+        ((ATTEMPTS, "            leaving({S.CLAIMED}, S.SENDING),\n", ""),),
         "tests/test_ledger_attempts.py::test_of_many_that_hold_the_same_claim_one_begins",
     ),
     Mutation(
@@ -53,7 +53,7 @@ MUTATIONS = (
         (
             (
                 NOTIFICATIONS,
-                "    waits = col(Notification.state).in_([state.value for state in WAITING]) & due\n",
+                "    waits = leaving(WAITING, S.CLAIMED) & due\n",
                 "    waits = due | (col(Notification.state) == S.SENDING.value)\n",
             ),
         ),

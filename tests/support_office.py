@@ -14,8 +14,8 @@ from deployments.children import ROOT
 from deployments.cli import app
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
-from duebell.access import unpaced
-from duebell.connecting import connect_custom
+from duebell.books.access import unpaced
+from duebell.connecting.connecting import connect_custom
 from duebell.ledger import tenants
 from duebell.ledger.tables import Tenant
 from duebell.resources import Resources, open_resources

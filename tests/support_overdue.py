@@ -14,8 +14,7 @@ import httpx
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell.draining import RunToStart, record_changes
-from duebell.giving_back import Said
+from duebell.books.reading import Reading
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import credits, dispatch, inbox, snapshots
 from duebell.ledger.engine import reading
@@ -24,11 +23,12 @@ from duebell.ledger.notifications import Claim, claim_all
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
 from duebell.model import Credit, CreditKind
-from duebell.planning import plan_kind
-from duebell.reading import Reading
+from duebell.planning.draining import RunToStart, record_changes
+from duebell.planning.planning import plan_kind
+from duebell.planning.sweeping import Swept, sweep
 from duebell.resources import Resources
-from duebell.sweeping import Swept, sweep
-from duebell.telling import render, rules_of, tell
+from duebell.sending.giving_back import Said
+from duebell.sending.telling import render, rules_of, tell
 from duebell.xero.parse import parse_invoice_body
 from tests.support_facts import (
     ACCOUNT,

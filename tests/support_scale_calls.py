@@ -14,18 +14,18 @@ from deployments.sandbox.conditions import SandboxSettings
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.credentials import TENANT_ID
 from deployments.sandbox.server import running_sandbox
-from duebell.access import XeroAccess
-from duebell.bursts import BurstReader
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess
+from duebell.books.bursts import BurstReader
+from duebell.books.calls import Purpose
 from duebell.clock import system_clock
-from duebell.connecting import connect_custom
-from duebell.draining import RunToStart
+from duebell.connecting.connecting import connect_custom
 from duebell.ledger import tenants
 from duebell.ledger.tables import InvoiceSnapshot
 from duebell.ledger.writing import writing
+from duebell.planning.draining import RunToStart
+from duebell.planning.sweeping import sweep
 from duebell.resources import Resources, open_resources
 from duebell.settings import load
-from duebell.sweeping import sweep
 from tests.support_office import environment_of
 from tests.support_scale import contact_body, invoice_of
 

@@ -22,20 +22,20 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
-from duebell import confirming, settling
 from duebell.errors import Transient
 from duebell.failpoints import VARIABLE
-from duebell.journal import Journal
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import attempts, dispatch, notifications, snapshots, unsettled
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.tables import InvoiceSnapshot
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.quarantine import compare_once
+from duebell.planning.planning import plan_kind
 from duebell.resources import Resources
+from duebell.safekeeping.journal import Journal
+from duebell.safekeeping.quarantine import compare_once
+from duebell.sending.telling import rules_of, tell
 from duebell.settings import load
-from duebell.telling import rules_of, tell
+from duebell.settling import confirming, settling
 from duebell.twilio.client import TwilioClient
 from duebell.twilio.transport import DEADLINE, TIMEOUT, twilio_http_client
 from duebell.vault import Vault

@@ -15,10 +15,10 @@ from duebell.ledger.notifications import claim_all
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Audit, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
+from duebell.planning.planning import plan_kind
 from duebell.resources import Resources
+from duebell.sending.telling import rules_of, tell
 from duebell.states import NotificationState
-from duebell.telling import rules_of, tell
 from tests.support_facts import (
     ACCOUNT,
     CONTACT,

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from duebell import confirming, settling, watching
 from duebell.errors import Transient
 from duebell.ledger import attempts, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.writing import writing
+from duebell.settling import confirming, settling, watching
 
 if TYPE_CHECKING:
     from tests.support_simulation import Life

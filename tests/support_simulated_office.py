@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from duebell import resending
+from duebell.deciding.prospects import BEFORE_LIVE
 from duebell.ledger import channel_stops, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.tables import Notification, Tenant
 from duebell.ledger.writing import writing
-from duebell.prospects import BEFORE_LIVE
+from duebell.sending import resending
 from duebell.states import NotificationState, Sending
 from duebell.twilio.inbound import InboundMessage, Wish
 from tests.support_facts import ACCOUNT, ENVIRONMENT, OURS, TENANT

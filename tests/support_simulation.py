@@ -23,15 +23,15 @@ from deployments.receiver.parts import Patience
 from deployments.receiver.prefect_rest import PrefectPlace, PrefectRest
 from deployments.receiver.twilio_status import receipt_of
 from duebell.errors import Transient
-from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE
 from duebell.ledger import dispatch, notifications, scheduled, snapshots
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.turns import TURNS, Turns
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.sweeping import sweep
-from duebell.telling import rules_of, tell
+from duebell.planning.planning import plan_kind
+from duebell.planning.sweeping import sweep
+from duebell.sending.giving_back import hold_cancelled
+from duebell.sending.telling import rules_of, tell
 from duebell.twilio.callbacks import STATUS_PATH, read_status_callback
 from duebell.twilio.inbound import Wish
 from duebell.twilio.signature import callback_is_genuine, form_pairs, public_url

@@ -21,11 +21,11 @@ from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import AcceptedMessage
 from deployments.sandbox.credentials import TENANT_ID
 from deployments.sandbox.wire import Record
-from duebell.access import unpaced
-from duebell.connecting import connect_custom
-from duebell.draining import RunToStart
+from duebell.books.access import unpaced
+from duebell.connecting.connecting import connect_custom
 from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.ledger import dispatch, inbox, tenants
+from duebell.planning.draining import RunToStart
 from duebell.resources import Resources, open_resources, using
 from duebell.settings import load
 from tasks import _prefect

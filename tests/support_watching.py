@@ -18,10 +18,10 @@ from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Attempt, Audit, Notification
 from duebell.ledger.unsettled import settle_due
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.settling import settle
-from duebell.telling import rules_of, tell
-from duebell.watching import decide_anew, due, take_back
+from duebell.planning.planning import plan_kind
+from duebell.sending.telling import rules_of, tell
+from duebell.settling.settling import settle
+from duebell.settling.watching import decide_anew, due, take_back
 from tests.support_facts import (
     INVOICE,
     MINUTE,

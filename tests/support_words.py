@@ -6,18 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from duebell.deciding.known import Known
+from duebell.deciding.subjects import Subject
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
-from duebell.known import Known
-from duebell.ladder import step_key
 from duebell.ledger.payments import KnownPayment
 from duebell.ledger.snapshots import ReadInvoice
 from duebell.ledger.tables import Tenant
 from duebell.model import Contact, ContactStatus, Invoice, InvoicePayment, InvoiceStatus, InvoiceType
-from duebell.policy_file import Policy
-from duebell.rules import NO_RULE
-from duebell.subjects import Subject
-from duebell.wording import Telling, Told
-from duebell.wording_shapes import DIGEST
+from duebell.policy.ladder import step_key
+from duebell.policy.rules import NO_RULE
+from duebell.policy_file.policy import Policy
+from duebell.render.wording import Telling, Told
+from duebell.render.wording_shapes import DIGEST
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deployments" / "templates"
 KINDS = (INVOICE_ISSUED, PAYMENT_RECEIVED, INVOICE_OVERDUE, NEEDS_ATTENTION)

@@ -6,10 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell.contacts_in_step import bring_in_step
 from duebell.errors import Permanent
-from duebell.explaining import explain
-from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, contact_recipient, dedup_key
 from duebell.ledger import dispatch, inbox, notifications
 from duebell.ledger.engine import reading
@@ -18,12 +15,15 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Owed
 from duebell.ledger.tables import Audit, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.policy import Send
-from duebell.previewing import of_invoice
-from duebell.replaying import Replayed, find, replay
-from duebell.resending import resend
+from duebell.planning.contacts_in_step import bring_in_step
+from duebell.planning.planning import plan_kind
+from duebell.planning.replaying import Replayed, find, replay
+from duebell.policy.verdict import Send
 from duebell.resources import using
+from duebell.sending.giving_back import hold_cancelled
+from duebell.sending.resending import resend
+from duebell.showing.explaining import explain
+from duebell.showing.previewing import of_invoice
 from duebell.states import NotificationState
 from tasks.again import plan_resend
 from tests.support_facts import (

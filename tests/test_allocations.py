@@ -7,14 +7,14 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell import allocations
-from duebell.calls import Purpose
+from duebell.books import allocations
+from duebell.books.calls import Purpose
+from duebell.books.reading import XeroReader
 from duebell.ledger import inbox, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import ClaimedEvent, NewEvent
 from duebell.ledger.tables import ContactSnapshot
 from duebell.ledger.writing import writing
-from duebell.reading import XeroReader
 from duebell.xero.parse import parse_contact_body
 from tests.support_facts import CONTACT, INVOICE, MINUTE, OTHER_CONTACT, TENANT, numbered
 from tests.support_lists import Polling

@@ -15,8 +15,8 @@ from deployments.sandbox.conditions import SandboxSettings
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.credentials import TENANT_ID
 from deployments.sandbox.server import running_sandbox
-from duebell.bursts import is_cheaper_by_list
-from duebell.connecting import connect_custom
+from duebell.books.bursts import is_cheaper_by_list
+from duebell.connecting.connecting import connect_custom
 from duebell.errors import Transient
 from duebell.ledger import freshness, snapshots
 from duebell.ledger.engine import reading

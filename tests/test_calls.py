@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.calls import (
+from duebell.books.calls import (
     ASK_AGAIN,
     FEW_LEFT,
     LEADS_TO_A_MESSAGE,

@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
-from duebell.access import XeroAccess
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess
+from duebell.books.calls import Purpose
 from duebell.errors import RateLimited, ReservedForMessages, TenantDisconnected, TenantParked
 from duebell.ledger import calls, tenants
 from duebell.ledger.engine import reading

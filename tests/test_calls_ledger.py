@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell.calls import Park, Pause, Purpose
+from duebell.books.calls import Park, Pause, Purpose
+from duebell.books.parking import REASON, rest_of, wait_for_xero
 from duebell.errors import RateLimited, TenantParked
 from duebell.ledger import calls, inbox, tenants
 from duebell.ledger.engine import reading
@@ -14,8 +15,7 @@ from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Audit, Tenant, XeroCall, XeroEvent
 from duebell.ledger.writing import writing
-from duebell.parking import REASON, rest_of, wait_for_xero
-from duebell.reporting import in_words
+from duebell.showing.reporting import in_words
 from duebell.xero.answers import CallMade, Limits
 from tests.support_facts import (
     INVOICE,

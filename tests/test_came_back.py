@@ -11,9 +11,9 @@ from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.preferences import refusals
 from duebell.ledger.receipts import NewReceipt, keep_receipt
-from duebell.policy import Send
-from duebell.reaching import Way
-from duebell.reporting import in_words
+from duebell.policy.reaching import Way
+from duebell.policy.verdict import Send
+from duebell.showing.reporting import in_words
 from duebell.states import AttemptState, NotificationState
 from tests.support_facts import (
     MINUTE,

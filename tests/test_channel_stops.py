@@ -11,8 +11,8 @@ from duebell.ledger import channel_stops, tenants
 from duebell.ledger.channel_stops import FIRST_WAIT, LONGEST_WAIT
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
-from duebell.reporting_channels import told_of, typed
-from duebell.resending import resend
+from duebell.sending.resending import resend
+from duebell.showing.reporting_channels import told_of, typed
 from duebell.states import NotificationState
 from tests.support_facts import (
     MOBILE,

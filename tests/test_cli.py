@@ -14,12 +14,12 @@ from deployments.sandbox import credentials
 from deployments.sandbox.company import COMPANY_NAME
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
-from duebell.access import XeroAccess, unpaced
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess, unpaced
+from duebell.books.calls import Purpose
+from duebell.books.reading import XeroReader
 from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Brake, Notification, Tenant
-from duebell.reading import XeroReader
 from duebell.resources import Resources, open_resources
 from duebell.settings import Settings, load
 from duebell.states import NotificationState as S

@@ -10,7 +10,6 @@ from sqlalchemy import Engine
 from sqlmodel import col, select, update
 
 from duebell.errors import ConfigurationError
-from duebell.giving_back import wait_for_read
 from duebell.ledger import (
     attempts,
     awaiting,
@@ -29,10 +28,11 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Audit, Notification, XeroEvent
 from duebell.ledger.token_sets import take_lease, usable
 from duebell.ledger.writing import Writing, writing
-from duebell.mirroring import Consent, Source, Wish
-from duebell.outcomes import MOST_TRIES, OTHER_WAY_AFTER, conclusion_of
-from duebell.policy import Hold, Reason
+from duebell.policy.verdict import Hold, Reason
+from duebell.preferences.mirroring import Consent, Source, Wish
 from duebell.resources import using
+from duebell.sending.giving_back import wait_for_read
+from duebell.sending.outcomes import MOST_TRIES, OTHER_WAY_AFTER, conclusion_of
 from duebell.twilio.outcome import NotProcessed
 from tasks import _prefect
 from tasks.ledger import begin_drain, claim_events, end_drain, record_changes

@@ -8,17 +8,17 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell.confirming import LONGEST, PORTION, confirm, due, in_portions, parked
-from duebell.ended import Ended
 from duebell.errors import RecordNotFound
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.unsettled import Unconfirmed
 from duebell.ledger.writing import writing
-from duebell.policy import Send
+from duebell.policy.verdict import Send
 from duebell.resources import Resources
-from duebell.settling import Settled, ending, look_for_parked
+from duebell.settling.confirming import LONGEST, PORTION, confirm, due, in_portions, parked
+from duebell.settling.settling import Settled, ending, look_for_parked
+from duebell.showing.ended import Ended
 from tests.support_facts import (
     NOW,
     PARKED,

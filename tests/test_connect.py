@@ -17,8 +17,8 @@ from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
 from deployments.up import Newcomers, where
-from duebell.access import unpaced
-from duebell.connecting import connect_custom
+from duebell.books.access import unpaced
+from duebell.connecting.connecting import connect_custom
 from duebell.errors import ConfigurationError
 from duebell.ledger import freshness, tenants
 from duebell.ledger.tables import Tenant

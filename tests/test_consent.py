@@ -15,8 +15,8 @@ from deployments.sandbox.company import COMPANY_NAME
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
 from duebell import tokens
-from duebell.access import XeroAccess, unpaced
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess, unpaced
+from duebell.books.calls import Purpose
 from duebell.clock import system_clock
 from duebell.errors import ReconnectNeeded
 from duebell.ledger import tenants
@@ -97,7 +97,7 @@ def test_without_a_screen_the_address_is_told_and_no_browser_is_opened(office: N
     office.patch.delenv("DISPLAY", raising=False)
     office.patch.delenv("WAYLAND_DISPLAY", raising=False)
     office.patch.setattr("webbrowser.open", opened.append)
-    office.patch.setattr("duebell.consent.OPEN_FOR", timedelta(seconds=0.1))
+    office.patch.setattr("duebell.connecting.consent.OPEN_FOR", timedelta(seconds=0.1))
     done = office.command("connect")
     assert (done.exit_code, opened) == (1, [])
     assert "/identity/connect/authorize?" in done.output

@@ -15,7 +15,7 @@ from sqlmodel import select
 from starlette.applications import Starlette
 
 from deployments.receiver.app import make_app
-from duebell.consent_answer import CALLBACK_PATH, PURPOSE, brought_back, hash_of, keep_answer
+from duebell.connecting.consent_answer import CALLBACK_PATH, PURPOSE, brought_back, hash_of, keep_answer
 from duebell.ledger import consents
 from duebell.ledger.consents import carry_over, goes_over, token_set_id_for
 from duebell.ledger.engine import reading

@@ -19,7 +19,7 @@ from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
 from duebell import tokens
 from duebell.clock import system_clock
-from duebell.consent_answer import PURPOSE
+from duebell.connecting.consent_answer import PURPOSE
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Consent, TokenSet
 from duebell.settings import load
@@ -90,7 +90,7 @@ class Late(Person):
 
 
 def test_an_answer_that_comes_too_late_is_not_kept_and_the_command_says_so(office: Newcomer) -> None:
-    office.patch.setattr("duebell.consent.OPEN_FOR", timedelta(seconds=0.3))
+    office.patch.setattr("duebell.connecting.consent.OPEN_FOR", timedelta(seconds=0.3))
     person = Late()
     done = office.run(person)
     assert done.exit_code == 1
@@ -141,7 +141,7 @@ def test_xero_s_own_error_is_told_with_its_mend(office: Newcomer, word: str, tol
 
 
 def test_a_code_with_an_error_beside_it_or_a_doubled_state_is_no_answer(office: Newcomer) -> None:
-    office.patch.setattr("duebell.consent.OPEN_FOR", timedelta(seconds=2))
+    office.patch.setattr("duebell.connecting.consent.OPEN_FOR", timedelta(seconds=2))
     person = SentBackWith(code="abc", error="access_denied")
     done = office.run(person)
     assert (done.exit_code, person.pages[0].status_code) == (1, 400)
@@ -188,7 +188,7 @@ class WithAnotherKey(Person):
 def test_an_answer_that_cannot_be_sealed_is_not_kept_and_says_so(
     office: Newcomer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    office.patch.setattr("duebell.consent.OPEN_FOR", timedelta(seconds=2))
+    office.patch.setattr("duebell.connecting.consent.OPEN_FOR", timedelta(seconds=2))
     person = WithAnotherKey()
     person.office = office
     done = office.run(person)
@@ -238,7 +238,7 @@ def test_no_state_code_verifier_or_token_is_in_a_log_a_page_the_ledger_or_the_te
 ) -> None:
     caplog.set_level(logging.INFO)
     planted = ["canary-state-" + "s" * 30, "canary-verifier-" + "v" * 48]
-    office.patch.setattr("duebell.consent.secrets", Planted(planted))
+    office.patch.setattr("duebell.connecting.consent.secrets", Planted(planted))
     place = FakePrefect().place()
     receiver = ReceiverParts(load(office.environment, env_file=None), office.engine, system_clock, place)
     person = Attacked()

@@ -9,7 +9,7 @@ from duebell.ledger import consent_lines, wishes
 from duebell.ledger.consent_lines import Answer, Owed
 from duebell.ledger.engine import reading
 from duebell.ledger.writing import writing
-from duebell.mirroring import Consent, Outcome, Source, Wish
+from duebell.preferences.mirroring import Consent, Outcome, Source, Wish
 from tests.support_facts import MOBILE, NOW
 
 SENDER = "MG" + "1" * 32

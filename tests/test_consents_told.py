@@ -14,14 +14,14 @@ from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import FaultKind
 from deployments.sandbox.server import running_sandbox
-from duebell import consents_told, preferring
-from duebell.consents_told import Told
 from duebell.errors import ConfigurationError
 from duebell.ledger import consent_lines, preferences, trail, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.writing import writing
-from duebell.mirroring import OWN, Consent, Source, Wish
+from duebell.preferences import consents_told, preferring
+from duebell.preferences.consents_told import Told
+from duebell.preferences.mirroring import OWN, Consent, Source, Wish
 from duebell.resources import Resources
 from duebell.twilio.inbound import Senders, read_inbound
 from duebell.twilio.transport import twilio_http_client

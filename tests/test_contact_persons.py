@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell.deciding import Rules
+from duebell.deciding.deciding import Rules
 from duebell.errors import Permanent
 from duebell.keys import (
     INVOICE_ISSUED,
@@ -28,11 +28,11 @@ from duebell.ledger.notifications import claim_all
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import writing
 from duebell.model import ContactPerson
-from duebell.persons import persons_of
-from duebell.planning import plan_kind
-from duebell.resending import resend
+from duebell.planning.planning import plan_kind
+from duebell.policy.persons import persons_of
+from duebell.sending.resending import resend
+from duebell.sending.telling import render
 from duebell.states import NotificationState, Sending
-from duebell.telling import render
 from tests.support_facts import (
     CONTACT,
     INVOICE,

@@ -6,9 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell import draining
-from duebell.contacts_in_step import InStep, bring_in_step, hand_over
-from duebell.draining import RunToStart
+from duebell.books.reading import Reading
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import inbox, preferences
 from duebell.ledger.engine import reading
@@ -16,8 +14,10 @@ from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Leg, Notification, XeroEvent
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.reading import Reading
+from duebell.planning import draining
+from duebell.planning.contacts_in_step import InStep, bring_in_step, hand_over
+from duebell.planning.draining import RunToStart
+from duebell.planning.planning import plan_kind
 from duebell.states import NotificationState
 from tests.support_facts import (
     CONTACT,

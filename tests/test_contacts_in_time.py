@@ -9,20 +9,20 @@ import pytest
 from prefect.logging import disable_run_logger
 from sqlalchemy import Engine
 
-from duebell.bursts import BurstReader
-from duebell.calls import Purpose
-from duebell.giving_back import Said
+from duebell.books.bursts import BurstReader
+from duebell.books.calls import Purpose
+from duebell.books.read_in_time import FRESH, not_in_time
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import notifications
 from duebell.ledger.engine import reading
 from duebell.ledger.notifications import Claim, Owed
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.policy import Send
-from duebell.read_in_time import FRESH, not_in_time
-from duebell.reporting import in_words
+from duebell.planning.planning import plan_kind
+from duebell.policy.verdict import Send
 from duebell.resources import using
-from duebell.telling import tell
+from duebell.sending.giving_back import Said
+from duebell.sending.telling import tell
+from duebell.showing.reporting import in_words
 from tasks import _prefect
 from tasks.messages import send
 from tests.support_facts import (

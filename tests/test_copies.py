@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import Engine
 
 from deployments import doctor_copies
-from duebell.explaining import explain
 from duebell.ledger import copies
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.trail import of_subject
 from duebell.ledger.unsettled import settle_due
+from duebell.showing.explaining import explain
 from duebell.states import NotificationState
 from tests.support_facts import MINUTE, NOW, accepted, conclude, receipt, sent_off, sid, the_notification
 from tests.support_watching import Office

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell import unallocated
-from duebell.calls import Purpose
+from duebell.books import unallocated
+from duebell.books.calls import Purpose
 from duebell.errors import Transient
 from duebell.ledger import credits
 from duebell.ledger.engine import reading

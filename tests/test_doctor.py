@@ -14,10 +14,10 @@ from deployments.children import ROOT
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
-from duebell.journal import Journal, Posted
 from duebell.ledger import trail
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Notification, Tenant
+from duebell.safekeeping.journal import Journal, Posted
 from tests.support_facts import CONTACT, INVOICE, sent_off
 from tests.support_office import Office, spoilt
 

@@ -7,8 +7,8 @@ from sqlalchemy import Engine, update
 
 from deployments import doctor_calls
 from deployments.findings import Finding
-from duebell import counting
-from duebell.calls import Purpose
+from duebell.books import counting
+from duebell.books.calls import Purpose
 from duebell.ledger import tenants
 from duebell.ledger.tables import Tenant
 from tests.support_calls import Desk, too_many

@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell import draining
-from duebell.draining import RunToStart
+from duebell.books.reading import Reading
 from duebell.ledger import inbox, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification, XeroEvent
 from duebell.ledger.writing import writing
-from duebell.reading import Reading
+from duebell.planning import draining
+from duebell.planning.draining import RunToStart
 from duebell.states import NotificationState
 from tests.support_facts import (
     INVOICE,

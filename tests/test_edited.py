@@ -7,16 +7,16 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell import draining
-from duebell.contacts_in_step import bring_in_step
-from duebell.deciding import Rules
+from duebell.books.reading import Reading
+from duebell.deciding.deciding import Rules
 from duebell.ledger import inbox
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
-from duebell.reading import Reading
+from duebell.planning import draining
+from duebell.planning.contacts_in_step import bring_in_step
 from duebell.states import Sending
 from tests.support_facts import (
     CONTACT,

@@ -9,9 +9,9 @@ from duebell.ledger.channel_stops import stops
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
-from duebell.outcomes import conclusion_of
-from duebell.policy import Send
-from duebell.reaching import Way
+from duebell.policy.reaching import Way
+from duebell.policy.verdict import Send
+from duebell.sending.outcomes import conclusion_of
 from duebell.states import NotificationState
 from duebell.twilio.codes import Action, Stops
 from duebell.twilio.outcome import Refused, SendOutcome, Unknown

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.email.page import framed, page_of
-from duebell.message_text import words_of
-from duebell.reaching import EMAIL
-from duebell.render import Templates
+from duebell.policy.reaching import EMAIL
+from duebell.render.message_text import words_of
+from duebell.render.rendering import Templates
 from tests.support_words import SHIPPED, TYPICAL, tellings
 
 

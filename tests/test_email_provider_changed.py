@@ -7,15 +7,15 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell.confirming import confirm, due
 from duebell.errors import ConfigurationError, Permanent, Transient
 from duebell.ledger import unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.unsettled import Unconfirmed
-from duebell.policy import Send
+from duebell.policy.verdict import Send
 from duebell.resources import Resources
-from duebell.settling import Settled, settle
+from duebell.settling.confirming import confirm, due
+from duebell.settling.settling import Settled, settle
 from duebell.states import AttemptState, NotificationState
 from tests.support_facts import (
     MINUTE,

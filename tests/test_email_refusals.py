@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell import preferring
-from duebell.deciding import Rules
+from duebell.deciding.deciding import Rules
 from duebell.email.addresses import folded
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED, address_hash
@@ -23,7 +22,8 @@ from duebell.ledger.notifications import claim_all
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
+from duebell.planning.planning import plan_kind
+from duebell.preferences import preferring
 from duebell.states import NotificationState, Sending
 from tests.support_facts import (
     CONTACT,

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from duebell.email.addresses import AddressFault, Mailbox, address_fault, fits_header, mailbox
 from duebell.email.messages import LONGEST_BODY, LONGEST_SUBJECT, EmailRequest
 from duebell.errors import ConfigurationError, Permanent
-from duebell.policy_shapes import Email, EmailSender
+from duebell.policy_file.shapes import Email, EmailSender
 
 TO = "jane.doe+bills@harbour.example"
 SENDER = Mailbox("accounts@company.example", "Smith, Jones & Co")

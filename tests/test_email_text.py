@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from duebell.email.addresses import Mailbox, fits_header
 from duebell.email.messages import EmailRequest
-from duebell.email_text import render_email
 from duebell.errors import TemplateProblem
-from duebell.render import Templates
-from duebell.template_keeper import TemplateKeeper
+from duebell.render.email_text import render_email
+from duebell.render.rendering import Templates
+from duebell.render.template_keeper import TemplateKeeper
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deployments" / "templates"
 INVOICE = {

@@ -12,14 +12,14 @@ from typer.testing import CliRunner, Result
 
 from deployments.cli import app
 from deployments.explain import show
-from duebell import explaining
 from duebell.errors import Permanent
-from duebell.explanation import Explanation
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE
 from duebell.ledger import inbox, tenants
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.tables import KeptVerdict, PolicyText, Tenant
 from duebell.ledger.writing import writing
+from duebell.showing import explaining
+from duebell.showing.explanation import Explanation
 from tests.support_facts import (
     MOBILE,
     TENANT,

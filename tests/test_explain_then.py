@@ -9,12 +9,12 @@ from sqlmodel import update
 from typer.testing import CliRunner
 
 from deployments.cli import app
-from duebell import explaining
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import preferences
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.tables import Tenant
 from duebell.ledger.writing import writing
+from duebell.showing import explaining
 from duebell.twilio.inbound import read_inbound
 from tests.support_facts import ACCOUNT, MOBILE, OTHER_MOBILE, OURS, keep_contact, open_tenant, sid
 from tests.support_office import environment_of

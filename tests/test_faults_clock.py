@@ -8,13 +8,13 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell.calls import CLOCKS_APART
+from duebell.books.calls import CLOCKS_APART
 from duebell.errors import ConfigurationError, TenantParked
 from duebell.ledger import attempts, tenants
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt
 from duebell.ledger.writing import writing
-from duebell.telling import tell
+from duebell.sending.telling import tell
 from tests.support_calls import Desk
 from tests.support_facts import (
     INVOICE,

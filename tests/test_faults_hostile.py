@@ -13,7 +13,6 @@ from sqlalchemy import Engine, func, select
 from deployments.children import ROOT
 from deployments.receiver.app import make_app
 from deployments.receiver.log_lines import one_line_each
-from duebell import explaining
 from duebell.errors import Permanent
 from duebell.ledger import preferences, trail
 from duebell.ledger.engine import reading
@@ -21,7 +20,8 @@ from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Receipt, SQLModel
 from duebell.ledger.writing import writing
 from duebell.model import CreditKind
-from duebell.replaying import find
+from duebell.planning.replaying import find
+from duebell.showing import explaining
 from tasks._prefect import run_name, tags_of
 from tests.support_facts import (
     NOW,

@@ -8,11 +8,11 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell.calls import Purpose
+from duebell.books.calls import Purpose
+from duebell.books.reading import XeroReader
 from duebell.errors import Transient
 from duebell.ledger import inbox, polls, snapshots
 from duebell.ledger.inbox import NewEvent
-from duebell.reading import XeroReader
 from duebell.xero.parse import parse_invoice_body
 from tests.support_facts import INVOICE, MINUTE, NOW, TENANT, at_once, invoice_body, numbered
 from tests.support_lists import WATCHED_FROM, Polling

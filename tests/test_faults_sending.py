@@ -18,7 +18,7 @@ from sqlmodel import select
 from deployments.children import ROOT
 from deployments.prefect_server import PrefectServer
 from duebell.audit import Entry
-from duebell.giving_back import Said
+from duebell.books.read_in_time import FRESH
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.invariants import broken
@@ -26,9 +26,9 @@ from duebell.ledger.notifications import SEND_LEASE, Claim
 from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.tables import Attempt, Audit, Brake, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.read_in_time import FRESH
-from duebell.telling import tell
+from duebell.planning.planning import plan_kind
+from duebell.sending.giving_back import Said
+from duebell.sending.telling import tell
 from duebell.twilio.transport import DEADLINE
 from tests.support_facts import (
     ACCOUNT,

@@ -21,8 +21,8 @@ from sqlmodel import select
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from duebell import tokens
-from duebell.access import XeroAccess, unpaced
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess, unpaced
+from duebell.books.calls import Purpose
 from duebell.clock import system_clock
 from duebell.errors import ConfigurationError, ReconnectNeeded, Transient
 from duebell.ledger import tenants
@@ -110,7 +110,7 @@ def test_f045_ten_processes_with_an_expired_token_refresh_it_once_at_a_xero_with
     sandbox.settings(refresh_grace_seconds=0)
     consented(ledger, sandbox)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["duebell.access", "duebell.tokens", "pytest"])
+    context.set_forkserver_preload(["duebell.books.access", "duebell.tokens", "pytest"])
     ready, done = context.Barrier(10), context.Queue()
     url = ledger.url.render_as_string(hide_password=False)
     workers = [

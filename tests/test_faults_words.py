@@ -18,10 +18,10 @@ from sqlalchemy import Engine
 
 from deployments.sandbox.email_liquid import LiquidError, rendered
 from duebell.errors import TemplateProblem
-from duebell.giving_back import Said
-from duebell.render import Templates
-from duebell.render_values import LONGEST_TEXT, clean_text
-from duebell.segments import segments
+from duebell.render.rendering import Templates
+from duebell.render.segments import segments
+from duebell.render.values import LONGEST_TEXT, clean_text
+from duebell.sending.giving_back import Said
 from duebell.states import NotificationState
 from tests.support_facts import MOBILE, keep_contact, open_tenant, resources_over
 from tests.support_overdue import Office, at, due, office_over, policy_text

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from deployments.cli import app
 from duebell.ledger import pruning
-from duebell.resending_which import RESENDABLE
-from duebell.run_names import of_drain
+from duebell.sending.resending_which import RESENDABLE
+from duebell.showing.run_names import of_drain
 from flows.resend import resend
 
 ROOT = Path(__file__).resolve().parents[1]

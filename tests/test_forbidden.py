@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell.access import XeroAccess
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess
+from duebell.books.calls import Purpose
 from duebell.errors import Postponed, RoleMissing, TenantDisconnected, Transient
 from duebell.ledger import calls, closings, tenants
 from duebell.ledger.engine import reading

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Engine, event
 from deployments.receiver.net import Net
 from deployments.receiver.parts import Patience
 from deployments.receiver.prefect_rest import PrefectPlace, PrefectRest
-from duebell import watching
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import awaiting, inbox, polls, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.polls import FoundBy, News
 from duebell.ledger.receipts import NewReceipt, keep_receipt
+from duebell.settling import watching
 from tests.prove_ledger import measured
 from tests.support_facts import NOW, TENANT, keep_contact, numbered, open_tenant, sid
 from tests.support_overdue import due, office_over

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell import explaining
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.ledger import tenants
 from duebell.ledger.engine import reading
@@ -14,8 +13,9 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.tenants import WentLive
 from duebell.ledger.writing import writing
-from duebell.replaying import replay
-from duebell.resending import resend
+from duebell.planning.replaying import replay
+from duebell.sending.resending import resend
+from duebell.showing import explaining
 from tests.support_facts import (
     CONTACT,
     INVOICE,

@@ -3,12 +3,12 @@
 from sqlmodel import select
 
 from deployments.sandbox.control import SandboxControl
-from duebell import preferring
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import GroupLine, WriteBack
-from duebell.mirroring import Consent
+from duebell.preferences import preferring
+from duebell.preferences.mirroring import Consent
+from duebell.preferences.stopped_in_xero import Shown
 from duebell.resources import Resources
-from duebell.stopped_in_xero import Shown
 from tests import test_stopped_in_xero as usual
 from tests.test_stopped_in_xero import (
     GROUP,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell.draining import record_changes
+from duebell.books.reading import Reading
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import inbox, snapshots
 from duebell.ledger.engine import reading
@@ -22,7 +22,7 @@ from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import InvoiceSnapshot, Notification, PaymentSnapshot
 from duebell.ledger.writing import writing
-from duebell.reading import Reading
+from duebell.planning.draining import record_changes
 from duebell.xero.parse import parse_invoice_body
 from tests.support_facts import (
     MINUTE,

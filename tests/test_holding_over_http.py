@@ -13,8 +13,7 @@ from sqlmodel import select
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import InvoiceSummary
 from deployments.sandbox.credentials import MESSAGING_SERVICE_SID, TENANT_ID, TWILIO_FROM
-from duebell.bursts import BurstReader
-from duebell.confirming import confirm
+from duebell.books.bursts import BurstReader
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import notifications, tenants, unsettled
 from duebell.ledger.engine import reading
@@ -22,14 +21,15 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.unsettled import held_too_long, settle_due
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.resending import at_once
+from duebell.planning.planning import plan_kind
 from duebell.resources import Resources, open_resources
+from duebell.sending.resending import at_once
+from duebell.sending.telling import rules_of, tell
 from duebell.settings import load
-from duebell.settling import settle
+from duebell.settling.confirming import confirm
+from duebell.settling.settling import settle
+from duebell.settling.watching import decide_anew, due, take_back
 from duebell.states import NotificationState
-from duebell.telling import rules_of, tell
-from duebell.watching import decide_anew, due, take_back
 from tests.support_office import Office, open_office
 
 S = NotificationState

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from duebell import explaining
 from duebell.keys import INVOICE_ISSUED
 from duebell.model import Contact, Phone, PhoneType
-from duebell.policy import Circumstances, Hold, Reason, Send, Verdict, on_invoice_issued
-from duebell.policy_file import Policy
-from duebell.policy_sections import MessagePolicy
-from duebell.policy_shapes import Channel
+from duebell.policy.verdict import Circumstances, Hold, Reason, Send, Verdict, on_invoice_issued
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.sections import MessagePolicy
+from duebell.policy_file.shapes import Channel
+from duebell.showing import explaining
 from tests.support_facts import a_contact, an_invoice, circumstances, keep_contact, open_tenant
 from tests.support_overdue import Office, office_over
 

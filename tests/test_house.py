@@ -110,6 +110,21 @@ def test_a_folder_looks_down_only(folder: str, packages: tuple[str, ...]) -> Non
     assert {name: found for name, found in looks_up.items() if found} == {}
 
 
+@pytest.mark.parametrize("package", ["hours", "policy", "policy_file"])
+def test_what_only_decides_reads_no_ledger_and_asks_nobody(package: str) -> None:
+    reads = {
+        one.name: one.imports_of("sqlalchemy", "sqlmodel", "httpx")
+        | {name for name in one.imports() if name.startswith("duebell.ledger")}
+        for one in modules(f"duebell/{package}")
+    }
+    assert {name: found for name, found in reads.items() if found} == {}
+
+
+def test_every_package_of_duebell_says_what_it_is_for() -> None:
+    silent = [one.name for one in modules("duebell") if one.path.stem == "__init__" and not one.text.strip()]
+    assert silent == []
+
+
 def test_nothing_that_runs_imports_the_tests() -> None:
     assert [one.name for one in modules(*PACKAGES) if one.imports_of("tests", "pytest", "hypothesis")] == []
 

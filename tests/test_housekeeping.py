@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 
 from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
-from duebell import consent, tokens
+from duebell import tokens
 from duebell.clock import system_clock
+from duebell.connecting import consent
 from duebell.errors import ReconnectNeeded, Transient
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Tenant, TokenSet

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Engine
 
 from deployments.doctor_replies import SHOWN, look
-from duebell import preferring
 from duebell.errors import ConfigurationError
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.writing import writing
+from duebell.preferences import preferring
 from duebell.states import NotificationState
 from duebell.twilio.inbound import read_inbound
 from tests.support_facts import MOBILE, NOW, OURS, keep_contact, open_tenant

@@ -7,14 +7,14 @@ from prefect import Flow
 from sqlalchemy import Engine
 
 from duebell.audit import Entry
-from duebell.draining import compare
+from duebell.deciding.known import known_of
 from duebell.keys import PAYMENT_RECEIVED
-from duebell.known import known_of
 from duebell.ledger import trail
 from duebell.ledger.engine import reading
 from duebell.ledger.named import invoices_named
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
+from duebell.planning.draining import compare
+from duebell.planning.planning import plan_kind
 from flows.invoice_issued import invoice_issued
 from flows.invoice_overdue import invoice_overdue
 from flows.needs_attention import needs_attention

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from duebell.bidi import without_marks
 from duebell.keys import INVOICE_ISSUED
-from duebell.message_text import words_of
-from duebell.reaching import EMAIL, SMS
-from duebell.render import Templates
-from duebell.telling import render, tell
+from duebell.policy.reaching import EMAIL, SMS
+from duebell.render.message_text import words_of
+from duebell.render.rendering import Templates
+from duebell.sending.telling import render, tell
 from tests.support_facts import MOBILE, keep_contact, numbered, open_tenant
 from tests.support_overdue import Office, at, due, office_over, policy_text
 from tests.support_words import BARE, DUE, SHIPPED, TYPICAL, tellings

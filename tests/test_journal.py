@@ -15,8 +15,6 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import col, select
 
-from duebell.giving_back import Said
-from duebell.journal import KEPT, Journal, Posted
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import notifications, tenants, trail, unsettled
 from duebell.ledger.engine import open_ledger, reading
@@ -24,12 +22,14 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Notification, SQLModel
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.quarantine import Compared, compare
+from duebell.planning.planning import plan_kind
 from duebell.resources import Resources
-from duebell.settling import settle
+from duebell.safekeeping.journal import KEPT, Journal, Posted
+from duebell.safekeeping.quarantine import Compared, compare
+from duebell.sending.giving_back import Said
+from duebell.sending.telling import render, rules_of, tell
+from duebell.settling.settling import settle
 from duebell.states import NotificationState
-from duebell.telling import render, rules_of, tell
 from tests.support_facts import (
     ACCOUNT,
     MINUTE,

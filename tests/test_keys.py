@@ -7,14 +7,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from duebell.deciding import Subject
+from duebell.deciding.deciding import Subject
+from duebell.deciding.known import Known
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, contact_recipient, dedup_key, first_key, parts_of, resend_key
-from duebell.known import Known
 from duebell.ledger.snapshots import ReadInvoice
 from duebell.ledger.tables import Tenant
 from duebell.model import Invoice
-from duebell.planning import owed_for
+from duebell.planning.planning import owed_for
 from tests.support_facts import CONTACT, INVOICE, NOW, OTHER_MOBILE, TENANT, a_contact, an_invoice
 
 part = st.text(st.characters(exclude_characters=":#", codec="utf-8"), max_size=12)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.errors import Permanent
-from duebell.ladder import day_of, promise_over_on, read_step, stage_due, step_key
-from duebell.policy_file import Policy
-from duebell.policy_overdue import InvoiceOverduePolicy, Promise, StagePolicy
+from duebell.policy.ladder import day_of, promise_over_on, read_step, stage_due, step_key
+from duebell.policy_file.overdue import InvoiceOverduePolicy, Promise, StagePolicy
+from duebell.policy_file.policy import Policy
 from tests.support_facts import an_invoice
 
 RULES = Policy().invoice_overdue

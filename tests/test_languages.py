@@ -18,7 +18,7 @@ from duebell.languages import (
     plural_forms,
 )
 from duebell.money import format_amount, format_count
-from duebell.segments import smart
+from duebell.render.segments import smart
 
 LANGUAGES = ["en", "de", "ar", "fr", "pl", "he", "ja", "mi", "cy", "pt-BR", "zh-Hant", "ru", "sl", "lv", "ga"]
 LETTERS = st.text(st.sampled_from("aZ9 -/.,:$()אבגعربي٣é漢"), max_size=30)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell import draining
-from duebell.bursts import BurstReader
-from duebell.calls import Purpose
+from duebell.books.bursts import BurstReader
+from duebell.books.calls import Purpose
+from duebell.books.portions import Portions
+from duebell.books.reading import XeroReader
 from duebell.ledger import inbox, notifications, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
@@ -20,9 +21,8 @@ from duebell.ledger.notifications import Owed
 from duebell.ledger.tables import XeroEvent
 from duebell.ledger.writing import writing
 from duebell.model import Invoice
-from duebell.policy import Send
-from duebell.portions import Portions
-from duebell.reading import XeroReader
+from duebell.planning import draining
+from duebell.policy.verdict import Send
 from duebell.xero.parse import parse_invoice_body
 from duebell.xero.records import Record, Records, record_id
 from duebell.xero.transfer import AnswerTooLarge, Bounds

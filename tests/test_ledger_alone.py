@@ -13,8 +13,8 @@ from duebell.ledger import preferences
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake
 from duebell.resources import open_ledger_alone
+from duebell.sending.telling import rules_of
 from duebell.setting_ledger import load_for_ledger
-from duebell.telling import rules_of
 from tests.support_office import Office
 
 NUMBER = "+64211234567"

@@ -9,7 +9,7 @@ from duebell.ledger import dispatch, tenants
 from duebell.ledger.notifications import Owed, plan
 from duebell.ledger.tables import Tenant, TokenSet
 from duebell.ledger.writing import writing
-from duebell.policy import Send
+from duebell.policy.verdict import Send
 
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)

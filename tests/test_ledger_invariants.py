@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Engine, event, insert, update
 from sqlmodel import SQLModel, col
 
+from duebell.books.read_in_time import FRESH
 from duebell.ledger import invariants
 from duebell.ledger.engine import at_one_moment
 from duebell.ledger.invariants import LOT, MOST_TOLD, broken, broken_messages, told
 from duebell.ledger.tables import Attempt, Notification, Tenant
-from duebell.read_in_time import FRESH
 from tests.support_facts import (
     CONTACT,
     NOW,

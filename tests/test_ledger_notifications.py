@@ -13,7 +13,7 @@ from duebell.ledger.moving import InvariantBroken
 from duebell.ledger.notifications import SEND_LEASE, Claim
 from duebell.ledger.tables import Audit, Leg, Notification
 from duebell.ledger.writing import writing
-from duebell.policy import Hold, Reason, Send, Skip, Verdict
+from duebell.policy.verdict import Hold, Reason, Send, Skip, Verdict
 from duebell.states import NotificationState
 from tests.support_facts import (
     MINUTE,

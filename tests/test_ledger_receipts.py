@@ -15,7 +15,7 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.tables import Attempt, Receipt
 from duebell.ledger.writing import writing
-from duebell.policy import Send
+from duebell.policy.verdict import Send
 from duebell.states import AttemptState, NotificationState
 from tests.support_facts import (
     MINUTE,

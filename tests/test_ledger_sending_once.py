@@ -29,10 +29,9 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 from sqlmodel import select
 
+from duebell.deciding.known import known_of
 from duebell.errors import Permanent, Transient
-from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED
-from duebell.known import known_of
 from duebell.ledger import attempts, notifications, preferences, tenants, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import PROGRESS
@@ -41,11 +40,12 @@ from duebell.ledger.notifications import Claim
 from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.resending import resend
-from duebell.settling import settle
+from duebell.planning.planning import plan_kind
+from duebell.sending.giving_back import hold_cancelled
+from duebell.sending.resending import resend
+from duebell.sending.telling import rules_of, tell
+from duebell.settling.settling import settle
 from duebell.states import NotificationState, may_follow
-from duebell.telling import rules_of, tell
 from tests.support_facts import (
     NOW,
     TENANT,

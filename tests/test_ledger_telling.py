@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from duebell.books.read_in_time import FRESH
 from duebell.errors import ConfigurationError, Transient
-from duebell.giving_back import Said, hold_cancelled
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import tenants
 from duebell.ledger.engine import reading
@@ -20,10 +20,10 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim
 from duebell.ledger.tables import Attempt, Leg
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.read_in_time import FRESH
+from duebell.planning.planning import plan_kind
+from duebell.sending.giving_back import Said, hold_cancelled
+from duebell.sending.telling import ReadAgain, render, tell
 from duebell.states import NotificationState
-from duebell.telling import ReadAgain, render, tell
 from tests.support_facts import (
     ACCOUNT,
     CONTACT,

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from deployments.doctor_xero_feed import look, polled
+from duebell.books.webhook_health import MENDS, SAID, Why
 from duebell.ledger import inbox, polls
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
@@ -14,9 +15,8 @@ from duebell.ledger.polls import FoundBy, News
 from duebell.ledger.tables import Audit, Tenant
 from duebell.ledger.webhook_state import Alarm, heard, judge
 from duebell.ledger.writing import writing
-from duebell.policy_file import PollingPolicy
-from duebell.reporting_webhooks import told_of
-from duebell.webhook_health import MENDS, SAID, Why
+from duebell.policy_file.policy import PollingPolicy
+from duebell.showing.reporting_webhooks import told_of
 from tests.support_facts import (
     MINUTE,
     NOW,

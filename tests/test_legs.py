@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from duebell.deciding import Rules
+from duebell.deciding.deciding import Rules
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import legs, preferences
 from duebell.ledger.conclusions import Conclusion
@@ -16,9 +16,9 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.policy import Reason
-from duebell.reporting import lines_for
+from duebell.planning.planning import plan_kind
+from duebell.policy.verdict import Reason
+from duebell.showing.reporting import lines_for
 from duebell.states import AttemptState, NotificationState, Sending
 from tests.support_facts import (
     INVOICE,

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from duebell.lint.findings import Grade
 from duebell.lint.rule_order import NARROWER, swallowed
-from duebell.policy_rules import Rule, RuleWhen
-from duebell.policy_shapes import Kind
-from duebell.rules import Facts, decide_route
+from duebell.policy.rules import Facts, decide_route
+from duebell.policy_file.rules import Rule, RuleWhen
+from duebell.policy_file.shapes import Kind
 
 
 def rules(*whens: dict[str, object]) -> list[Rule]:

@@ -10,11 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
-from duebell import planning
-from duebell.contacts_in_step import bring_in_step, hand_over
-from duebell.draining import RunToStart, record_changes
+from duebell.books.reading import Reading
 from duebell.errors import Transient
-from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger import dispatch, hold_switch, inbox, present, snapshots, tenants, volumes
 from duebell.ledger.engine import open_ledger, reading
@@ -25,9 +22,12 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Notification, PaymentSnapshot, XeroEvent
 from duebell.ledger.writing import Writing, writing
-from duebell.reading import Reading
-from duebell.replaying import replay
-from duebell.resending import resend
+from duebell.planning import planning
+from duebell.planning.contacts_in_step import bring_in_step, hand_over
+from duebell.planning.draining import RunToStart, record_changes
+from duebell.planning.replaying import replay
+from duebell.sending.giving_back import hold_cancelled
+from duebell.sending.resending import resend
 from tests.support_facts import (
     CONTACT,
     INVOICE,
@@ -156,7 +156,7 @@ def test_a_replay_while_an_organisation_goes_live_keeps_nothing_in(
         plans(book)
     others = beside(
         monkeypatch,
-        "duebell.replaying.compare",
+        "duebell.planning.replaying.compare",
         lambda: tenants.go_live(ledger, TENANT, "a person", release_held=True, now=NOW + A_MOMENT),
     )
     with writing(ledger, NOW + 2 * A_MOMENT) as book:
@@ -278,7 +278,7 @@ def test_a_receipt_that_comes_while_its_message_is_sent_again_leaves_the_further
         others.append(meanwhile(lambda: keep_receipt(ledger, coming, now=NOW)))
         return plan_resend(book, *about, **named)  # type: ignore[arg-type]  # as it was given
 
-    monkeypatch.setattr("duebell.resending.plan_resend", planned_while_it_comes)
+    monkeypatch.setattr("duebell.sending.resending.plan_resend", planned_while_it_comes)
     resend(resources_over(ledger), INVOICE, by="a person", why="nobody knew")
     for one in others:
         one.join()

@@ -18,8 +18,8 @@ from duebell.ledger.notifications import Claim
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Attempt
 from duebell.ledger.writing import Writing, writing
-from duebell.looking_again import StillTrue, look_again
-from duebell.telling import render, tell
+from duebell.sending.looking_again import StillTrue, look_again
+from duebell.sending.telling import render, tell
 from tests.support_facts import TENANT, keep_contact, numbered, open_tenant, receipt
 from tests.support_meanwhile import beside, meanwhile
 from tests.support_overdue import Office, at, due, office_over, policy_text
@@ -106,7 +106,7 @@ def test_a_receipt_for_one_of_several_waits_until_their_message_is_written_down(
     joined: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = both(joined)
-    others = beside(monkeypatch, "duebell.holding.send_at_of", lambda: arrived_after_all(joined))
+    others = beside(monkeypatch, "duebell.sending.holding.send_at_of", lambda: arrived_after_all(joined))
     joined.says(claim)
     [other] = others
     other.join()
@@ -140,7 +140,7 @@ def test_a_text_that_does_not_tell_all_that_is_claimed_with_it_is_not_sent(
         assert isinstance(found, StillTrue)
         return replace(found, tells=())
 
-    monkeypatch.setattr("duebell.telling.look_again", one_less)
+    monkeypatch.setattr("duebell.sending.telling.look_again", one_less)
     assert office.says(claim).reason == "stopped_or_overtaken"
     assert office.phones.heard == []
     assert states(office) == {"1": "planned", "2": "planned"}

@@ -6,20 +6,20 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell import draining
-from duebell.bursts import BurstReader
-from duebell.calls import Purpose
-from duebell.contacts_in_step import bring_in_step, hand_over
-from duebell.draining import RunToStart
+from duebell.books.bursts import BurstReader
+from duebell.books.calls import Purpose
+from duebell.books.read_in_time import FRESH
+from duebell.books.reading import XeroReader
+from duebell.deciding.known import known_of
 from duebell.keys import INVOICE_ISSUED
-from duebell.known import known_of
 from duebell.ledger import inbox, legs
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
-from duebell.read_in_time import FRESH
-from duebell.reading import XeroReader
+from duebell.planning import draining
+from duebell.planning.contacts_in_step import bring_in_step, hand_over
+from duebell.planning.draining import RunToStart
 from duebell.states import NotificationState
 from tests.support_facts import (
     CONTACT,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duebell.mirroring import (
+from duebell.preferences.mirroring import (
     Consent,
     Line,
     Outcome,

@@ -14,7 +14,7 @@ from duebell.errors import ConfigurationError
 from duebell.ledger import carrying_over, moved, tenants, trail
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.tables import SQLModel
-from duebell.moving_house import move_house
+from duebell.safekeeping.moving_house import move_house
 from tests.support_facts import NOW, Hand
 from tests.support_houses import TABLES, TRAIL, Houses, contents, emptied_database, filled, houses_on, opened
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from duebell import moving_house
 from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError
 from duebell.failpoints import VARIABLE
@@ -19,10 +18,11 @@ from duebell.ledger.engine import migrate, reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Tenant
 from duebell.ledger.writing import writing
-from duebell.moving_house import move_house
-from duebell.quarantine import Compared, compare
 from duebell.resources import Resources
-from duebell.right_ledger import refuse_another
+from duebell.safekeeping import moving_house
+from duebell.safekeeping.moving_house import move_house
+from duebell.safekeeping.quarantine import Compared, compare
+from duebell.safekeeping.right_ledger import refuse_another
 from tests.support_facts import (
     MINUTE,
     MOBILE,

@@ -12,17 +12,17 @@ from sqlalchemy import Engine, update
 
 from deployments import doctor_groups, doctor_mirror
 from deployments.sandbox.control import SandboxControl
-from duebell import consents_told, who_stopped
-from duebell.calls import Purpose
-from duebell.consents_told import Told
+from duebell.books.calls import Purpose
+from duebell.books.reading import XeroReader
 from duebell.ledger import tenants, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ConsentWish
 from duebell.ledger.writing import writing
-from duebell.mirroring import Consent, Source, Wish
-from duebell.reading import XeroReader
+from duebell.preferences import consents_told, who_stopped
+from duebell.preferences.consents_told import Told
+from duebell.preferences.mirroring import Consent, Source, Wish
+from duebell.preferences.stopped_in_xero import Shown
 from duebell.resources import Resources
-from duebell.stopped_in_xero import Shown
 from tests import test_stopped_in_xero as in_xero
 from tests.support_facts import Hand, resources_over
 from tests.test_stopped_in_xero import GROUP, TENANT, access, later, members, run

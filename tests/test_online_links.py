@@ -10,21 +10,22 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import select
 
-from duebell import draining, online_links
-from duebell.calls import Purpose
+from duebell.books import online_links
+from duebell.books.calls import Purpose
+from duebell.books.reading import Reading
+from duebell.deciding.known import known_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
-from duebell.known import known_of
 from duebell.ledger import inbox, legs, present
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.tables import InvoiceSnapshot, Tenant
 from duebell.ledger.writing import writing
-from duebell.message_text import write_text
-from duebell.planning import plan_kind
-from duebell.reading import Reading
-from duebell.render import Templates
-from duebell.telling import rules_of
-from duebell.template_links import SaysLinks
+from duebell.planning import draining
+from duebell.planning.planning import plan_kind
+from duebell.render.message_text import write_text
+from duebell.render.rendering import Templates
+from duebell.render.template_links import SaysLinks
+from duebell.sending.telling import rules_of
 from tests.support_calls import Desk, too_many
 from tests.support_facts import (
     INVOICE,

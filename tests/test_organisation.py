@@ -8,18 +8,18 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import col, select
 
-from duebell import organisation
-from duebell.calls import Purpose
+from duebell.books import organisation
+from duebell.books.calls import Purpose
+from duebell.deciding.known import known_of
+from duebell.deciding.routing import route_of
 from duebell.errors import RateLimited, TenantParked
 from duebell.keys import INVOICE_ISSUED
-from duebell.known import known_of
 from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Tenant
 from duebell.ledger.themes import names_of
-from duebell.policy_file import Policy
-from duebell.policy_rules import Rule, RuleThen, RuleWhen
-from duebell.routing import route_of
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.rules import Rule, RuleThen, RuleWhen
 from tests.support_calls import Desk, too_many
 from tests.support_facts import INVOICE, NOW, TENANT, invoice_body, keep_invoice
 

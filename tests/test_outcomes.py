@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.ledger.evidence import MEANS, PROGRESS, Conclusion
-from duebell.outcomes import LONGEST_WAIT, MOST_TRIES, conclusion_of
+from duebell.sending.outcomes import LONGEST_WAIT, MOST_TRIES, conclusion_of
 from duebell.states import TRANSITIONS, AttemptState, NotificationState
 from duebell.twilio.codes import TABLE
 from duebell.twilio.outcome import (

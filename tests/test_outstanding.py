@@ -13,7 +13,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.outstanding import outstanding
 from duebell.ledger.tables import Attempt
-from duebell.resending import resend
+from duebell.sending.resending import resend
 from tests.support_facts import PARKED, conclude, keep_contact, open_tenant
 from tests.support_overdue import Office, at, due, office_over
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.ladder import step_key
+from duebell.hours.working_days import Typed, next_open_instant, place_of
 from duebell.model import Contact, ContactStatus, Invoice, InvoiceStatus, InvoiceType
-from duebell.overdue import Chase, on_invoice_overdue, on_overdue_for_team
-from duebell.policy import Circumstances, Hold, Reason, Send, Skip, Verdict
-from duebell.policy_file import Policy
-from duebell.reaching import SMS, Way
-from duebell.rules import Route
+from duebell.policy.ladder import step_key
+from duebell.policy.overdue import Chase, on_invoice_overdue, on_overdue_for_team
+from duebell.policy.reaching import SMS, Way
+from duebell.policy.rules import Route
+from duebell.policy.verdict import Circumstances, Hold, Reason, Send, Skip, Verdict
+from duebell.policy_file.policy import Policy
 from duebell.states import Sending
-from duebell.working_days import Typed, next_open_instant, place_of
 from tests.support_facts import MOBILE, NOW, OTHER_MOBILE, a_contact, an_invoice, circumstances
 
 TODAY = date(2026, 11, 20)  # a Friday; NOW is 14:16 of it in Auckland

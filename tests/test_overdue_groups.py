@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.breaker import breaker, room
+from duebell.deciding.routing import said_as
 from duebell.keys import INVOICE_OVERDUE
-from duebell.overdue_groups import Candidate, groups_of
-from duebell.policy_file import Policy
-from duebell.policy_overdue import LADDER, StagePolicy
-from duebell.policy_sections import LimitsPolicy, SendingPolicy
-from duebell.policy_shapes import Channel
-from duebell.routing import said_as
-from duebell.rules import Route
+from duebell.policy.breaker import breaker, room
+from duebell.policy.overdue_groups import Candidate, groups_of
+from duebell.policy.rules import Route
+from duebell.policy_file.overdue import LADDER, StagePolicy
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.sections import LimitsPolicy, SendingPolicy
+from duebell.policy_file.shapes import Channel
 from tests.support_facts import an_invoice, numbered
 
 SOON, OVERDUE, SECOND, THIRD, LAST = LADDER

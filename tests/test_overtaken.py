@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from duebell.giving_back import Said
 from duebell.keys import INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import SEND_LEASE
+from duebell.sending.giving_back import Said
 from tests.support_facts import MOBILE, keep_contact, numbered, open_tenant
 from tests.support_overdue import Office, a_payment, at, due, office_over
 

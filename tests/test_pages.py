@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from duebell.calls import Purpose
+from duebell.books.calls import Purpose
+from duebell.books.pages import served_page
+from duebell.books.portions import MOST_UNSERVED
+from duebell.books.reading import XeroReader
 from duebell.errors import BadAnswer, DuebellError, NotServed, Rejected, Transient
 from duebell.ledger import snapshots
 from duebell.model import Invoice
-from duebell.pages import served_page
-from duebell.portions import MOST_UNSERVED
-from duebell.reading import XeroReader
 from duebell.xero.parse import parse_invoice_body
 from duebell.xero.records import Record, Records
 from duebell.xero.transfer import AnsweredTooLate, AnswerTooLarge

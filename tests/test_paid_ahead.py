@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from duebell.keys import PAYMENT_RECEIVED
 from duebell.ledger.invariants import broken
 from duebell.model import InvoicePayment
-from duebell.telling import render, tell
-from duebell.wording_shapes import still_due
+from duebell.render.wording_shapes import still_due
+from duebell.sending.telling import render, tell
 from tests.support_facts import MOBILE, an_invoice, keep_contact, numbered, open_tenant
 from tests.support_overdue import TEAM_PHONE, Office, a_payment, at, due, office_over
 from tests.test_team_news import news, policy

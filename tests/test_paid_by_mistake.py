@@ -8,9 +8,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell import explaining
-from duebell.deciding import Rules
-from duebell.draining import record_changes
+from duebell.books.reading import Reading
+from duebell.deciding.deciding import Rules
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.ledger import inbox
 from duebell.ledger.engine import reading
@@ -18,11 +17,12 @@ from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification, XeroEvent
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.reading import Reading
-from duebell.resending import resend
+from duebell.planning.draining import record_changes
+from duebell.planning.planning import plan_kind
+from duebell.sending.resending import resend
+from duebell.sending.telling import rules_of
+from duebell.showing import explaining
 from duebell.states import Sending
-from duebell.telling import rules_of
 from tests.support_facts import (
     CONTACT,
     INVOICE,

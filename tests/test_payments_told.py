@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell import draining
-from duebell.draining import RunToStart
+from duebell.books.reading import Reading
 from duebell.keys import PAYMENT_RECEIVED
 from duebell.ledger import inbox, notifications
 from duebell.ledger.engine import reading
@@ -22,9 +21,10 @@ from duebell.ledger.inbox import NewEvent
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification, PaymentSnapshot
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.policy_file import Policy
-from duebell.reading import Reading
+from duebell.planning import draining
+from duebell.planning.draining import RunToStart
+from duebell.planning.planning import plan_kind
+from duebell.policy_file.policy import Policy
 from duebell.states import NotificationState
 from tests.support_facts import (
     CONTACT,

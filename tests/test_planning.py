@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from duebell.deciding import Rules
+from duebell.deciding.deciding import Rules
+from duebell.deciding.known import known_of
 from duebell.errors import ConfigurationError
 from duebell.keys import INVOICE_ISSUED
-from duebell.known import known_of
 from duebell.ledger import preferences, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import InvoiceSnapshot, Leg, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
+from duebell.planning.planning import plan_kind
 from duebell.states import NotificationState, Sending
 from duebell.xero.parse import parse_invoice_body
 from tests.support_facts import (

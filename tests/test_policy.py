@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from duebell.hours.whereabouts import zones_of
 from duebell.model import (
     Contact,
     ContactStatus,
@@ -20,7 +21,7 @@ from duebell.model import (
     Phone,
     PhoneType,
 )
-from duebell.policy import (
+from duebell.policy.verdict import (
     IN_WORDS,
     Circumstances,
     Hold,
@@ -31,9 +32,8 @@ from duebell.policy import (
     on_invoice_issued,
     on_payment_received,
 )
-from duebell.policy_file import InvoiceIssuedPolicy, Policy, SendingPolicy
+from duebell.policy_file.policy import InvoiceIssuedPolicy, Policy, SendingPolicy
 from duebell.states import Sending
-from duebell.whereabouts import zones_of
 from tests.support_facts import MOBILE, NOW, a_contact, an_invoice, circumstances, policy
 
 

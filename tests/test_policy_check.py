@@ -14,7 +14,7 @@ from deployments.cli import app
 from duebell.ledger import snapshots
 from duebell.lint.checking import Checked, check
 from duebell.lint.findings import Grade
-from duebell.policy_file import read_policy
+from duebell.policy_file.policy import read_policy
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
 from tests.support_facts import (
     CONTACT,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from duebell.errors import ConfigurationError
-from duebell.policy_file import Policy, load_policy
-from duebell.policy_shapes import Channel
+from duebell.policy_file.policy import Policy, load_policy
+from duebell.policy_file.shapes import Channel
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deployments" / "policy.toml"
 

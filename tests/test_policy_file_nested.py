@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from duebell.errors import ConfigurationError
-from duebell.policy_file import Policy, load_policy, read_policy
-from duebell.policy_overdue import CreditHolds, Promise
-from duebell.policy_sections import Digest
-from duebell.policy_shapes import Kind, Weekday, WhoseClock
+from duebell.policy_file.overdue import CreditHolds, Promise
+from duebell.policy_file.policy import Policy, load_policy, read_policy
+from duebell.policy_file.sections import Digest
+from duebell.policy_file.shapes import Kind, Weekday, WhoseClock
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deployments" / "policy.toml"
 ONE = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.errors import ConfigurationError
-from duebell.policy_keeper import Kept, PolicyKeeper, keep
+from duebell.policy_file.keeper import Kept, PolicyKeeper, keep
 
 PATH = Path("policy.toml")
 GOOD, BETTER = b"[invoice_issued]\noldest_days = 1\n", b"[invoice_issued]\noldest_days = 2\n"

@@ -8,16 +8,16 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell.calls import Purpose
+from duebell.books.calls import Purpose
+from duebell.books.polling import Chosen, Due, Polled, choose, ending
+from duebell.books.polling_seek import OVERLAP, ListNotFiltered
+from duebell.books.reading import XeroReader
 from duebell.errors import ConfigurationError, TenantDisconnected, Transient
 from duebell.ledger import inbox, polls, snapshots
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.tables import Audit, XeroCall
 from duebell.ledger.writing import writing
-from duebell.polling import Chosen, Due, Polled, choose, ending
-from duebell.polling_seek import OVERLAP, ListNotFiltered
-from duebell.reading import XeroReader
 from tests.support_facts import (
     CONTACT,
     INVOICE,

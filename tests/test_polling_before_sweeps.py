@@ -4,8 +4,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from duebell.books.reading import XeroReader
 from duebell.ledger import snapshots
-from duebell.reading import XeroReader
 from tests.support_facts import INVOICE, TENANT
 from tests.support_lists import Polling
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from duebell.books.polling_compare import contact_is_news, differs, is_news, payment_is_news
 from duebell.model import (
     ContactStatus,
     Invoice,
@@ -19,7 +20,6 @@ from duebell.model import (
     PaymentStatus,
     PaymentType,
 )
-from duebell.polling_compare import contact_is_news, differs, is_news, payment_is_news
 from duebell.xero.parse import parse_invoice
 from duebell.xero.parse_payments import PAYMENT_STATUSES, PAYMENT_TYPES
 from duebell.xero.reader import read_json

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duebell.books.polling_due import open_reading_is_due, why_not
 from duebell.ledger.tables import Tenant
-from duebell.policy_file import PollingPolicy
-from duebell.polling_due import open_reading_is_due, why_not
+from duebell.policy_file.policy import PollingPolicy
 from tests.support_facts import MINUTE, NOW, OTHER_TENANT, TENANT, numbered
 
 POLICY = PollingPolicy(every_minutes=15)

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from sqlalchemy import Engine, delete
 
-from duebell import polling_open
+from duebell.books import polling_open
+from duebell.books.polling_seek import ListNotFiltered
 from duebell.ledger import snapshots
 from duebell.ledger.tables import ContactSnapshot
-from duebell.polling_seek import ListNotFiltered
 from tests.support_facts import CONTACT, INVOICE, NOW, TENANT, numbered
 from tests.support_lists import Polling
 from tests.test_polling import handle_all

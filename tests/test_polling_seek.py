@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duebell.books.polling_seek import OVERLAP, Ask, ListNotFiltered, first_ask, seek
+from duebell.books.portions import SMALLEST_PAGE
 from duebell.errors import Permanent
 from duebell.model import Payment, PaymentStatus, PaymentType
-from duebell.polling_seek import OVERLAP, Ask, ListNotFiltered, first_ask, seek
-from duebell.portions import SMALLEST_PAGE
 from duebell.xero.records import BadRecord, Record, Records
 from duebell.xero.transfer import AnswerTooLarge, AnswerTooSlow
 from tests.support_facts import NOW, numbered

@@ -14,7 +14,7 @@ from duebell.ledger import preferences, tables, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.inbound import revocations
 from duebell.ledger.writing import writing
-from duebell.preferring import address_on
+from duebell.preferences.preferring import address_on
 from duebell.twilio.callbacks import callback_url
 from duebell.twilio.inbound import INBOUND_PATH, Wish, wish_of
 from duebell.twilio.signature import callback_is_genuine

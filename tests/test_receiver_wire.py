@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from deployments.receiver.parts import Patience, ReceiverParts
 from deployments.receiver.reading import LARGEST_CALLBACK, LARGEST_DELIVERY
-from duebell.consent_answer import CALLBACK_PATH
+from duebell.connecting.consent_answer import CALLBACK_PATH
 from duebell.ledger.engine import open_ledger
 from tests.support_ledger import copied
 from tests.support_receiver import (

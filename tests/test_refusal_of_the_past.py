@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from duebell import preferring
 from duebell.ledger import preferences, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.writing import writing
-from duebell.mirroring import Consent
-from duebell.policy import Send
+from duebell.policy.verdict import Send
+from duebell.preferences import preferring
+from duebell.preferences.mirroring import Consent
 from duebell.twilio.inbound import read_inbound
 from tests.support_facts import (
     MINUTE,

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import col, update
 
-from duebell.announced import free_of_announcement
-from duebell.explaining import explain
+from duebell.hours.working_days import Place, next_open_instant
 from duebell.keys import INVOICE_ISSUED
-from duebell.ladder import stage_due
 from duebell.ledger import announcements, inbox
 from duebell.ledger.announcements import Announced
 from duebell.ledger.dispatch import RUN_CANCELLED
@@ -23,11 +21,13 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
 from duebell.model import Invoice
-from duebell.policy_file import Policy
-from duebell.policy_overdue import InvoiceOverduePolicy, StagePolicy
+from duebell.policy.announced import free_of_announcement
+from duebell.policy.ladder import stage_due
+from duebell.policy.waits import day_in
+from duebell.policy_file.overdue import InvoiceOverduePolicy, StagePolicy
+from duebell.policy_file.policy import Policy
+from duebell.showing.explaining import explain
 from duebell.states import NotificationState
-from duebell.waits import day_in
-from duebell.working_days import Place, next_open_instant
 from tests.support_facts import (
     CONTACT,
     MINUTE,

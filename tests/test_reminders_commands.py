@@ -13,13 +13,13 @@ from typer.testing import CliRunner, Result
 from deployments import preview
 from deployments.cli import app
 from deployments.reminders_held import look
-from duebell import previewing
 from duebell.clock import system_clock
 from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Audit, Notification, Tenant
 from duebell.ledger.writing import writing
-from duebell.resending import resend
+from duebell.sending.resending import resend
+from duebell.showing import previewing
 from tests.support_facts import TENANT, counted, keep_contact, numbered, open_tenant
 from tests.support_office import environment_of
 from tests.support_overdue import ZONE, Office, at, due, office_over, policy_text

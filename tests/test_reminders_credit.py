@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.keys import INVOICE_OVERDUE
-from duebell.policy import IN_WORDS, Reason
-from duebell.resending import resend
+from duebell.policy.verdict import IN_WORDS, Reason
+from duebell.sending.resending import resend
 from duebell.states import NotificationState
 from tests.support_facts import MOBILE, keep_contact, open_tenant
 from tests.support_overdue import TEAM_PHONE, Office, at, due, has_credit, office_over, policy_text

@@ -15,12 +15,12 @@ from sqlmodel import col, select
 
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.documents import new_contact, phone
-from duebell.explaining import explain
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
-from duebell.reporting import in_words
+from duebell.showing.explaining import explain
+from duebell.showing.reporting import in_words
 from tests.support_facts import MOBILE, keep_contact, open_tenant
 from tests.support_overdue import OTHER_TEAM_PHONE, TEAM_PHONE, at, due, office_over, policy_text
 from tests.support_story import DAY, ZONE, Watched, watched

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from duebell import contacts_in_step
-from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import dispatch, preferences, tenants
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
+from duebell.planning import contacts_in_step
+from duebell.planning.planning import plan_kind
+from duebell.planning.sweeping import choose
+from duebell.sending.giving_back import hold_cancelled
+from duebell.sending.telling import rules_of
 from duebell.states import NotificationState, Sending
-from duebell.sweeping import choose
-from duebell.telling import rules_of
 from tests.support_facts import (
     CONTACT,
     MOBILE,

@@ -10,7 +10,7 @@ from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import tenants, volumes
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
-from duebell.resending import resend
+from duebell.sending.resending import resend
 from duebell.states import NotificationState, Sending
 from tests.support_facts import (
     CONTACT,

@@ -16,10 +16,10 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import claim_all
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.segments import segments
+from duebell.planning.planning import plan_kind
+from duebell.render.segments import segments
+from duebell.sending.telling import render, rules_of
 from duebell.states import AttemptState, NotificationState
-from duebell.telling import render, rules_of
 from tests.support_facts import (
     MOBILE,
     OTHER_CONTACT,

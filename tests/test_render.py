@@ -9,7 +9,7 @@ import pytest
 
 from duebell.errors import TemplateProblem
 from duebell.money import format_amount, format_day
-from duebell.render import Link, Templates
+from duebell.render.rendering import Link, Templates
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deployments" / "templates"
 VALUES: dict[str, object] = {

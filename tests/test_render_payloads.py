@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from duebell.errors import TemplateProblem
-from duebell.render import Templates
-from duebell.render_values import LONGEST_TEXT, clean_text
+from duebell.render.rendering import Templates
+from duebell.render.values import LONGEST_TEXT, clean_text
 
 VALUES: dict[str, object] = {
     "organisation": "Harbour Joinery Ltd",

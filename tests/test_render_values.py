@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.render_values import LONGEST_TEXT, clean_number, clean_text
+from duebell.render.values import LONGEST_TEXT, clean_number, clean_text
 from duebell.visible import JOINERS
 
 

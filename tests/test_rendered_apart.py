@@ -10,15 +10,15 @@ import pytest
 from prefect.logging import disable_run_logger
 from sqlalchemy import Engine
 
-from duebell import telling
 from duebell.errors import TemplateProblem
-from duebell.giving_back import Said
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger import snapshots
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim
 from duebell.resources import using
-from duebell.telling import tell
+from duebell.sending import telling
+from duebell.sending.giving_back import Said
+from duebell.sending.telling import tell
 from duebell.xero.parse import parse_invoice_body
 from tasks.messages import render
 from tests.support_facts import (

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from duebell.email.rulings import TABLE
-from duebell.outcomes import conclusion_of
-from duebell.policy import IN_WORDS, Reason
-from duebell.reporting import OTHERWISE, Line, ending, in_words
+from duebell.policy.verdict import IN_WORDS, Reason
+from duebell.sending.outcomes import conclusion_of
+from duebell.showing.reporting import OTHERWISE, Line, ending, in_words
 from duebell.twilio.codes import UNKNOWN_ANSWER
 from duebell.twilio.outcome import Refused
 

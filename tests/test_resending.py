@@ -14,8 +14,8 @@ from duebell.ledger.outstanding import outstanding
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Audit, Brake, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.resending import Resend, resend
+from duebell.planning.planning import plan_kind
+from duebell.sending.resending import Resend, resend
 from duebell.states import AttemptState, NotificationState
 from duebell.xero.parse import parse_invoice_body
 from tasks.again import run_for

@@ -12,7 +12,7 @@ from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Audit
-from duebell.resending import Resend, resend
+from duebell.sending.resending import Resend, resend
 from tests.support_facts import (
     CONTACT,
     INVOICE,

@@ -10,11 +10,11 @@ from deployments import worker
 from deployments.cli import app
 from deployments.receiver import server
 from duebell.errors import ConfigurationError
-from duebell.journal import Journal
 from duebell.ledger import preferences, tenants
 from duebell.ledger.writing import writing
-from duebell.moving_house import move_house
 from duebell.resources import open_resources
+from duebell.safekeeping.journal import Journal
+from duebell.safekeeping.moving_house import move_house
 from duebell.settings import load
 from tests.support_facts import MOBILE, NOW, Hand, open_tenant, plan
 from tests.support_houses import opened

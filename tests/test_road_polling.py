@@ -20,11 +20,11 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from deployments.sandbox.credentials import TENANT_ID
+from duebell.books.parking import closed_in_words
+from duebell.books.webhook_health import SAID, Why
 from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant, XeroEvent
-from duebell.parking import closed_in_words
-from duebell.webhook_health import SAID, Why
 from tests.support_prefect import wait_until
 from tests.support_provisioned import run_once
 from tests.support_road import Road

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.model import Tracking
-from duebell.policy_file import Policy
-from duebell.policy_rules import InvoiceSort, Rule
-from duebell.policy_shapes import Channel, Kind
-from duebell.rules import NO_RULE, Facts, decide_route, facts_of, looks_like, sorts_of
+from duebell.policy.rules import NO_RULE, Facts, decide_route, facts_of, looks_like, sorts_of
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.rules import InvoiceSort, Rule
+from duebell.policy_file.shapes import Channel, Kind
 from tests.support_facts import a_contact, an_invoice
 
 THEME = "7889a0ac-262a-40e3-8a63-9a769b1a18af"

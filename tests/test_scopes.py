@@ -6,9 +6,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from duebell.connecting.scopes import consent_scopes, custom_scopes, custom_tokens
 from duebell.errors import ConfigurationError, ScopesRefused
-from duebell.policy_file import Policy
-from duebell.scopes import consent_scopes, custom_scopes, custom_tokens
+from duebell.policy_file.policy import Policy
 from duebell.xero.identity import CONSENT_SCOPES, SCOPES, WRITES_CONTACTS, XeroIdentity
 
 OFF = Policy.model_validate({})

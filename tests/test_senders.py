@@ -7,16 +7,16 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from duebell.deciding.senders import mirrored_senders, sender_for, sender_of
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Leg
-from duebell.policy_file import Policy
-from duebell.policy_sections import SendingPolicy
-from duebell.reaching import EMAIL, SMS
-from duebell.rules import NO_RULE, Route
+from duebell.policy.reaching import EMAIL, SMS
+from duebell.policy.rules import NO_RULE, Route
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.sections import SendingPolicy
 from duebell.sender_shapes import SenderKind, kind_of
-from duebell.senders import mirrored_senders, sender_for, sender_of
+from duebell.sending.testing_message import send_test
 from duebell.settings import load
-from duebell.testing_message import send_test
 from tests.support_facts import ENVIRONMENT, MOBILE, TENANT, Hand, numbered, resources_over
 from tests.support_overdue import due, policy_text
 from tests.test_policy_file_nested import refused

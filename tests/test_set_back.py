@@ -10,19 +10,19 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell.journal import Journal, Posted
 from duebell.ledger import notifications, tenants, trail
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import ConsentWish, Notification, Preference
 from duebell.ledger.writing import writing
-from duebell.policy import Send
-from duebell.quarantine import compare
-from duebell.reaching import Way
+from duebell.policy.reaching import Way
+from duebell.policy.verdict import Send
 from duebell.resources import Resources
+from duebell.safekeeping.journal import Journal, Posted
+from duebell.safekeeping.quarantine import compare
+from duebell.sending.telling import tell
 from duebell.states import NotificationState
-from duebell.telling import tell
 from tests.support_facts import (
     MINUTE,
     MOBILE,

@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 
 from deployments.sandbox.control import SandboxControl
 from duebell.clock import system_clock
-from duebell.ended import Ended
 from duebell.ledger.attempts import Reaped
 from duebell.resources import Resources, open_resources, using
 from duebell.settings import load
-from duebell.settling import Asked, Settled, ending
+from duebell.settling.settling import Asked, Settled, ending
+from duebell.showing.ended import Ended
 from duebell.states import NotificationState as S
 from flows.settle import settle
 from tasks.messages import reap_dead_leases, unknown_attempts

@@ -17,11 +17,11 @@ from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.unsettled import Unsettled
-from duebell.policy import Send
-from duebell.policy_file import Policy
-from duebell.reaching import Way
-from duebell.reporting_outstanding import told_of
-from duebell.settling import Settled, candidates, matching, next_look, settle
+from duebell.policy.reaching import Way
+from duebell.policy.verdict import Send
+from duebell.policy_file.policy import Policy
+from duebell.settling.settling import Settled, candidates, matching, next_look, settle
+from duebell.showing.reporting_outstanding import told_of
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.messages import MessageState
 from duebell.twilio.statuses import MessageStatus

@@ -17,8 +17,8 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Attempt, Audit
 from duebell.ledger.writing import writing
-from duebell.policy import Send
-from duebell.settling_by_hand import Settled, settle_by_hand
+from duebell.policy.verdict import Send
+from duebell.settling.settling_by_hand import Settled, settle_by_hand
 from duebell.states import NotificationState as S
 from tests.support_facts import (
     MINUTE,

@@ -12,13 +12,13 @@ from duebell.email.addresses import Mailbox
 from duebell.email.messages import EmailRequest
 from duebell.keys import NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ledger.untold import NOBODY_REACHED, UNDELIVERED, UNKNOWN
-from duebell.message_text import words_of
-from duebell.reaching import EMAIL, SMS
-from duebell.render import Templates
-from duebell.segments import segments
-from duebell.template_folders import TemplateFolder
-from duebell.wording import Telling, Told
-from duebell.wording_causes import NAMELESS, cause_in_words
+from duebell.policy.reaching import EMAIL, SMS
+from duebell.render.message_text import words_of
+from duebell.render.rendering import Templates
+from duebell.render.segments import segments
+from duebell.render.template_folders import TemplateFolder
+from duebell.render.wording import Telling, Told
+from duebell.render.wording_causes import NAMELESS, cause_in_words
 from tests.support_words import BUSINESSES, DUE, RIGHT_TO_LEFT, SHIPPED, TYPICAL, Business, tellings
 
 TEMPLATES = Templates(SHIPPED)

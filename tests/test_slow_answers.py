@@ -6,11 +6,11 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell import unallocated
-from duebell.calls import Purpose
+from duebell.books import unallocated
+from duebell.books.calls import Purpose
+from duebell.books.reading import XeroReader
 from duebell.errors import Transient
 from duebell.ledger import snapshots
-from duebell.reading import XeroReader
 from duebell.xero.transfer import AnswerTooSlow
 from tests.support_facts import CONTACT, MINUTE, NOW, TENANT, numbered
 from tests.support_lists import WATCHED_FROM, Polling

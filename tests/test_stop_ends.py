@@ -9,11 +9,11 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell import explaining
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger.inbound import keep_inbound
 from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.writing import writing
+from duebell.showing import explaining
 from duebell.twilio.inbound import read_inbound
 from tests.support_backtest import DAY, played
 from tests.support_facts import ACCOUNT, MOBILE, OURS, keep_contact, open_tenant, sid

@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import Engine
 
 from deployments import doctor_mirror
-from duebell import consents_told, preferring, wishes_in_xero
 from duebell.ledger import consent_lines, preferences, snapshots, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.receipts import NewReceipt, keep_receipt
 from duebell.ledger.writing import writing
-from duebell.mirroring import Consent, Source, Wish
-from duebell.reporting import in_words
+from duebell.preferences import consents_told, preferring, wishes_in_xero
+from duebell.preferences.mirroring import Consent, Source, Wish
 from duebell.resources import Resources
+from duebell.showing.reporting import in_words
 from duebell.xero.parse import parse_contact_body
 from tests.support_facts import (
     CONTACT,

@@ -14,18 +14,19 @@ from deployments.sandbox import credentials
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.control_types import FaultKind
 from deployments.sandbox.server import running_sandbox
-from duebell import polling, preferring, stopped_in_xero, who_stopped, wishes_in_xero
-from duebell.access import XeroAccess, unpaced
-from duebell.calls import Purpose
-from duebell.connecting import connect_custom
+from duebell.books import polling
+from duebell.books.access import XeroAccess, unpaced
+from duebell.books.calls import Purpose
+from duebell.books.reading import XeroReader
+from duebell.connecting.connecting import connect_custom
 from duebell.ledger import group_lines, tenants, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, GroupLine, XeroEvent
 from duebell.ledger.writing import writing
-from duebell.mirroring import Consent, Source, Wish
-from duebell.reading import XeroReader
+from duebell.preferences import preferring, stopped_in_xero, who_stopped, wishes_in_xero
+from duebell.preferences.mirroring import Consent, Source, Wish
+from duebell.preferences.stopped_in_xero import Shown
 from duebell.resources import Resources
-from duebell.stopped_in_xero import Shown
 from duebell.xero.identity import SCOPES, WRITES_CONTACTS
 from duebell.xero.transfer import make_http_client
 from tests.support_facts import Hand, resources_over

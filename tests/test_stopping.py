@@ -11,12 +11,12 @@ from deployments.sandbox import credentials
 from deployments.sandbox.company import COMPANY_NAME
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
-from duebell import stopping
 from duebell.ledger import tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.scheduled import is_braked
 from duebell.ledger.tables import Audit, Tenant
-from duebell.standing_still import stands_still
+from duebell.sending import stopping
+from duebell.sending.standing_still import stands_still
 from duebell.states import Sending
 from tests.support_facts import NOW, OTHER_TENANT, TENANT, open_tenant
 from tests.support_office import Office

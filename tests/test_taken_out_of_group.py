@@ -3,13 +3,13 @@
 from sqlmodel import select
 
 from deployments.sandbox.control import SandboxControl
-from duebell import wishes_in_xero
 from duebell.ledger import wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import XeroEvent
-from duebell.mirroring import Consent
+from duebell.preferences import wishes_in_xero
+from duebell.preferences.mirroring import Consent
+from duebell.preferences.stopped_in_xero import Shown
 from duebell.resources import Resources
-from duebell.stopped_in_xero import Shown
 from tests import test_stopped_in_xero as usual
 from tests.test_stopped_in_xero import (
     GROUP,

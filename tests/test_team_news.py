@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell.giving_back import hold_cancelled
 from duebell.keys import INVOICE_ISSUED, NEEDS_ATTENTION, PAYMENT_RECEIVED
 from duebell.ledger import dispatch, preferences
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
-from duebell.sweeping import choose
+from duebell.planning.sweeping import choose
+from duebell.sending.giving_back import hold_cancelled
 from tests.support_facts import MOBILE, TENANT, keep_contact, open_tenant
 from tests.support_overdue import (
     OTHER_TEAM_PHONE,

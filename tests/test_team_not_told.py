@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell.draining import RunToStart
 from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Attempt, Notification
-from duebell.resending import resend
+from duebell.planning.draining import RunToStart
+from duebell.sending.resending import resend
 from duebell.states import AttemptState, NotificationState
 from tests.support_facts import conclude, keep_contact, numbered, open_tenant, receipt
 from tests.support_overdue import TEAM_PHONE, Office, a_payment, at, due, office_over, policy_text

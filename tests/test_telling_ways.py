@@ -11,9 +11,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select, update
 
-from duebell import draining
+from duebell.books.reading import Reading
 from duebell.errors import ConfigurationError
-from duebell.giving_back import Said
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
 from duebell.ledger import inbox, legs
 from duebell.ledger.engine import reading
@@ -22,11 +21,12 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim, claim_all
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.reading import Reading
+from duebell.planning import draining
+from duebell.planning.planning import plan_kind
 from duebell.resources import Resources
+from duebell.sending.giving_back import Said
+from duebell.sending.telling import render, rules_of, tell
 from duebell.states import NotificationState
-from duebell.telling import render, rules_of, tell
 from tests.support_facts import (
     INVOICE,
     NOW,

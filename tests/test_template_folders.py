@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.errors import TemplateProblem
-from duebell.previewing import of_sweep
-from duebell.reaching import EMAIL, SMS
-from duebell.render import Templates
-from duebell.template_folders import Tongue
-from duebell.words_wanted import Wanted, wanted_of
+from duebell.policy.reaching import EMAIL, SMS
+from duebell.render.rendering import Templates
+from duebell.render.template_folders import Tongue
+from duebell.render.words_wanted import Wanted, wanted_of
+from duebell.showing.previewing import of_sweep
 from tests.support_facts import MOBILE, TENANT, resources_over
 from tests.support_overdue import due, policy_text
 from tests.test_policy_file_nested import policy_of, refused

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from duebell.errors import TemplateProblem
-from duebell.render import Templates
+from duebell.render.rendering import Templates
 from duebell.states import NotificationState
 from tests.support_facts import MOBILE, keep_contact, open_tenant, resources_over
 from tests.support_overdue import at, due, office_over

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duebell.ladder import stage_due, step_key
+from duebell.hours.working_days import Typed, next_open_instant, place_of
 from duebell.model import Phone, PhoneType
-from duebell.overdue import Chase, on_invoice_overdue, on_overdue_for_team
-from duebell.policy import Circumstances, Hold, Reason, Send, Skip, Verdict
-from duebell.policy_file import Policy
-from duebell.policy_overdue import StagePolicy
-from duebell.policy_shapes import WhoseClock
-from duebell.reaching import SMS, Way
-from duebell.working_days import Typed, next_open_instant, place_of
+from duebell.policy.ladder import stage_due, step_key
+from duebell.policy.overdue import Chase, on_invoice_overdue, on_overdue_for_team
+from duebell.policy.reaching import SMS, Way
+from duebell.policy.verdict import Circumstances, Hold, Reason, Send, Skip, Verdict
+from duebell.policy_file.overdue import StagePolicy
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.shapes import WhoseClock
 from tests.support_facts import MOBILE, a_contact, an_invoice, circumstances
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, text, update
 from sqlmodel import col
 
 from duebell import tokens
-from duebell.access import XeroAccess
-from duebell.calls import Purpose
+from duebell.books.access import XeroAccess
+from duebell.books.calls import Purpose
 from duebell.clock import system_clock
 from duebell.errors import ConfigurationError, ReconnectNeeded, TokenExpired, Transient
 from duebell.ledger.engine import open_ledger, reading
@@ -131,7 +131,7 @@ def test_ten_processes_with_an_expired_set_refresh_once(sqlite_ledger: Engine, x
     connected(sqlite_ledger)
     # A fresh process, forked ten times once it has imported what all of them need.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["duebell.access", "duebell.tokens", "pytest"])
+    context.set_forkserver_preload(["duebell.books.access", "duebell.tokens", "pytest"])
     ready, done = context.Barrier(10), context.Queue()
     url = sqlite_ledger.url.render_as_string()
     folder = str(xero.path.parent)

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from duebell.contacts_in_step import bring_in_step
-from duebell.deciding import Basis, Rules, decide, subjects_of
+from duebell.deciding.deciding import Basis, Rules, decide, subjects_of
+from duebell.deciding.known import known_of
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED, address_hash
-from duebell.known import known_of
 from duebell.ledger import legs
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
@@ -24,13 +23,14 @@ from duebell.ledger.receipts import keep_receipt
 from duebell.ledger.tables import Notification
 from duebell.ledger.told_at_address import Told
 from duebell.ledger.writing import writing
-from duebell.looking_again import NotNow, look_again
 from duebell.model import ContactPerson
-from duebell.policy import Skip
-from duebell.reaching import Way
-from duebell.resending import resend
+from duebell.planning.contacts_in_step import bring_in_step
+from duebell.policy.reaching import Way
+from duebell.policy.verdict import Skip
+from duebell.sending.looking_again import NotNow, look_again
+from duebell.sending.resending import resend
+from duebell.sending.telling import rules_of
 from duebell.states import AttemptState, NotificationState, Sending
-from duebell.telling import rules_of
 from tests.support_facts import (
     CONTACT,
     INVOICE,

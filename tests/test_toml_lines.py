@@ -9,7 +9,7 @@ from typing import Any, cast
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from duebell.toml_lines import Place, lines_of
+from duebell.policy_file.toml_lines import Place, lines_of
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deployments" / "policy.toml"
 AWKWARD = r"""# [no] header = 1

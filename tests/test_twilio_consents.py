@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from duebell.errors import ConfigurationError, NotServed, Permanent, RateLimited, Transient
-from duebell.mirroring import Outcome
+from duebell.preferences.mirroring import Outcome
 from duebell.twilio.consents import ConsentItem, ItemAnswer, NoConsentApi, TwilioConsents
 
 AT = datetime(2026, 11, 20, 9, 0, 5, tzinfo=UTC)

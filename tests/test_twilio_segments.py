@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.segments import GSM_BASIC, GSM_EXTENSION, LOOK_ALIKES, Encoding, Segments, plain, segments, smart
+from duebell.render.segments import (
+    GSM_BASIC,
+    GSM_EXTENSION,
+    LOOK_ALIKES,
+    Encoding,
+    Segments,
+    plain,
+    segments,
+    smart,
+)
 
 
 @pytest.mark.parametrize(

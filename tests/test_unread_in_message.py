@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from duebell.giving_back import Said
+from duebell.books.read_in_time import FRESH
 from duebell.keys import PAYMENT_RECEIVED
 from duebell.ledger import notifications
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.read_in_time import FRESH
+from duebell.planning.planning import plan_kind
+from duebell.sending.giving_back import Said
+from duebell.sending.telling import tell
 from duebell.states import NotificationState
-from duebell.telling import tell
 from tests.support_facts import (
     MINUTE,
     MOBILE,

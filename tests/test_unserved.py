@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell import allocations, contacts_in_step, draining, explaining
-from duebell.bursts import BurstReader
-from duebell.calls import Purpose
-from duebell.draining import MOST_ATTEMPTS
+from duebell.books import allocations
+from duebell.books.bursts import BurstReader
+from duebell.books.calls import Purpose
+from duebell.books.portions import MOST_UNSERVED, Portions
+from duebell.books.read_in_time import FRESH
+from duebell.books.reading import Reading
 from duebell.errors import BadAnswer, DuebellError, NotServed, Permanent, Rejected, Transient
-from duebell.giving_back import Said
 from duebell.ledger import awaiting, inbox, notifications, snapshots, trail
 from duebell.ledger.engine import reading
 from duebell.ledger.inbox import NewEvent
@@ -23,13 +24,14 @@ from duebell.ledger.notifications import Owed
 from duebell.ledger.tables import Notification, XeroEvent
 from duebell.ledger.writing import writing
 from duebell.model import Invoice
-from duebell.policy import Send
-from duebell.portions import MOST_UNSERVED, Portions
-from duebell.read_in_time import FRESH
-from duebell.reading import Reading
-from duebell.reporting import in_words
-from duebell.resending import read_first
-from duebell.telling import tell
+from duebell.planning import contacts_in_step, draining
+from duebell.planning.draining import MOST_ATTEMPTS
+from duebell.policy.verdict import Send
+from duebell.sending.giving_back import Said
+from duebell.sending.resending import read_first
+from duebell.sending.telling import tell
+from duebell.showing import explaining
+from duebell.showing.reporting import in_words
 from duebell.xero.parse import parse_invoice_body
 from duebell.xero.records import Record, Records, record_id
 from tests.support_facts import (

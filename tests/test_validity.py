@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from duebell.hours.validity import AT_ANY_HOUR, LEAST_ROOM, validity_seconds
+from duebell.hours.window import next_open, open_until
+from duebell.hours.working_days import Place, next_open_instant, open_until_instant
 from duebell.ledger.attempts import Intent
 from duebell.ledger.notifications import SEND_LEASE
-from duebell.policy_file import Policy
-from duebell.posting import Poster
-from duebell.testing_message import send_test
+from duebell.policy_file.policy import Policy
+from duebell.sending.posting import Poster
+from duebell.sending.testing_message import send_test
 from duebell.twilio.outcome import Accepted, NotProcessed
-from duebell.validity import AT_ANY_HOUR, LEAST_ROOM, validity_seconds
-from duebell.window import next_open, open_until
-from duebell.working_days import Place, next_open_instant, open_until_instant
 from tests.support_facts import ACCOUNT, MINUTE, MOBILE, NOW, Hand, resources_over, sid
 from tests.test_window import MOMENTS, QUARTERS, ZONES, at, is_open
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.email_text import EmailText, render_email
-from duebell.render import Link, Templates
-from duebell.render_places import marked, placed
-from duebell.render_values import OwnNumber, clean_number, clean_text
+from duebell.render.email_text import EmailText, render_email
+from duebell.render.places import marked, placed
+from duebell.render.rendering import Link, Templates
+from duebell.render.values import OwnNumber, clean_number, clean_text
 from tests.test_email_text import VALUES
 
 HERE = "https://pay.kauri.example/"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 from sqlmodel import select
 
-from duebell.deciding import Basis, Rules
+from duebell.deciding.deciding import Basis, Rules
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, PAYMENT_RECEIVED
 from duebell.ledger import preferences
 from duebell.ledger.engine import reading
@@ -27,10 +27,10 @@ from duebell.ledger.tables import (
     Tenant,
 )
 from duebell.ledger.writing import writing
-from duebell.planning import plan_kind
-from duebell.policy import Reason, Send
-from duebell.recalling import Recalled, recall
-from duebell.telling import rules_of
+from duebell.planning.planning import plan_kind
+from duebell.policy.verdict import Reason, Send
+from duebell.sending.telling import rules_of
+from duebell.showing.recalling import Recalled, recall
 from tests.support_facts import (
     MOBILE,
     NOW,

@@ -8,15 +8,15 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from duebell.confirming import confirm
 from duebell.errors import RecordNotFound, TenantParked, Transient
 from duebell.ledger import hold_switch, preferences, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.unsettled import held_too_long, settle_due
 from duebell.ledger.writing import writing
+from duebell.settling.confirming import confirm
+from duebell.settling.watching import decide_anew, due, take_back
 from duebell.states import AttemptState, NotificationState
-from duebell.watching import decide_anew, due, take_back
 from tests.support_facts import (
     INVOICE,
     MINUTE,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from duebell.ledger.scheduled import Held
-from duebell.watching import AT_ONCE, Batch, batches
+from duebell.settling.watching import AT_ONCE, Batch, batches
 from tests.support_facts import NOW
 
 

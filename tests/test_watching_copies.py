@@ -10,8 +10,8 @@ from duebell.ledger import receipts, tenants
 from duebell.ledger.copies import TAKEN_BACK
 from duebell.ledger.invariants import broken
 from duebell.ledger.writing import writing
+from duebell.settling.watching import decide_anew, due
 from duebell.states import NotificationState
-from duebell.watching import decide_anew, due
 from tests.support_facts import MINUTE, NOW, sid
 from tests.support_watching import Office
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duebell.webhook_health import (
+from duebell.books.webhook_health import (
     MENDS,
     SAID,
     Brought,

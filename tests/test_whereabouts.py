@@ -9,10 +9,10 @@ from babel.core import get_global
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duebell.hours.whereabouts import zones_of
+from duebell.hours.window import LEAST_SHARED, spread, within_reach
+from duebell.hours.zones_of_states import STATES, zones_of_state
 from duebell.phone import country_of_number
-from duebell.whereabouts import zones_of
-from duebell.window import LEAST_SHARED, spread, within_reach
-from duebell.zones_of_states import STATES, zones_of_state
 
 COUNTRIES = sorted(phonenumbers.SUPPORTED_REGIONS)
 WITHOUT_ZONES = {"AC", "TA", "XK"}  # CLDR gives these none; Kosovo's clock is Belgrade's

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duebell.window import next_open
+from duebell.hours.window import next_open
 
 ZONES = sorted(available_timezones() - {"Factory", "localtime"})
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from duebell import wishes_in_xero
 from duebell.ledger import wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.writing import writing
-from duebell.mirroring import Consent, Source, Wish
-from duebell.policy_file import Policy
+from duebell.policy_file.policy import Policy
+from duebell.preferences import wishes_in_xero
+from duebell.preferences.mirroring import Consent, Source, Wish
 from tests.support_facts import CONTACT, MOBILE, NOW, OTHER_MOBILE, TENANT, keep_contact, open_tenant
 
 HOUR = timedelta(hours=1)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from duebell import wishes_in_xero
 from duebell.ledger import consent_lines, snapshots, wishes
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ContactWish
 from duebell.ledger.writing import writing
-from duebell.mirroring import Consent, Source, Wish
-from duebell.policy_file import Policy
+from duebell.policy_file.policy import Policy
+from duebell.preferences import wishes_in_xero
+from duebell.preferences.mirroring import Consent, Source, Wish
 from duebell.xero.parse import parse_contact_body
 from tests.support_facts import MINUTE, MOBILE, NOW, OTHER_MOBILE, OTHER_TENANT, TENANT, counted, open_tenant
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duebell.policy_file import Policy
-from duebell.policy_sections import EVERY_DAY, OFFICE_DAYS, WindowPolicy
-from duebell.policy_shapes import Weekday, WhoseClock
-from duebell.whereabouts import zones_of
-from duebell.window import next_open
-from duebell.working_days import Place, Typed, is_public_holiday, next_open_instant, place_of
+from duebell.hours.whereabouts import zones_of
+from duebell.hours.window import next_open
+from duebell.hours.working_days import Place, Typed, is_public_holiday, next_open_instant, place_of
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.sections import EVERY_DAY, OFFICE_DAYS, WindowPolicy
+from duebell.policy_file.shapes import Weekday, WhoseClock
 
 OFFICE = Policy().invoice_overdue
 AUCKLAND, SYDNEY = Place(("Pacific/Auckland",), "NZ"), Place(("Australia/Sydney",), "AU")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duebell.mirroring import Consent, Source, Wish
-from duebell.writing_back import (
+from duebell.preferences.mirroring import Consent, Source, Wish
+from duebell.preferences.writing_back import (
     LANDS_WITHIN,
     Line,
     Outcome,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duebell.zones import CAPITAL_ZONES, iana_zone
+from duebell.hours.zones import CAPITAL_ZONES, iana_zone
 
 NOWHERE = "AQ"  # its zones in CLDR are research stations, none of which Xero's list leads to
 

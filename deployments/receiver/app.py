@@ -23,7 +23,7 @@ from deployments.receiver.twilio_inbound import TwilioInbound
 from deployments.receiver.twilio_status import TwilioStatus
 from deployments.receiver.xero_callback import XeroCallback
 from deployments.receiver.xero_webhook import XeroWebhook
-from duebell.consent_answer import CALLBACK_PATH
+from duebell.connecting.consent_answer import CALLBACK_PATH
 from duebell.email.sendgrid_events import EVENTS_PATH
 from duebell.twilio.callbacks import STATUS_PATH
 from duebell.twilio.inbound import INBOUND_PATH

@@ -19,7 +19,7 @@ from duebell.ledger.dispatch import due, put_off
 from duebell.ledger.inbox import backlog
 from duebell.ledger.unsettled import settle_due
 from duebell.ledger.writing import writing
-from duebell.policy_file import TWILIO, XERO
+from duebell.policy_file.policy import TWILIO, XERO
 
 LONGEST_PAUSE = 30
 

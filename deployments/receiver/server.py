@@ -14,12 +14,12 @@ from deployments.receiver.log_lines import one_line_each
 from deployments.receiver.parts import Patience, ReceiverParts
 from deployments.receiver.prefect_rest import prefect_place
 from duebell.clock import system_clock
+from duebell.deciding.senders import all_mirrored_senders
 from duebell.errors import ConfigurationError
 from duebell.ledger.engine import migrate, open_ledger
-from duebell.policy_keeper import PolicyKeeper
+from duebell.policy_file.keeper import PolicyKeeper
 from duebell.resources import journal_of
-from duebell.right_ledger import refuse_another
-from duebell.senders import all_mirrored_senders
+from duebell.safekeeping.right_ledger import refuse_another
 from duebell.setting_needs import Use
 from duebell.settings import load
 

@@ -11,9 +11,9 @@ from deployments.receiver.ledger_thread import LedgerBusy, LedgerThread
 from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.reading import LARGEST_CALLBACK, only_value, read_raw
 from deployments.receiver.twilio_status import SIGNATURE, WORD, signed_url
+from duebell.deciding.senders import sender_of
 from duebell.ledger.inbound import keep_inbound
-from duebell.reaching import SMS
-from duebell.senders import sender_of
+from duebell.policy.reaching import SMS
 from duebell.settings import Settings
 from duebell.twilio.inbound import NOTHING, InboundMessage, Senders, read_inbound
 from duebell.twilio.signature import callback_is_genuine, form_pairs

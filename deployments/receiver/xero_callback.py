@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from deployments.receiver.ledger_thread import LedgerBusy, LedgerThread
 from deployments.receiver.parts import ReceiverParts
-from duebell.consent_answer import BroughtBack, brought_back, keep_answer
+from duebell.connecting.consent_answer import BroughtBack, brought_back, keep_answer
 from duebell.errors import ConfigurationError
 from duebell.vault import Vault, load_or_create_keys
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
+from duebell.deciding.subjects import Subject
 from duebell.keys import INVOICE_ISSUED
 from duebell.ledger.announcements import Announced
-from duebell.policy import Hold, Send, Verdict
-from duebell.subjects import Subject
+from duebell.policy.verdict import Hold, Send, Verdict
 
 
 class Announcements:

@@ -9,11 +9,11 @@ from decimal import Decimal
 from sqlmodel import Session, col, select
 
 from duebell.backtest.histories import History
-from duebell.in_credit import NO_CREDIT, Balance, Owing
 from duebell.ledger.merges import all_survivors
 from duebell.ledger.tables import CreditReading, CreditSnapshot, EarlierVersion
 from duebell.ledger.versions import Waiting, waiting_of
 from duebell.model import CreditKind, InvoiceStatus
+from duebell.policy.in_credit import NO_CREDIT, Balance, Owing
 
 ALWAYS, EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from duebell.changes import ISSUED, InvoiceReopened, changes_of_invoice
+from duebell.deciding.known import Known, known_of
 from duebell.keys import INVOICE_ISSUED, PAYMENT_RECEIVED
-from duebell.known import Known, known_of
 from duebell.ledger.payments import KnownPayment
 from duebell.ledger.tables import EarlierVersion, InvoiceSnapshot, PaymentSnapshot, Tenant
 from duebell.ledger.versions import INVOICE

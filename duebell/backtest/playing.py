@@ -14,16 +14,16 @@ from duebell.backtest.histories import History
 from duebell.backtest.said import Message, Outgoing, Words
 from duebell.backtest.sweeps import HOUR, Sweeps
 from duebell.backtest.unreached import Unreached
-from duebell.deciding import Basis, Rules, decide, subjects_of
-from duebell.grouping import marks_of
+from duebell.deciding.deciding import Basis, Rules, decide, subjects_of
+from duebell.deciding.grouping import marks_of
+from duebell.deciding.known import Known, addresses_of
+from duebell.deciding.subjects import Subject
 from duebell.keys import INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED
-from duebell.known import Known, addresses_of
-from duebell.ladder import day_of, later
 from duebell.ledger.reminders import Reminder
-from duebell.policy import Hold, Reason, Send, Skip
-from duebell.policy_file import Policy
-from duebell.subjects import Subject
-from duebell.teams import ways_of_team
+from duebell.policy.ladder import day_of, later
+from duebell.policy.teams import ways_of_team
+from duebell.policy.verdict import Hold, Reason, Send, Skip
+from duebell.policy_file.policy import Policy
 
 FAR = timedelta(days=100)
 """Longer than any gap between reminders that a policy may ask for."""

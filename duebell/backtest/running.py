@@ -14,11 +14,11 @@ from duebell.backtest.tally import Tally, tally
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
 from duebell.model import CreditKind
-from duebell.policy_file import Policy
-from duebell.policy_overdue import CreditHolds
+from duebell.policy_file.overdue import CreditHolds
+from duebell.policy_file.policy import Policy
 from duebell.resources import Resources
+from duebell.sending.telling import rules_of
 from duebell.states import Sending
-from duebell.telling import rules_of
 
 
 @dataclass(frozen=True, slots=True)

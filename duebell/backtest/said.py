@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from duebell.deciding import route_for
+from duebell.deciding.deciding import route_for
+from duebell.deciding.known import Known
+from duebell.deciding.subjects import Subject
 from duebell.errors import TemplateProblem
 from duebell.keys import INVOICE_OVERDUE
-from duebell.known import Known
-from duebell.message_text import telling_of, words_of
-from duebell.policy import Send
-from duebell.policy_file import Policy
-from duebell.reaching import EMAIL
-from duebell.render import Templates
-from duebell.segments import segments
-from duebell.subjects import Subject
-from duebell.wording import Told
+from duebell.policy.reaching import EMAIL
+from duebell.policy.verdict import Send
+from duebell.policy_file.policy import Policy
+from duebell.render.message_text import telling_of, words_of
+from duebell.render.rendering import Templates
+from duebell.render.segments import segments
+from duebell.render.wording import Told
 
 SAMPLES = 5
 """Messages of one sort whose words are made; the others are taken to be as long on the average."""

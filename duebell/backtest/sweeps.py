@@ -3,11 +3,11 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from duebell.hours.working_days import Place, next_open_instant
 from duebell.ledger.tables import Tenant
-from duebell.policy_file import Policy
-from duebell.policy_sections import WindowPolicy
-from duebell.teams import ways_of_team
-from duebell.working_days import Place, next_open_instant
+from duebell.policy.teams import ways_of_team
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.sections import WindowPolicy
 
 HOUR = timedelta(hours=1)
 

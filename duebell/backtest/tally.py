@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from duebell.backtest.playing import Played
 from duebell.backtest.said import Message
-from duebell.breaker import breaker
 from duebell.keys import INVOICE_OVERDUE
-from duebell.policy_sections import LimitsPolicy
+from duebell.policy.breaker import breaker
+from duebell.policy_file.sections import LimitsPolicy
 
 MOST_HEARD = 5
 """How many of those who would have heard most are named."""

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
+from duebell.deciding.subjects import Subject
 from duebell.ledger.untold import IN_CREDIT, NOBODY_REACHED, Untold
-from duebell.policy import Hold, Skip, Verdict
-from duebell.reasons import Reason
-from duebell.subjects import Subject
+from duebell.policy.reasons import Reason
+from duebell.policy.verdict import Hold, Skip, Verdict
 
 
 class Unreached:

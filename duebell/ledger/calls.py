@@ -7,7 +7,7 @@ from sqlalchemy import Engine, case, func, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
-from duebell.calls import Park, Pause, Purpose, Standing, after_refusal, endpoint_of
+from duebell.books.calls import Park, Pause, Purpose, Standing, after_refusal, endpoint_of
 from duebell.clock import Clock
 from duebell.ledger import present
 from duebell.ledger.engine import reading

@@ -1,6 +1,6 @@
 """Channels that a fault of our own setup has stopped: their messages wait, and one of them tries again.
 
-A stop is a brake with a time; what it closes is said by its scope (``duebell.stop_scopes``).
+A stop is a brake with a time; what it closes is said by its scope (``duebell.sending.stop_scopes``).
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Brake, Leg, Notification
 from duebell.ledger.writing import Writing
+from duebell.sending.stop_scopes import SCOPE, reason_of, scopes_of
 from duebell.states import NotificationState
-from duebell.stop_scopes import SCOPE, reason_of, scopes_of
 from duebell.twilio.codes import Stops
 
 S = NotificationState

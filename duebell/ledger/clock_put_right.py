@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, or_, update
 from sqlmodel import SQLModel, col
 
 from duebell.audit import Entry
-from duebell.calls import CLOCKS_APART
+from duebell.books.calls import CLOCKS_APART
 from duebell.ledger import consent_lines, group_lines, scheduled, token_sets
 from duebell.ledger.awaiting import READING_LEASE
 from duebell.ledger.dispatch import is_waiting

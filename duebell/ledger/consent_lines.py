@@ -11,7 +11,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import ConsentLine, ConsentWish
 from duebell.ledger.wishes import wish_of
 from duebell.ledger.writing import Writing
-from duebell.mirroring import (
+from duebell.preferences.mirroring import (
     OWN,
     Consent,
     Line,

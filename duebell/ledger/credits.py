@@ -8,7 +8,6 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from duebell.clock import AHEAD
-from duebell.in_credit import Balance, Owing
 from duebell.ledger.engine import reading
 from duebell.ledger.freshness import is_since
 from duebell.ledger.inserting import insert_missing
@@ -16,6 +15,7 @@ from duebell.ledger.tables import CreditReading, CreditSnapshot, InvoiceSnapshot
 from duebell.ledger.versions import Waiting, count_credit
 from duebell.ledger.writing import writing
 from duebell.model import Credit, CreditKind, InvoiceStatus, InvoiceType
+from duebell.policy.in_credit import Balance, Owing
 from duebell.xero.parse import parse_invoice_body
 
 NOTHING = "0"

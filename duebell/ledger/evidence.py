@@ -3,6 +3,7 @@
 from sqlmodel import Session
 
 from duebell.audit import Entry
+from duebell.hours.scheduling import CLOCKS_DIFFER
 from duebell.ledger import (
     channel_stops,
     groups,
@@ -24,7 +25,6 @@ from duebell.ledger.meaning import reason_of as reason_of
 from duebell.ledger.meaning import was_delivered as was_delivered
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
-from duebell.scheduling import CLOCKS_DIFFER
 from duebell.states import NOT_REACHED, OPEN, TOLD, WAITING, WITHDRAWN, AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus, message_status, rank
 

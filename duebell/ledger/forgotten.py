@@ -8,7 +8,6 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
-from duebell.journal import Posted
 from duebell.keys import is_contact, parts_of
 from duebell.ledger import groups, moving, present, receipts, spoken_last, told_together
 from duebell.ledger.conclusions import Conclusion
@@ -16,6 +15,7 @@ from duebell.ledger.evidence import conclude
 from duebell.ledger.spoken_last import ACTOR, REASON
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
+from duebell.safekeeping.journal import Posted
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus
 

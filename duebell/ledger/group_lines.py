@@ -14,7 +14,7 @@ from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import ConsentWish, GroupLine, WriteBack
 from duebell.ledger.wishes import wish_of
 from duebell.ledger.writing import Writing
-from duebell.writing_back import Line, Stands, laid_out, shows
+from duebell.preferences.writing_back import Line, Stands, laid_out, shows
 
 LEASE = timedelta(minutes=10)
 """Longer than a run waits for its turns at one organisation."""

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.tables import Attempt, ConsentLine, ConsentWish, ContactWish, Leg
 from duebell.ledger.writing import Writing
-from duebell.mirroring import Consent, Source
+from duebell.preferences.mirroring import Consent, Source
 
 EVIDENCE = "xero:contact "
 """How the evidence of such a wish begins; the contact's id follows."""

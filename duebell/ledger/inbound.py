@@ -21,8 +21,8 @@ from duebell.ledger.preferences import (
 )
 from duebell.ledger.tables import InboundText, Preference
 from duebell.ledger.writing import Writing
-from duebell.mirroring import Consent, Source
-from duebell.mirroring import Wish as Word
+from duebell.preferences.mirroring import Consent, Source
+from duebell.preferences.mirroring import Wish as Word
 from duebell.twilio.inbound import InboundMessage, Senders, Wish
 
 SMS = "sms"

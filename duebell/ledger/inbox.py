@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
 from duebell.audit import Entry
-from duebell.calls import CLOCKS_APART
+from duebell.books.calls import CLOCKS_APART
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.inserting import insert_missing, insert_new

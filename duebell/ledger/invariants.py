@@ -22,11 +22,11 @@ from sqlalchemy import Engine, func
 from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, select
 
+from duebell.books.read_in_time import FRESH
 from duebell.ledger.engine import at_one_moment
 from duebell.ledger.meaning import PROGRESS, is_live, said_of, was_delivered
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.trail import first_break_in
-from duebell.read_in_time import FRESH
 from duebell.states import WITHDRAWN, AttemptState, NotificationState
 
 S = NotificationState

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, func, select
 
 from duebell.ledger.group_lines import UNSETTLED
 from duebell.ledger.tables import ConsentLine, ConsentWish, GroupLine
-from duebell.mirroring import Stands
+from duebell.preferences.mirroring import Stands
 
 
 def consents(session: Session, since: datetime) -> int:

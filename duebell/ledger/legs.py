@@ -12,9 +12,9 @@ from duebell.ledger.built_once import built_once
 from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
-from duebell.policy import Hold, Send
-from duebell.policy_shapes import FallBack
-from duebell.reaching import Way
+from duebell.policy.reaching import Way
+from duebell.policy.verdict import Hold, Send
+from duebell.policy_file.shapes import FallBack
 from duebell.states import NEXT_LEG_FROM, NOT_REACHED, AttemptState, NotificationState
 
 S = NotificationState

@@ -18,8 +18,8 @@ from duebell.ledger.kept_verdicts import Grounds
 from duebell.ledger.moving import InvariantBroken, leaving
 from duebell.ledger.tables import Notification
 from duebell.ledger.writing import Writing
-from duebell.policy import Hold, Send, Verdict
-from duebell.policy_shapes import FallBack
+from duebell.policy.verdict import Hold, Send, Verdict
+from duebell.policy_file.shapes import FallBack
 from duebell.states import WAITING, NotificationState
 
 SEND_LEASE = timedelta(seconds=75)

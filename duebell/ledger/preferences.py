@@ -16,7 +16,7 @@ from duebell.ledger.built_once import built_once
 from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import Preference
 from duebell.ledger.writing import Writing
-from duebell.reaching import EMAIL
+from duebell.policy.reaching import EMAIL
 
 OPTED_OUT, INVALID = "opted_out", "invalid"
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from duebell.ledger.preferences import OPTED_OUT, as_kept
 from duebell.ledger.tables import InboundText, Preference
-from duebell.reaching import EMAIL, SMS
+from duebell.policy.reaching import EMAIL, SMS
 from duebell.twilio.inbound import Wish
 
 

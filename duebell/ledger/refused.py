@@ -9,8 +9,8 @@ from duebell.ledger import consent_lines, group_stops, inbound, repeats, wishes
 from duebell.ledger.preferences import INVALID, OPTED_OUT, allowed_at, refuse_address
 from duebell.ledger.tables import Attempt, Leg
 from duebell.ledger.writing import Writing
-from duebell.mirroring import OWN, Consent, Source, Wish
-from duebell.reaching import EMAIL
+from duebell.policy.reaching import EMAIL
+from duebell.preferences.mirroring import OWN, Consent, Source, Wish
 from duebell.twilio.codes import Ruling, action_for
 from duebell.twilio.outcome import SENDGRID, TWILIO
 

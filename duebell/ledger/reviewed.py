@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from duebell.ledger.tables import Notification
-from duebell.reasons import Reason
+from duebell.policy.reasons import Reason
 from duebell.states import NotificationState
 
 KEPT_IN = (Reason.IN_REVIEW.value, Reason.NOT_ON_ALLOWLIST.value)

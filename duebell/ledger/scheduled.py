@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from duebell import scheduling
+from duebell.hours import scheduling
 from duebell.ledger import present
 from duebell.ledger.built_once import built_once
 from duebell.ledger.tables import Attempt, Brake, Notification

@@ -14,7 +14,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.scheduled import is_held
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
-from duebell.reaching import EMAIL
+from duebell.policy.reaching import EMAIL
 from duebell.states import AttemptState
 from duebell.twilio.statuses import MessageStatus, is_final
 

@@ -14,7 +14,7 @@ from duebell.keys import contact_recipient, person_recipient
 from duebell.ledger import present
 from duebell.ledger.came_back import REASON as CAME_BACK
 from duebell.ledger.tables import Notification
-from duebell.reasons import Reason
+from duebell.policy.reasons import Reason
 from duebell.states import NotificationState
 
 S = NotificationState

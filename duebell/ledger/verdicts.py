@@ -6,7 +6,7 @@ from duebell.audit import Entry
 from duebell.ledger.dispatch import RUN_CANCELLED
 from duebell.ledger.moving import step
 from duebell.ledger.tables import Notification
-from duebell.policy import Hold, Reason, Send, Skip, Verdict
+from duebell.policy.verdict import Hold, Reason, Send, Skip, Verdict
 from duebell.states import NotificationState
 
 S = NotificationState

@@ -18,7 +18,7 @@ from duebell.ledger.built_once import built_once
 from duebell.ledger.reminders import HEARD
 from duebell.ledger.tables import Attempt, Brake, Notification, Tenant
 from duebell.ledger.writing import Writing, writing
-from duebell.reasons import Reason
+from duebell.policy.reasons import Reason
 from duebell.states import NotificationState
 
 S = NotificationState

@@ -7,12 +7,12 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
+from duebell.books.webhook_health import Brought, Facts, FoundChange, Turn, Why, turn
 from duebell.ledger import sequences
 from duebell.ledger.engine import reading
 from duebell.ledger.polls import ACTOR, FoundBy
 from duebell.ledger.tables import SequenceGap, Tenant, XeroEvent
 from duebell.ledger.writing import Writing, writing
-from duebell.webhook_health import Brought, Facts, FoundChange, Turn, Why, turn
 
 SUSPECTED = "webhooks look broken"
 LOOK_BACK = timedelta(days=7)

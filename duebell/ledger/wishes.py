@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from duebell.ledger.inserting import insert_missing
 from duebell.ledger.tables import ConsentLine, ConsentWish
 from duebell.ledger.writing import Writing
-from duebell.mirroring import OWN, Consent, Source, Wish, heeded
+from duebell.preferences.mirroring import OWN, Consent, Source, Wish, heeded
 
 
 def said(book: Writing, address: str, learned: Wish) -> Wish | None:

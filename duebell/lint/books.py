@@ -7,7 +7,7 @@ from itertools import groupby
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from duebell.known import Known, known_of
+from duebell.deciding.known import Known, known_of
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Tenant
 from duebell.model import Contact, InvoiceStatus, InvoiceType

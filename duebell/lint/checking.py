@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from duebell.deciding.known import Known
+from duebell.deciding.routing import facts_for
 from duebell.keys import INVOICE_OVERDUE
-from duebell.known import Known
 from duebell.ledger.tables import Tenant
 from duebell.lint import books
 from duebell.lint.books import Vocabulary
@@ -21,10 +22,9 @@ from duebell.lint.saying import Saying, as_variant
 from duebell.lint.team_tellings import hearing_all
 from duebell.lint.tellings import Sample, samples
 from duebell.lint.template_files import kinds_of, of_files
-from duebell.policy_file import Policy
-from duebell.policy_slips import Slip
-from duebell.routing import facts_for
-from duebell.toml_lines import Place, lines_of
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.slips import Slip
+from duebell.policy_file.toml_lines import Place, lines_of
 
 
 @dataclass(frozen=True, slots=True)

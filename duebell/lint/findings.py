@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from duebell.policy_file import Policy
-from duebell.policy_slips import Slip, line_of, named
-from duebell.toml_lines import Place, lines_of
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.slips import Slip, line_of, named
+from duebell.policy_file.toml_lines import Place, lines_of
 
 
 class Grade(StrEnum):

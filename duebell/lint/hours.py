@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import time, timedelta
 
 from duebell.lint.findings import Remark, hint
-from duebell.policy_file import Policy
-from duebell.policy_overdue import InvoiceOverduePolicy
-from duebell.policy_sections import WindowPolicy
-from duebell.policy_shapes import Weekday
+from duebell.policy_file.overdue import InvoiceOverduePolicy
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.sections import WindowPolicy
+from duebell.policy_file.shapes import Weekday
 
 EARLIEST, LATEST = time(8), time(21)
 """US telephone solicitation hours, on the recipient's clock (47 CFR 64.1200(c)(1)); others' are alike."""

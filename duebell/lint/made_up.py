@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from duebell.known import Known
+from duebell.deciding.known import Known
 from duebell.ledger.payments import KnownPayment
 from duebell.ledger.snapshots import ReadInvoice
 from duebell.ledger.tables import Tenant

@@ -10,12 +10,12 @@ from phonenumbers import SUPPORTED_REGIONS
 from duebell.countries import region_of
 from duebell.lint.books import Vocabulary
 from duebell.lint.findings import Remark, hint, mend
-from duebell.policy_file import Policy
-from duebell.policy_rules import RuleWhen
-from duebell.rules import Facts, decide_route
+from duebell.policy.rules import Facts, decide_route
+from duebell.policy.teams import ways_of_team
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.rules import RuleWhen
+from duebell.policy_file.toml_lines import Place
 from duebell.setting_shapes import did_you_mean
-from duebell.teams import ways_of_team
-from duebell.toml_lines import Place
 
 AS_SHIPPED = "No reminders"
 """The group of ``never_groups`` that nobody needs to have."""

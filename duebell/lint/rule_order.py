@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from duebell.lint.findings import Remark, mend
-from duebell.policy_rules import ContactWhen, InvoiceSort, Rule, RuleWhen, TrackingWhen
-from duebell.policy_shapes import Kind
-from duebell.rules import looks_like
+from duebell.policy.rules import looks_like
+from duebell.policy_file.rules import ContactWhen, InvoiceSort, Rule, RuleWhen, TrackingWhen
+from duebell.policy_file.shapes import Kind
 
 EITHER_WAY = {InvoiceSort.ONE_OFF, InvoiceSort.REPEATING}
 """Every invoice is one of these."""

@@ -9,13 +9,13 @@ from duebell.errors import Permanent, TemplateProblem
 from duebell.lint.findings import Grade, LintFinding
 from duebell.lint.tellings import Sample
 from duebell.lint.texts import GAP, Cause, cause_of, gap_of, line_naming, line_of_gap
-from duebell.message_text import template_of, tongue_for, words_of
-from duebell.policy_file import Policy
-from duebell.reaching import EMAIL, SMS
-from duebell.render import Templates
-from duebell.segments import segments
-from duebell.template_folders import NEEDED, SMS_TEXT, SUBJECT, TEXT
-from duebell.wording import Telling, values_for
+from duebell.policy.reaching import EMAIL, SMS
+from duebell.policy_file.policy import Policy
+from duebell.render.message_text import template_of, tongue_for, words_of
+from duebell.render.rendering import Templates
+from duebell.render.segments import segments
+from duebell.render.template_folders import NEEDED, SMS_TEXT, SUBJECT, TEXT
+from duebell.render.wording import Telling, values_for
 
 PROBLEM = re.compile(
     r"(?:rule \d+[^:]*: )?(?P<file>[A-Za-z0-9_/-]+\.[a-z]+)(?: line (?P<line>\d+))?:? (?P<said>.*)"

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from duebell.deciding.known import Known
+from duebell.deciding.subjects import Subject
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED, team_recipient
-from duebell.known import Known
-from duebell.policy_file import Policy
-from duebell.policy_sections import Attention, Digest
-from duebell.policy_shapes import CUSTOMER
-from duebell.reasons import Reason
-from duebell.subjects import Subject
-from duebell.wording import Told
+from duebell.policy.reasons import Reason
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.sections import Attention, Digest
+from duebell.policy_file.shapes import CUSTOMER
+from duebell.render.wording import Told
 
 
 def news(one: Known, policy: Policy) -> Iterator[Told]:

@@ -4,20 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from duebell.deciding import route_for
-from duebell.deciding_overdue import stage_of
+from duebell.deciding.deciding import route_for
+from duebell.deciding.deciding_overdue import stage_of
+from duebell.deciding.known import Known
+from duebell.deciding.routing import country_of, language_for, said_as
+from duebell.deciding.subjects import Subject
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE, NEEDS_ATTENTION, PAYMENT_RECEIVED, team_recipient
-from duebell.known import Known
-from duebell.ladder import day_of, later, step_key
 from duebell.lint import team_tellings
-from duebell.policy_file import Policy
-from duebell.policy_overdue import StagePolicy
-from duebell.routing import country_of, language_for, said_as
-from duebell.subjects import Subject
-from duebell.teams import team_of
-from duebell.wording import Telling, Told
-from duebell.wording_overdue import FIRM_FROM
-from duebell.wording_shapes import is_past_due
+from duebell.policy.ladder import day_of, later, step_key
+from duebell.policy.teams import team_of
+from duebell.policy_file.overdue import StagePolicy
+from duebell.policy_file.policy import Policy
+from duebell.render.wording import Telling, Told
+from duebell.render.wording_overdue import FIRM_FROM
+from duebell.render.wording_shapes import is_past_due
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from jinja2 import nodes
 
 from duebell.errors import TemplateProblem
 from duebell.lint.findings import Grade, LintFinding
-from duebell.policy_file import Policy
-from duebell.policy_rules import Rule
-from duebell.policy_shapes import Kind
-from duebell.render import Templates
-from duebell.segments import plain, smart
+from duebell.policy_file.policy import Policy
+from duebell.policy_file.rules import Rule
+from duebell.policy_file.shapes import Kind
+from duebell.render.rendering import Templates
+from duebell.render.segments import plain, smart
+from duebell.render.template_folders import NEEDED, PARTS, SMS_TEXT, TemplateFolder, team_template
+from duebell.render.template_sandbox import TemplateSandbox
+from duebell.render.wording import TEAMS_VALUES
+from duebell.render.words_wanted import Wanted, wanted_of
 from duebell.setting_shapes import did_you_mean
-from duebell.template_folders import NEEDED, PARTS, SMS_TEXT, TemplateFolder, team_template
-from duebell.template_sandbox import TemplateSandbox
-from duebell.wording import TEAMS_VALUES
-from duebell.words_wanted import Wanted, wanted_of
 
 TOGETHER = frozenset({"owing", "invoice", "payment"})
 """What is always of one currency in a message to a customer."""

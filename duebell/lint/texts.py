@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from duebell.segments import segments, smart
+from duebell.render.segments import segments, smart
 from duebell.visible import named
 
 GAP = re.compile(r"(?<=\S) [,.](?=\s|$)|,\s*[,.]|\(\s*\)|^[,.;:]")

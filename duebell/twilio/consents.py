@@ -16,7 +16,7 @@ import httpx
 from pydantic import SecretStr
 
 from duebell.errors import NotServed, Permanent, RateLimited, Transient
-from duebell.mirroring import Outcome
+from duebell.preferences.mirroring import Outcome
 from duebell.twilio.codes import WAITED_TOO_LONG
 from duebell.twilio.outcome import Answer
 from duebell.twilio.transport import DEADLINE, TIMEOUT, base_url, exchange, require_credentials

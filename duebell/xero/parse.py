@@ -7,6 +7,7 @@ word stays in the record's body. What cannot be read raises ``BadField``.
 from datetime import datetime
 from typing import cast
 
+from duebell.hours.zones import iana_zone
 from duebell.model import (
     Connection,
     Contact,
@@ -23,7 +24,6 @@ from duebell.model import (
 )
 from duebell.xero.fields import Fields
 from duebell.xero.reader import BadField, read_json
-from duebell.zones import iana_zone
 
 INVOICE_TYPES = {
     # The other values of Xero's enum (credits, over- and prepayments) appear on stubs within payments only.

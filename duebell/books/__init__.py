@@ -1,0 +1,1 @@
+"""Reading the books: from Xero into the snapshots, within what Xero allows."""
