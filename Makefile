@@ -43,12 +43,13 @@ prove-simulation: $(STAMP) ## send many messages over simulated time, with all t
 prove-writers: $(STAMP) ## a worker's 32 threads and a receiver write to one SQLite ledger (ARGS="seconds threads")
 	@$(BIN)/python -m tests.prove_writers $(ARGS)
 
-check: $(STAMP) ## lint, types and layout
+check: $(STAMP) ## lint, types and the layout's rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+	@$(BIN)/python -m pytest -q tests/test_house.py
 
-prove-reminders: $(STAMP) ## sweep 10,000 open invoices in 4 currencies and 8 time zones, again and again (ARGS="--invoices 1000")
+prove-reminders: $(STAMP) ## sweep 10,000 open invoices in 4 currencies and 6 time zones, again and again (ARGS="--invoices 1000")
 	@$(BIN)/python -m tests.prove_reminders $(ARGS)
 
 prove-backtest: $(STAMP) ## play two policies over six months of 10,000 invoices (ARGS="--invoices 1000")
