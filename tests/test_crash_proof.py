@@ -28,6 +28,9 @@ ELSEWHERE = {
     "receiver-before-commit": "tests/test_receiver_crash.py",
     "receiver-after-commit": "tests/test_receiver_crash.py",
     "tokens-answered": "tests/test_faults_tokens.py",
+    "before-the-copy-commits": "tests/test_moving_house_cut_off.py",
+    "before-the-ledger-is-marked": "tests/test_moving_house_cut_off.py",
+    "before-the-copy-is-in-force": "tests/test_moving_house_cut_off.py",
 }
 """The fail points that no sender passes, and the tests that kill there."""
 

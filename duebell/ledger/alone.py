@@ -8,7 +8,7 @@ from time import sleep
 from typing import Any
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import DDL, Connection, Engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
@@ -24,6 +24,7 @@ PATIENCE = 3.0
 
 LOOKS = 30
 
+CLOSE = DDL("LOCK TABLE %(fullname)s IN ACCESS EXCLUSIVE MODE")
 OTHERS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
     "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
@@ -56,9 +57,9 @@ def lock_out_others(connection: Connection) -> None:
     """
     if connection.dialect.name != "postgresql":
         return
-    names = ", ".join(connection.dialect.identifier_preparer.format_table(table) for table in TABLES)
     with failing_at(connection.engine), _in_use(connection.engine):
-        connection.execute(text(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE"))
+        for table in TABLES:
+            connection.execute(CLOSE.against(table))
         others = 0
         for _ in range(LOOKS):
             # What others do is seen as it was when this transaction first looked (PostgreSQL's manual, 28.2).
