@@ -10,6 +10,7 @@ from rich.text import Text
 from sqlmodel import func, select
 
 from deployments import (
+    doctor_answers,
     doctor_calls,
     doctor_consent,
     doctor_copies,
@@ -119,6 +120,7 @@ def look(resources: Resources) -> list[Finding]:
         ("reminders", reminders_held.look),
         ("Prefect", doctor_prefect.look),
         ("Twilio", _twilio),
+        ("answers", doctor_answers.look),
         ("Xero", _xero),
         ("held messages", doctor_holding.look),
         ("copies", doctor_copies.look),
