@@ -587,7 +587,15 @@ class InboundText(Row, table=True):
 
 
 class Brake(Row, table=True):
-    """The stop that is looked at before every message. ``scope`` is ``all``, a tenant's id, or a channel."""
+    """What is stopped, or switched off, until a person or a success ends that. By its ``scope``:
+
+    ``all``, or a tenant's id: sending, which is looked at before every message.
+    ``channel:…``: what a fault of our setup has closed (``duebell.sending.stop_scopes``).
+    ``scheduling``: that Twilio holds messages (``hold_switch``).
+    ``consents``: that Twilio is told what people want (``mirror_switch``).
+    ``volume:<tenant id>``: nothing; since when unusually many reminders may go (``volumes``).
+    ``moved away`` and ``moving in``: all of a ledger that is not the one in force (``moved``).
+    """
 
     scope: str = Field(primary_key=True)
     stopped: bool
