@@ -143,8 +143,8 @@ class Remembers:
     wrongs: list[str]
 
     def is_in_the_log(self, number: str) -> bool:
-        """Whether a person finds a message about an invoice; where not, no POST so far counts any more."""
-        if any(number in one.numbers and one.status != "canceled" for one in self.messages):
+        """Whether a person finds one that may have been read; where not, no POST so far counts any more."""
+        if any(number in one.numbers and not one.reached_nobody for one in self.messages):
             return True
         for posted in self.posts[number]:
             posted.is_written_off = True

@@ -127,13 +127,14 @@ class Office:
 
     def _run_again(self) -> None:
         """A person runs again what was held back or left out, and may be said now; what was dropped when
-        going live takes a wish of its own, and another where that was left out too and Twilio has nothing.
+        going live takes a wish of its own, and so does a wish that was left out, where Twilio has nothing.
         """
         with reading(self._engine) as session:
             rows = session.exec(select(Notification).order_by(col(Notification.notification_id))).all()
         dropped = {row.invoice_id for row in rows if row.reason == BEFORE_LIVE}
         waits = [row for row in {one.invoice_id: one for one in rows}.values() if row.state in NOT_SAID]
-        asked_for = [row for row in waits if row.invoice_id in dropped and row.state == S.SKIPPED]
+        left_out = [row for row in waits if row.state == S.SKIPPED]
+        asked_for = [row for row in left_out if row.generation or row.invoice_id in dropped]
         for row in asked_for:
             if self._life.is_in_a_log(_number_of(row)):
                 continue

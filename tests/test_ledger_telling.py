@@ -14,7 +14,7 @@ from sqlmodel import select
 from duebell.books.read_in_time import FRESH
 from duebell.errors import ConfigurationError, Transient
 from duebell.keys import INVOICE_ISSUED
-from duebell.ledger import tenants
+from duebell.ledger import dispatch, tenants
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.notifications import Claim
@@ -161,10 +161,16 @@ def test_f054_a_number_that_changed_meanwhile_is_the_one_that_is_written_to(
     assert "To=%2B64219876543" in asked[0]
 
 
-def test_behind_the_brake_a_message_waits(sqlite_ledger: Engine, claimed: Claim) -> None:
-    tenants.set_brake(sqlite_ledger, stopped=True, by="test", why="", scope="all", now=NOW)
+@pytest.mark.parametrize("scope", ["all", TENANT])
+def test_behind_the_brake_a_message_waits_and_goes_on_once_that_is_taken_off(
+    sqlite_ledger: Engine, claimed: Claim, scope: str
+) -> None:
+    tenants.set_brake(sqlite_ledger, stopped=True, by="test", why="", scope=scope, now=NOW)
     said = told(sqlite_ledger, claimed)
     assert said == Said(claimed.notification_id, "planned", "stopped_or_overtaken")
+    assert dispatch.due(sqlite_ledger, now=NOW) == ()
+    tenants.set_brake(sqlite_ledger, stopped=False, by="test", why="", scope=scope, now=NOW)
+    assert len(dispatch.due(sqlite_ledger, now=NOW)) == 1
     assert broken(sqlite_ledger) == []
 
 
