@@ -183,7 +183,9 @@ def test_f051_an_invoice_that_is_paid_between_plan_and_send_is_not_announced(cal
 
 
 def _planned_behind_the_brake(road: Road) -> InvoiceSummary:
-    """An invoice whose run has ended and told nobody, as all was stopped; nothing is stopped any more."""
+    """An invoice whose run has ended and told nobody, as all was stopped; nothing is stopped any more, and no
+    run comes for it by itself.
+    """
     return _several_planned_behind_the_brake(road, 1)[0]
 
 
@@ -194,6 +196,7 @@ def _several_planned_behind_the_brake(road: Road, count: int) -> list[InvoiceSum
         invoices = [road.issue() for _ in range(count)]
         for invoice in invoices:
             road.prefect.wait_for(road.run_of(invoice).id)
+        _for_this_run_alone(road, [one.invoice_id for one in invoices])
     finally:
         tenants.set_brake(road.engine, stopped=False, by="person:test", why="", scope="all", now=now)
     return invoices
@@ -204,7 +207,6 @@ def test_a_run_that_failed_half_way_tells_the_rest_when_it_is_retried_and_nobody
 ) -> None:
     invoices = _several_planned_behind_the_brake(calm, 5)
     ids = [one.invoice_id for one in invoices]
-    _for_this_run_alone(calm, ids)
     calm.restart("worker", DUEBELL_FAILPOINT="after-claim=raise@2")  # so one send fails with an exception
     refused = '{"code": 20429, "status": 429}'
     calm.sandbox.fail_next("status", method="POST", path=MESSAGES, skip=1, status=429, body=refused)
