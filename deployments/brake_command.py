@@ -10,6 +10,7 @@ from deployments.terminal import make_console
 from duebell.database_url import without_secrets
 from duebell.errors import ConfigurationError
 from duebell.ledger import consents, tenants
+from duebell.ledger.braking import EVERYTHING
 from duebell.ledger.tables import Tenant
 from duebell.resources import Resources
 from duebell.sending import stopping
@@ -30,7 +31,7 @@ def stop(tenant: Whose = None, why: Why = "") -> None:
             stopped=True,
             by=by_whom(),
             why=why,
-            scope=one.tenant_id if one else tenants.EVERYTHING,
+            scope=one.tenant_id if one else EVERYTHING,
             now=resources.clock(),
         )
         _say(_is_stopped(resources, one))
@@ -82,7 +83,7 @@ def _is_stopped(resources: Resources, one: Tenant | None) -> str:
         )
     where = f" in the ledger at {without_secrets(resources.engine.url)}" if resources.is_faulty else ""
     whose = f" of {one.name}" if one else ""
-    mend = goes_on_by(one.tenant_id if one else tenants.EVERYTHING)
+    mend = goes_on_by(one.tenant_id if one else EVERYTHING)
     return f"Sending{whose} is stopped{where}. {mend} lets it go on; messages are then decided anew."
 
 

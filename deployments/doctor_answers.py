@@ -5,7 +5,7 @@ from datetime import UTC, timedelta
 from deployments.findings import Finding
 from duebell.ledger.answered import Coded, codes_since
 from duebell.resources import Resources
-from duebell.twilio.codes import TABLE, UNKNOWN_CALLBACK, Ruling, Stops
+from duebell.twilio.codes import Ruling, Stops, action_for
 
 WHAT = "Twilio's answers"
 DAYS = 3
@@ -15,7 +15,7 @@ DAYS = 3
 def look(resources: Resources) -> list[Finding]:
     """One finding a code, to be mended; a fault that stops a channel is told with that."""
     coded = codes_since(resources.engine, resources.clock() - timedelta(days=DAYS))
-    ruled = [(one, TABLE.get(one.code, UNKNOWN_CALLBACK)) for one in coded]
+    ruled = [(one, action_for(one.code, from_callback=True)) for one in coded]
     found = [_told(one, rule) for one, rule in ruled if rule.alert and rule.stops is Stops.NOTHING]
     return found or [Finding(WHAT, f"none of the last {DAYS} days has to be looked at")]
 

@@ -6,7 +6,7 @@ from deployments.findings import Finding
 from duebell.deciding.senders import all_mirrored_senders
 from duebell.ledger import consent_lines, group_stops, late_lines, mirror_switch
 from duebell.ledger.engine import reading
-from duebell.ledger.group_stops import GroupStop
+from duebell.ledger.group_stops import MEND, GroupStop
 from duebell.phone import redact
 from duebell.preferences import group_numbers
 from duebell.preferences.mirroring import Stands
@@ -71,6 +71,5 @@ def _said_of(stop: GroupStop) -> str:
     why = "which is in none any more" if stop.is_left else "though another customer has that number too"
     return (
         f"Twilio blocks {redact(stop.address)} for contact {stop.contact_id}, that was put into a group of "
-        f"no_messages_groups, {why}. No change in Xero takes that back: where its owner wants messages, "
-        "their START does, or `duebell preference allow`"
+        f"no_messages_groups, {why}. {MEND}"
     )

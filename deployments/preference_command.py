@@ -11,7 +11,7 @@ from duebell.books.calls import utc
 from duebell.errors import ConfigurationError
 from duebell.ledger import mirror_switch
 from duebell.ledger.engine import reading
-from duebell.ledger.group_stops import GroupStop
+from duebell.ledger.group_stops import MEND, GroupStop
 from duebell.ledger.preferences import OPTED_OUT
 from duebell.policy.reaching import EMAIL, SMS
 from duebell.policy_file.preferences import StopEnds
@@ -99,8 +99,7 @@ def _by_group(one: GroupStop) -> str:
     since = ", and is in none any more" if one.is_left else ""
     return (
         f"Twilio blocks it because contact {one.contact_id} was put into a contact group of the policy's "
-        f"no_messages_groups{since}. No change in Xero takes that back: where its owner wants messages, "
-        "their START does, or `duebell preference allow`"
+        f"no_messages_groups{since}. {MEND}"
     )
 
 

@@ -2,10 +2,9 @@
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from duebell.showing.ended import of_housekeeping
-from tasks._prefect import FEW_AT_ONCE, failed_of, named
+from tasks._prefect import FEW_AT_ONCE, failed_of, named, state_of
 from tasks.consents import idle_token_sets, keep_alive
 from tasks.ledger import prune_history
 from tasks.upkeep import check_ledger, prune_journal
@@ -29,4 +28,4 @@ def housekeeping() -> State[None]:
     prune_journal()
     prune_history()
     ended = of_housekeeping(len(kept), failed_of(one.state for one in kept), check_ledger())
-    return (Completed if ended.sound else Failed)(name=ended.name, message=ended.message)
+    return state_of(ended)

@@ -2,10 +2,9 @@
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from duebell.preferences.consents_told import ending
-from tasks._prefect import FEW_AT_ONCE, completed, failed_of, named
+from tasks._prefect import FEW_AT_ONCE, completed, failed_of, named, state_of
 from tasks.preferences import consents_to_tell, groups_to_show, show_stopped, tell_consents
 
 
@@ -25,4 +24,4 @@ def mirror_preferences(*, everything: bool = True) -> State[None]:
     groups = show_stopped.map(groups_to_show(everything=everything))
     told, shown = list(completed(posts)), sum(one.changed for one in completed(groups))
     ended = ending(told, shown, failed_of(one.state for one in [*posts, *groups]))
-    return (Completed if ended.sound else Failed)(name=ended.name, message=ended.message)
+    return state_of(ended)

@@ -2,11 +2,10 @@
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from duebell.settling.confirming import in_portions
 from duebell.settling.settling import ending
-from tasks._prefect import MANY_AT_ONCE, completed, failed_of, looks_by, named, outcomes
+from tasks._prefect import MANY_AT_ONCE, completed, failed_of, looks_by, named, outcomes, state_of
 from tasks.messages import (
     ask_for_status,
     compare_with_journal,
@@ -50,4 +49,4 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
         rounds.append(in_portions(silent, looks_by(ask_for_status)))
     shown = show_outstanding() if asks_for_receipts else ""
     ended = ending(rounds, failed_of([*checked, *(one.state for one in decided)]), shown)
-    return (Completed if ended.sound else Failed)(name=ended.name, message=ended.message)
+    return state_of(ended)

@@ -24,6 +24,7 @@ from duebell.render.values import one_line
 from duebell.resources import resources
 from duebell.settling.settling import Asked, Settled
 from duebell.showing import run_names
+from duebell.showing.ended import Ended
 from duebell.xero.asking import Pace
 
 P = ParamSpec("P")
@@ -84,6 +85,11 @@ def looks_by(task: Task[[T], Settled]) -> Callable[[Sequence[T]], Sequence[Settl
 def failed_of(states: Iterable[State[Any]]) -> int:
     """How many of these steps did not complete."""
     return sum(not state.is_completed() for state in states)
+
+
+def state_of(ended: Ended) -> State[None]:
+    """The end of a run as the state that it returns."""
+    return (Completed if ended.sound else Failed)(name=ended.name, message=ended.message)
 
 
 def pace_of(tenant_id: str) -> Pace:

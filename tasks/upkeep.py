@@ -19,7 +19,7 @@ def prune_journal() -> int:
 @task(cache_policy=NO_CACHE)
 def check_ledger() -> list[str]:
     """Look whether all still holds that must hold in every ledger; returns what does not, with our ids."""
-    found = invariants.broken(resources().engine)
-    for one in invariants.told(found):
+    told = invariants.told(invariants.broken(resources().engine))
+    for one in told:
         get_run_logger().error("the ledger: %s", one)
-    return invariants.told(found)
+    return told

@@ -15,6 +15,7 @@ from deployments.explain import show
 from duebell.errors import Permanent
 from duebell.keys import INVOICE_ISSUED, INVOICE_OVERDUE
 from duebell.ledger import inbox, tenants
+from duebell.ledger.braking import EVERYTHING
 from duebell.ledger.inbox import NewEvent
 from duebell.ledger.tables import KeptVerdict, PolicyText, Tenant
 from duebell.ledger.writing import writing
@@ -249,7 +250,7 @@ def test_what_keeps_everything_waiting_is_said_of_each_message(
         if columns:
             book.session.exec(update(Tenant).values(**columns))
         else:
-            tenants.brake(book, stopped=True, by="person:test", why="a slip", scope=tenants.EVERYTHING)
+            tenants.brake(book, stopped=True, by="person:test", why="a slip", scope=EVERYTHING)
     if "parked_until" in columns:
         office.clock.now = at(DUE) - timedelta(hours=1)
     [said] = explaining.explain(office.resources, "INV-0001").still
@@ -284,7 +285,7 @@ def test_what_no_run_takes_up_is_said_with_where_to_look(office: Office) -> None
     office.later(hours=1)
     [later] = explaining.explain(office.resources, "INV-0001", INVOICE_ISSUED).people
     with writing(office.engine, office.clock.now) as book:
-        tenants.brake(book, stopped=True, by="person:test", why="", scope=tenants.EVERYTHING)
+        tenants.brake(book, stopped=True, by="person:test", why="", scope=EVERYTHING)
     [stopped] = explaining.explain(office.resources, "INV-0001", INVOICE_ISSUED).people
 
     assert (at_once.stands, stopped.stands) == ("planned", "planned")

@@ -12,8 +12,8 @@ from deployments.sandbox.company import COMPANY_NAME
 from deployments.sandbox.control import SandboxControl
 from deployments.sandbox.server import running_sandbox
 from duebell.ledger import tenants
+from duebell.ledger.braking import is_braked
 from duebell.ledger.engine import reading
-from duebell.ledger.scheduled import is_braked
 from duebell.ledger.tables import Audit, Tenant
 from duebell.sending import stopping
 from duebell.sending.standing_still import stands_still

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, update
+from sqlalchemy import update
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
 from duebell.failpoints import fail_point
-from duebell.ledger import channel_stops, groups, moved, told_together, unsettled
+from duebell.ledger import channel_stops, groups, told_together, unsettled
+from duebell.ledger.braking import keeps_from_sending
 from duebell.ledger.built_once import built_once
 from duebell.ledger.evidence import Conclusion, conclude
 from duebell.ledger.moving import leaving, step
 from duebell.ledger.notifications import Claim
 from duebell.ledger.preferences import as_kept, is_refused
-from duebell.ledger.tables import Attempt, Brake, Leg, Notification
-from duebell.ledger.tenants import EVERYTHING
+from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import AttemptState, NotificationState
 
@@ -155,17 +155,12 @@ def _begin_sending(
             col(Notification.lease_token) == lease_token,
             leaving({S.CLAIMED}, S.SENDING),
             col(Notification.lease_until) > now,
-            ~_stopped(tenant_id),
+            ~keeps_from_sending(tenant_id),
             ~is_refused(address, channel),
         )
         .values(state=S.SENDING.value, updated_at=now)
         .returning(col(Notification.key), col(Notification.lease_until))
     )
-
-
-def _stopped(tenant_id: str) -> ColumnElement[bool]:
-    is_of_it = (col(Brake.scope) == EVERYTHING) | (col(Brake.scope) == tenant_id) | moved.is_mark()
-    return exists(select(Brake.scope).where(is_of_it, col(Brake.stopped).is_(True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,10 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from duebell.audit import Entry
-from duebell.ledger import moved
+from duebell.ledger.braking import keeps_from_sending
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Brake, Notification, Tenant
-from duebell.ledger.tenants import EVERYTHING
+from duebell.ledger.tables import Notification, Tenant
 from duebell.ledger.writing import Writing
 from duebell.states import WAITING, NotificationState
 
@@ -85,14 +84,7 @@ def _wants_a_run(now: datetime) -> tuple[ColumnElement[bool], ...]:
         col(Notification.dispatch_at).is_not(None),
         col(Notification.dispatch_at) <= now,
         col(Notification.lead_id).is_(None),
-        ~exists(
-            select(Brake.scope).where(
-                (col(Brake.scope) == EVERYTHING)
-                | (col(Brake.scope) == col(Notification.tenant_id))
-                | moved.is_mark(),
-                col(Brake.stopped).is_(True),
-            )
-        ),
+        ~keeps_from_sending(col(Notification.tenant_id)),
         ~exists(
             select(Tenant.tenant_id).where(
                 col(Tenant.tenant_id) == col(Notification.tenant_id),

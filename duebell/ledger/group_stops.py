@@ -33,6 +33,13 @@ class GroupStop:
     is_left: bool
 
 
+MEND = (
+    "No change in Xero takes that back: where its owner wants messages, their START does, or "
+    "`duebell preference allow`"
+)
+"""What a person reads of such a block."""
+
+
 def contact_behind(session: Session, address: str, sender: str) -> str:
     """The id of the contact for whose group we opted a number out at a sender; empty where we did not.
 

@@ -6,17 +6,15 @@ the second ledger that sends.
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, inspect
+from sqlalchemy import Connection, delete, inspect
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
 from duebell.errors import ConfigurationError
 from duebell.ledger import present
-from duebell.ledger.braking import brake_to_set
+from duebell.ledger.braking import MOVED_AWAY, MOVING_IN, brake_to_set
 from duebell.ledger.tables import Brake
 from duebell.ledger.writing import Writing
-
-AWAY, ARRIVING = "moved away", "moving in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Marks:
 
 def marks(session: Session) -> Marks:
     """The marks of this ledger."""
-    return Marks(_place(session, AWAY), _place(session, ARRIVING))
+    return Marks(_place(session, MOVED_AWAY), _place(session, MOVING_IN))
 
 
 def _place(session: Session, scope: str) -> str:
@@ -41,23 +39,18 @@ def is_unfinished(connection: Connection) -> bool:
     """Whether it is a copy that is not in force, whatever version of Duebell made its tables."""
     if not inspect(connection).has_table("brake"):
         return False
-    unfinished = select(Brake.scope).where(col(Brake.scope) == ARRIVING, col(Brake.stopped).is_(True))
+    unfinished = select(Brake.scope).where(col(Brake.scope) == MOVING_IN, col(Brake.stopped).is_(True))
     return connection.execute(unfinished).first() is not None
-
-
-def is_mark() -> ColumnElement[bool]:
-    """Whether a brake is such a mark; for the conditions of other statements."""
-    return (col(Brake.scope) == AWAY) | (col(Brake.scope) == ARRIVING)
 
 
 def arrives(book: Writing, origin: str, by: str) -> None:
     """Mark a copy as not yet in force. Its trail says nothing of it: it ends as that of ``origin`` does."""
-    _mark(book, ARRIVING, origin, by)
+    _mark(book, MOVING_IN, origin, by)
 
 
 def leaves(book: Writing, to: str, by: str) -> None:
     """Mark the ledger as moved to ``to``, for good."""
-    _mark(book, AWAY, to, by)
+    _mark(book, MOVED_AWAY, to, by)
     book.audit(Entry(by, "ledger moved away", "ledger", to))
 
 
@@ -66,7 +59,7 @@ def is_in_force(book: Writing, origin: str, rows: int, by: str) -> None:
 
     Raises ``ConfigurationError`` where it is that already.
     """
-    if not book.session.exec(delete(Brake).where(col(Brake.scope) == ARRIVING)).rowcount:
+    if not book.session.exec(delete(Brake).where(col(Brake.scope) == MOVING_IN)).rowcount:
         raise ConfigurationError(f"the ledger at {origin} was moved by another command already")
     book.audit(Entry(by, "ledger moved here", "ledger", origin, details={"rows": rows}))
 

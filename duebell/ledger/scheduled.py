@@ -12,7 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.hours import scheduling
 from duebell.ledger import present
 from duebell.ledger.built_once import built_once
-from duebell.ledger.tables import Attempt, Brake, Notification
+from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import OPEN, AttemptState
 from duebell.twilio.statuses import MessageStatus
@@ -176,16 +176,6 @@ def _last_lost(notification_id: int) -> SelectOfScalar[datetime | None]:
         Attempt.state == AttemptState.NOT_PROCESSED.value,
         col(Attempt.absent_at).is_not(None),
     )
-
-
-def is_braked(session: Session, tenant_id: str) -> bool:
-    """Whether sending is stopped, for all or for this organisation."""
-    return _stopped(session, ["all", tenant_id]).first() is not None
-
-
-@built_once
-def _stopped(scopes: Sequence[str]) -> SelectOfScalar[str]:
-    return select(Brake.scope).where(col(Brake.scope).in_(scopes), col(Brake.stopped).is_(True))
 
 
 def ask_to_cancel(book: Writing, attempt_id: str, why: str) -> None:

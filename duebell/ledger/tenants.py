@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from duebell.audit import Entry
 from duebell.errors import ConfigurationError
 from duebell.ledger import mirror_switch, planning_turns, reviewed, scheduled
-from duebell.ledger.braking import brake_to_set
+from duebell.ledger.braking import EVERYTHING, brake_to_set
 from duebell.ledger.engine import reading
 from duebell.ledger.moving import step
 from duebell.ledger.tables import Brake, Notification, Tenant
@@ -19,7 +19,7 @@ from duebell.model import Connection, Organisation
 from duebell.states import NotificationState, Sending
 
 DRAIN_LEASE = timedelta(seconds=30)
-EVERYTHING, CLOSED = "all", "tenant disconnected"
+CLOSED = "tenant disconnected"
 
 
 def connect(

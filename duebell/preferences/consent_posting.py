@@ -64,11 +64,8 @@ class Posting:
         if len(owed) > 1:
             half = len(owed) // 2
             return self.of(owed[:half]) | self.of(owed[half:])
-        refused = isinstance(problem, Permanent)
-        return {owed[0].correlation_id: Answer(REFUSED if refused else UNANSWERED, str(problem))}
-
-
-REFUSED, UNANSWERED = Outcome.REFUSED, Outcome.UNANSWERED
+        outcome = Outcome.REFUSED if isinstance(problem, Permanent) else Outcome.UNANSWERED
+        return {owed[0].correlation_id: Answer(outcome, str(problem))}
 
 
 def _ids(owed: Sequence[Owed]) -> list[str]:

@@ -15,6 +15,7 @@ from duebell.books.calls import utc
 from duebell.errors import ConfigurationError
 from duebell.failpoints import fail_point
 from duebell.ledger import forgotten, tenants, trail
+from duebell.ledger.braking import EVERYTHING
 from duebell.ledger.engine import reading
 from duebell.ledger.writing import writing
 from duebell.resources import Resources
@@ -103,7 +104,7 @@ def _take_back(resources: Resources, read: Read) -> Compared:
             forgotten.bind(book, one)
         if differs.forgotten:
             why = why_stopped(differs.forgotten)
-            tenants.brake(book, stopped=True, by=ACTOR, why=why, scope=tenants.EVERYTHING)
+            tenants.brake(book, stopped=True, by=ACTOR, why=why, scope=EVERYTHING)
         if differs.forgotten or differs.bound:
             fail_point("before-taking-back-commits")
     return Compared(len(differs.forgotten), len(differs.bound), read.unreadable)

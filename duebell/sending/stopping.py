@@ -8,9 +8,9 @@ from sqlmodel import Session, col, select
 
 from duebell.books.calls import utc
 from duebell.ledger import channel_stops, hold_switch, present, tenants
+from duebell.ledger.braking import EVERYTHING
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Brake, Tenant
-from duebell.ledger.tenants import EVERYTHING
 from duebell.ledger.writing import writing
 from duebell.showing.reporting_channels import typed
 

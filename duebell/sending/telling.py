@@ -20,9 +20,9 @@ from duebell.ledger import (
     notifications,
     present,
     receipts,
-    scheduled,
 )
 from duebell.ledger.attempts import Intent
+from duebell.ledger.braking import is_braked
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
@@ -221,7 +221,7 @@ def _wait(book: Writing, claim: Claim, row: Notification, leg: Leg) -> Said:
 def _put_back(book: Writing, claim: Claim, reason: str) -> Said:
     row = present.notification(book.session, claim.notification_id)
     wait = dispatch.wait_after(row.dispatches)
-    if scheduled.is_braked(book.session, claim.tenant_id):
+    if is_braked(book.session, claim.tenant_id):
         wait = timedelta()  # nothing comes for it before the brake is taken off, and then at once
     return let_go(book, claim, S.PLANNED, reason, not_before=book.now, dispatch_at=book.now + wait)
 

@@ -22,6 +22,7 @@ from duebell.errors import (
 from duebell.hours.scheduling import is_last_look
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import groups, legs, present, receipts, scheduled
+from duebell.ledger.braking import is_braked
 from duebell.ledger.copies import SURPLUS
 from duebell.ledger.engine import reading
 from duebell.ledger.meaning import said_of
@@ -135,7 +136,7 @@ def take_back(resources: Resources, one: TakeBack) -> Settled:
 
 def _why_anyway(session: Session, one: Held) -> str:
     """Why it is taken back whatever the books say; empty where they decide."""
-    if one.cancel_why or scheduled.is_braked(session, one.tenant_id):
+    if one.cancel_why or is_braked(session, one.tenant_id):
         return one.cancel_why or BRAKE
     beside = present.other_attempts(session, one.notification_id, one.attempt_id)
     others = [row for row in beside if row.state == AttemptState.ACCEPTED.value]
