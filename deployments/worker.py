@@ -29,6 +29,8 @@ from duebell.visible import visible
 __all__ = ["WarmWorker", "main", "serve_until_signalled"]
 
 UNFINISHED = 3  # exit status: the drain was over before the runs were
+FINISHES_WITHIN = 20.0
+"""Seconds that runs get to finish in at a stop, where nobody says otherwise."""
 
 
 async def serve_until_signalled(worker: WarmWorker, drain_seconds: float) -> bool:
@@ -137,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default=name, help="stays the same over restarts; one process a name")
     parser.add_argument("--limit", type=int, default=8, help="runs at once")
     parser.add_argument("--poll-seconds", type=float, default=3.0, help="how often to look without an event")
-    parser.add_argument("--drain-seconds", type=float, default=20.0, help="what runs get to finish at a stop")
+    parser.add_argument("--drain-seconds", type=float, default=FINISHES_WITHIN, help="for runs to finish")
     return parser
 
 

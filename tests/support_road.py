@@ -216,20 +216,32 @@ class Road:
 
 
 def environment_for(home: Path, listen: str, url: str, prefect: RunningPrefect) -> dict[str, str]:
-    """What every process of the road sees. Nothing is polled by itself: it would call Xero at any time."""
-    policy = home / "policy.toml"
-    policy.parent.mkdir(parents=True, exist_ok=True)
-    demo = (ROOT / "deployments" / "demo_policy.toml").read_text(encoding="utf-8")
-    # Nor is anybody reminded by the hour: the sandbox's books hold invoices that are overdue today.
-    demo = demo.replace("[invoice_overdue]\n", "[invoice_overdue]\nenabled = false\n")
-    policy.write_text(f"{demo}\n[polling]\nenabled = false\n", encoding="utf-8")
+    """What every process of the road sees."""
     return {
         **prefect.server.client_environment(),
         "DUEBELL_ENV_FILE": "none",
         "DUEBELL_HOME": str(home),
         "DUEBELL_LISTEN": listen,
         "DUEBELL_PUBLIC_URL": f"http://{listen}",
-        "DUEBELL_POLICY": str(policy),
+        "DUEBELL_POLICY": str(policy_of_the_road(home)),
+        **played_by(url),
+    }
+
+
+def policy_of_the_road(home: Path) -> Path:
+    """The demo's policy, but nothing is polled by itself: it would call Xero at any time."""
+    policy = home / "policy.toml"
+    policy.parent.mkdir(parents=True, exist_ok=True)
+    demo = (ROOT / "deployments" / "demo_policy.toml").read_text(encoding="utf-8")
+    # Nor is anybody reminded by the hour: the sandbox's books hold invoices that are overdue today.
+    demo = demo.replace("[invoice_overdue]\n", "[invoice_overdue]\nenabled = false\n")
+    policy.write_text(f"{demo}\n[polling]\nenabled = false\n", encoding="utf-8")
+    return policy
+
+
+def played_by(url: str) -> dict[str, str]:
+    """The variables by which a sandbox at this address plays Xero, Twilio and SendGrid."""
+    return {
         "XERO_CLIENT_ID": credentials.XERO_CLIENT_ID,
         "XERO_CLIENT_SECRET": credentials.XERO_CLIENT_SECRET,
         "XERO_GRANT": "client_credentials",
