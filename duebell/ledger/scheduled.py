@@ -17,6 +17,7 @@ from duebell.ledger.writing import Writing
 from duebell.states import OPEN, AttemptState
 from duebell.twilio.statuses import MessageStatus
 
+TAKEN = (AttemptState.ACCEPTED, AttemptState.CANCELLED)
 BY_LIST = "twilio's list"
 """Says of an attempt that it was found in Twilio's list."""
 
@@ -81,7 +82,7 @@ def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
     other = aliased(Attempt)
     doubts = exists(
         select(other.attempt_id).where(
-            col(other.notification_id) == col(Attempt.notification_id), _was_unanswered(other)
+            col(other.notification_id) == col(Attempt.notification_id), was_unanswered(other)
         )
     )
     wanted = (
@@ -107,12 +108,12 @@ def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
     ]
 
 
-def _was_unanswered(attempt: type[Attempt]) -> ColumnElement[bool]:
+def was_unanswered(attempt: type[Attempt]) -> ColumnElement[bool]:
     """Whether the POST of an attempt was not answered, so that Twilio may hold a copy of it.
 
     What Twilio has taken all the same still says what was wrong with its answer.
     """
-    was_taken = col(attempt.state).in_([AttemptState.ACCEPTED.value, AttemptState.CANCELLED.value])
+    was_taken = col(attempt.state).in_([one.value for one in TAKEN])
     return (
         col(attempt.absent_at).is_not(None)
         | (col(attempt.settle_tries) > 0)
@@ -139,7 +140,7 @@ def look_at(session: Session, row: Attempt, now: datetime) -> datetime | None:
     """
     if row.provider_status != MessageStatus.CANCELED.value:
         return now if row.overtaken_at is not None else next_look(session, row, now)
-    may_turn_up = row.send_at is not None and now < row.send_at and _is_doubted(session, row)
+    may_turn_up = row.send_at is not None and now < row.send_at and is_doubted(row)
     return next_look(session, row, now) if may_turn_up else None
 
 
@@ -153,20 +154,17 @@ def next_look(session: Session, row: Attempt, now: datetime) -> datetime:
     if row.send_at is None:
         raise ValueError(f"attempt {row.attempt_id} is not one that Twilio holds")
     usual = scheduling.next_look(row.send_at, now)
-    if _is_doubted(session, row):
+    if is_doubted(row):
         usual = min(usual, now + scheduling.LOOKS_APART)
     last = _last_lost(session, row.notification_id).one()
     turns_up = last is not None and now < last + scheduling.LOOK_AFTER
     return min(usual, now + scheduling.ABSENCES_APART) if turns_up else usual
 
 
-def _is_doubted(session: Session, row: Attempt) -> bool:
-    return _doubted(session, row.attempt_id).first() is not None
-
-
-@built_once
-def _doubted(attempt_id: str) -> SelectOfScalar[str]:
-    return select(Attempt.attempt_id).where(Attempt.attempt_id == attempt_id, _was_unanswered(Attempt))
+def is_doubted(row: Attempt) -> bool:
+    """The same as ``was_unanswered``, of an attempt that was read."""
+    was_taken = AttemptState(row.state) in TAKEN
+    return row.absent_at is not None or row.settle_tries > 0 or (was_taken and row.cause != "")
 
 
 @built_once

@@ -21,10 +21,11 @@ from duebell.errors import (
 )
 from duebell.hours.scheduling import is_last_look
 from duebell.keys import INVOICE_OVERDUE
-from duebell.ledger import groups, legs, present, receipts, scheduled
+from duebell.ledger import receipts, scheduled
 from duebell.ledger.braking import is_braked
 from duebell.ledger.copies import SURPLUS
 from duebell.ledger.engine import reading
+from duebell.ledger.held_messages import Standing, standing
 from duebell.ledger.meaning import said_of
 from duebell.ledger.scheduled import Held
 from duebell.ledger.tables import Notification
@@ -105,12 +106,14 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
     """
     unsearched = watching_copies.looked_for(resources, (*batch.held, *batch.gone))
     with reading(resources.engine) as session:
-        why = {one: _why_anyway(session, one) for one in batch.held}
+        stops = is_braked(session, batch.tenant_id)
+        stand = standing(session, batch.held)
+    why = {one: BRAKE if stops and not one.cancel_why else _why_anyway(one, stand[one]) for one in batch.held}
     open_ones = [one for one in batch.held if not why[one]]
     known = _read(resources, batch.tenant_id, open_ones, read_again)
     with reading(resources.engine) as session:
-        for one in open_ones:
-            why[one] = _why_untrue(session, one, known, resources)
+        for one, stands in standing(session, open_ones).items():
+            why[one] = _why_untrue(session, one, stands, known, resources)
     now = resources.clock()
     with writing(resources.engine, now) as book:
         for one in (*batch.held, *batch.gone):
@@ -134,12 +137,11 @@ def take_back(resources: Resources, one: TakeBack) -> Settled:
     return Settled(one.attempt_id, "taken back", message.raw_status)
 
 
-def _why_anyway(session: Session, one: Held) -> str:
+def _why_anyway(one: Held, stands: Standing) -> str:
     """Why it is taken back whatever the books say; empty where they decide."""
-    if one.cancel_why or is_braked(session, one.tenant_id):
-        return one.cancel_why or BRAKE
-    beside = present.other_attempts(session, one.notification_id, one.attempt_id)
-    others = [row for row in beside if row.state == AttemptState.ACCEPTED.value]
+    if one.cancel_why:
+        return one.cancel_why
+    others = [row for row in stands.beside if row.state == AttemptState.ACCEPTED.value]
     told = any(said_of(row) in TOLD for row in others)
     sooner = any(
         said_of(row) is NotificationState.SCHEDULED
@@ -175,27 +177,26 @@ def _may_pass_at_once(error: BaseException) -> bool:
     return isinstance(error, Transient) and not isinstance(error, Postponed | RateLimited)
 
 
-def _why_untrue(session: Session, one: Held, known: Mapping[str, Known], resources: Resources) -> str:
+def _why_untrue(
+    session: Session, one: Held, stands: Standing, read: Mapping[str, Known], resources: Resources
+) -> str:
     """Why the message must not go out at its time as it stands; empty where it may."""
-    lead = present.notification(session, one.notification_id)
-    rows = [lead, *groups.of_lead(session, one.notification_id)]
-    if any(row.invoice_id not in known for row in rows):
+    rows, lead, attempt = stands.told, stands.told[0], stands.attempt
+    if any(row.invoice_id not in read for row in rows):
         return NOT_READ if is_last_look(one.send_at, resources.clock()) else ""
     # At its time, and no longer ahead of it: the hours have only to be open then.
     rules = replace(rules_of(resources), schedules=False)
-    known = with_others_told(session, lead, known, rules, one.send_at)
-    attempt = present.attempt(session, one.attempt_id)
-    channel = legs.of_attempt(session, attempt).channel
-    failed = legs.failed_channels(session, lead)
+    own = {row.invoice_id: read[row.invoice_id] for row in rows}
+    known = with_others_told(session, lead, own, rules, one.send_at)
     for row in rows:
-        verdict = decide(basis_again(row, known[row.invoice_id], rules, one.send_at, failed))
+        verdict = decide(basis_again(row, known[row.invoice_id], rules, one.send_at, stands.failed))
         if not isinstance(verdict, Send):
             return verdict.reason.value
-        if (verdict.channel, verdict.address) != (channel, attempt.address):
+        if (verdict.channel, verdict.address) != (stands.channel, attempt.address):
             return OTHER_ADDRESS
     try:
         telling = telling_in(rows, known, rules.policy, one.send_at)
-        words = words_of(resources.templates, telling, channel)
+        words = words_of(resources.templates, telling, stands.channel)
     except TemplateProblem:
         return OTHER_WORDS
     return "" if words.text == attempt.text else OTHER_WORDS
