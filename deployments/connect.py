@@ -14,6 +14,7 @@ from duebell.ledger.tables import Tenant
 from duebell.resources import Resources, open_resources
 from duebell.setting_needs import Use
 from duebell.settings import Grant, load
+from duebell.states import TenantState
 from duebell.visible import visible
 
 NOT_YET = "no organisation is connected yet: run `duebell connect` in another terminal"
@@ -58,7 +59,7 @@ def go_on(resources: Resources, pace_of: PaceOf) -> list[str]:
 
 
 def _gone_on(resources: Resources, tenant: Tenant, pace_of: PaceOf) -> str:
-    if tenant.state != "connected":
+    if tenant.state != TenantState.CONNECTED:
         return f"{tenant.name}: {tenant.state}, and rests until `duebell connect`"
     try:
         return told(finish(resources, tenant.tenant_id, pace_of(tenant.tenant_id)))

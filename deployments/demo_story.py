@@ -20,6 +20,7 @@ from deployments.terminal import beside_time, complain, note, timed
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.tables import Attempt, Notification, Receipt, XeroEvent
 from duebell.settings import Settings
+from duebell.states import EventState
 
 PATIENCE = 300.0
 T = TypeVar("T")
@@ -155,7 +156,7 @@ def _count(engine: Engine, *, handled: bool = False) -> int:
     """How many events are in the inbox, or how many of them are handled."""
     wanted = select(func.count()).select_from(XeroEvent)
     if handled:
-        wanted = wanted.where(XeroEvent.state == "handled")
+        wanted = wanted.where(XeroEvent.state == EventState.HANDLED.value)
     with reading(engine) as session:
         return session.exec(wanted).one()
 

@@ -9,6 +9,7 @@ from duebell.ledger import consents
 from duebell.ledger.tables import Tenant, TokenSet
 from duebell.ledger.token_sets import VALID
 from duebell.resources import Resources
+from duebell.states import TenantState
 from duebell.xero.identity import CONSENT_SCOPES, SCOPES
 
 LATE = IDLE + timedelta(days=7)
@@ -24,7 +25,9 @@ def look(resources: Resources) -> list[Finding]:
         resting.setdefault(token_set.token_set_id, []).append(tenant)
     now = resources.clock()
     found = [judge(sets[key], [one.name for one in tenants], now) for key, tenants in resting.items()]
-    closed = [one.name for tenants in resting.values() for one in tenants if one.state == "disconnected"]
+    closed = [
+        one.name for tenants in resting.values() for one in tenants if one.state == TenantState.DISCONNECTED
+    ]
     return found + [
         Finding("Xero", f"{name} is closed to Duebell: run `duebell connect`", sound=False) for name in closed
     ]

@@ -38,6 +38,22 @@ class Sending(StrEnum):
     LIVE = "live"
 
 
+class TenantState(StrEnum):
+    """Whether an organisation can be read: one whose consent Xero refused rests until somebody consents."""
+
+    CONNECTED = "connected"
+    REFUSED = "refused"
+    DISCONNECTED = "disconnected"
+
+
+class EventState(StrEnum):
+    """Where an event of Xero's stands; one is ignored that is of no organisation or kind of ours."""
+
+    PENDING = "pending"
+    HANDLED = "handled"
+    IGNORED = "ignored"
+
+
 def lower(ceiling: Sending, own: Sending) -> Sending:
     """The more careful of the operator's ceiling and the tenant's own state."""
     order = list(Sending)

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from deployments.receiver.prefect_rest import PrefectRest
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
+from duebell.states import TenantState
 
 FRESH_SECONDS = 1.0
 
@@ -37,7 +38,9 @@ def look_around(engine: Engine, prefect: PrefectRest) -> Readiness:
     try:
         with reading(engine) as session:
             connected = session.exec(
-                select(func.count()).select_from(Tenant).where(col(Tenant.state) == "connected")
+                select(func.count())
+                .select_from(Tenant)
+                .where(col(Tenant.state) == TenantState.CONNECTED.value)
             ).one()
     except SQLAlchemyError:
         return Readiness(ledger=False, prefect=prefect.answers(), tenants=False)

@@ -13,7 +13,7 @@ from duebell.ledger.notifications import Claim
 from duebell.ledger.writing import writing
 from duebell.resources import Resources
 from duebell.sending.giving_back import Said, let_go
-from duebell.states import NotificationState
+from duebell.states import NotificationState, TenantState
 
 LATER = timedelta(minutes=1)
 """When it is tried again where nobody can say until when it is postponed."""
@@ -53,7 +53,7 @@ def wait_for_xero(resources: Resources, claim: Claim, wait: Postponed) -> Said:
 def rest_of(engine: Engine, tenant_id: str, clock: Clock) -> Rest:
     """Why nobody may drain a tenant's inbox now."""
     tenant = tenants.get(engine, tenant_id)
-    if tenant.state != "connected":
+    if tenant.state != TenantState.CONNECTED:
         return Rest(NOT_CONNECTED, closed_in_words(tenant_id))
     if tenant.parked_until is not None and tenant.parked_until > clock():
         until = utc(tenant.parked_until)

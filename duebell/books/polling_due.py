@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from duebell.books.calls import CLOCKS_APART
 from duebell.ledger.tables import Tenant
 from duebell.policy_file.policy import PollingPolicy
+from duebell.states import TenantState
 
 EARLY = timedelta(minutes=1)
 """A schedule's run that begins a little early must not put the tenant off to the next one."""
@@ -18,7 +19,7 @@ what is overdue is told."""
 
 def why_not(tenant: Tenant, policy: PollingPolicy, now: datetime, *, by_hand: bool) -> str:
     """Why a tenant is not polled now; empty where it is. A person's wish goes before the policy."""
-    if tenant.state != "connected":
+    if tenant.state != TenantState.CONNECTED:
         return "it is not connected"
     if tenant.synced_at is None:
         return "its first sync is not done"

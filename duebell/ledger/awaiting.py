@@ -10,7 +10,7 @@ from duebell.ledger import dispatch, freshness, scheduled
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Notification, Tenant, XeroEvent
 from duebell.ledger.writing import writing
-from duebell.states import NotificationState
+from duebell.states import EventState, NotificationState
 
 READING_LEASE = timedelta(seconds=30)
 """Longer than a list usually takes; should it lapse, two read the same, which harms nothing."""
@@ -29,7 +29,7 @@ def events(engine: Engine, tenant_id: str) -> tuple[Waiting, ...]:
     changed_at = func.coalesce(XeroEvent.event_time, XeroEvent.received_at)
     # Grouped here: SQLite would go through all that ever came of the tenant to have it by invoice.
     pending = select(XeroEvent.category, XeroEvent.resource_id, changed_at, XeroEvent.received_at).where(
-        XeroEvent.tenant_id == tenant_id, XeroEvent.state == "pending"
+        XeroEvent.tenant_id == tenant_id, XeroEvent.state == EventState.PENDING.value
     )
     with reading(engine) as session:
         rows = session.exec(pending).all()

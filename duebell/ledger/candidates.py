@@ -10,7 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger.tables import ContactSnapshot, InvoiceSnapshot, Notification, XeroEvent
 from duebell.model import InvoiceStatus, InvoiceType
-from duebell.states import WAITING
+from duebell.states import WAITING, EventState
 
 PROMISED = '"ExpectedPaymentDate'
 """What the body of an invoice with an expected payment date holds."""
@@ -56,7 +56,9 @@ def _is_due(first: date, last: date) -> ColumnElement[bool]:
 
 
 def _with_news(tenant_id: str) -> SelectOfScalar[str]:
-    return select(XeroEvent.resource_id).where(XeroEvent.tenant_id == tenant_id, XeroEvent.state == "pending")
+    return select(XeroEvent.resource_id).where(
+        XeroEvent.tenant_id == tenant_id, XeroEvent.state == EventState.PENDING.value
+    )
 
 
 def _waited_for(tenant_id: str) -> SelectOfScalar[str]:

@@ -39,7 +39,7 @@ from duebell.ledger.tables import (
 from duebell.ledger.tenants import DRAIN_LEASE, is_open
 from duebell.ledger.verdicts import GATHERED, READ_TOO_OLD, RESTS
 from duebell.ledger.writing import Writing
-from duebell.states import AttemptState, NotificationState
+from duebell.states import AttemptState, EventState, NotificationState
 
 AT_ONCE, A_DAY = timedelta(), timedelta(days=1)
 
@@ -108,7 +108,7 @@ def _put_right(book: Writing, wait: _Wait) -> int:
 
 
 def _events(now: datetime) -> Iterator[_Wait]:
-    pending = (col(XeroEvent.state) == "pending", is_open(col(XeroEvent.tenant_id), now))
+    pending = (col(XeroEvent.state) == EventState.PENDING.value, is_open(col(XeroEvent.tenant_id), now))
     yield _Wait(XeroEvent, col(XeroEvent.retry_at), AT_ONCE, (*pending, col(XeroEvent.claim_token) == 0))
     yield _Wait(XeroEvent, col(XeroEvent.retry_at), LONGEST_WAIT, pending)
     yield _Wait(Tenant, col(Tenant.webhook_at), AT_ONCE)

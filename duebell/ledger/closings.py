@@ -9,6 +9,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Tenant
 from duebell.ledger.tenants import CLOSED
 from duebell.ledger.writing import writing
+from duebell.states import TenantState
 
 TOLD = "closing of tenant told"
 
@@ -16,7 +17,9 @@ TOLD = "closing of tenant told"
 def newly_closed(engine: Engine, clock: Clock) -> tuple[str, ...]:
     """The tenants that were closed since this was last asked, in the order of their ids."""
     with reading(engine) as session:
-        closed = session.exec(select(Tenant.tenant_id).where(Tenant.state == "disconnected")).all()
+        closed = session.exec(
+            select(Tenant.tenant_id).where(Tenant.state == TenantState.DISCONNECTED.value)
+        ).all()
         untold = [one for one in sorted(closed) if _is_untold(session, one)]
     if not untold:
         return ()

@@ -13,6 +13,7 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Consent, Tenant, TokenSet
 from duebell.ledger.token_sets import REPLACED, VALID
 from duebell.ledger.writing import Writing, writing
+from duebell.states import TenantState
 
 GRANT = "authorization_code"
 KEPT = timedelta(days=1)
@@ -143,9 +144,9 @@ def carry_over(
 
 
 def _rest_on(book: Writing, tenant: Tenant, token_set_id: str) -> None:
-    if (tenant.token_set_id, tenant.state) == (token_set_id, "connected"):
+    if (tenant.token_set_id, tenant.state) == (token_set_id, TenantState.CONNECTED.value):
         return
-    tenant.token_set_id, tenant.state = token_set_id, "connected"
+    tenant.token_set_id, tenant.state = token_set_id, TenantState.CONNECTED.value
     details = {"token_set": token_set_id}
     tenant_id = tenant.tenant_id
     book.audit(Entry("connect", "tenant carried over", "tenant", tenant_id, tenant_id, details=details))

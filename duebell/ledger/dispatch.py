@@ -15,7 +15,7 @@ from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Notification, Tenant
 from duebell.ledger.writing import Writing
-from duebell.states import WAITING, NotificationState
+from duebell.states import WAITING, NotificationState, TenantState
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _wants_a_run(now: datetime) -> tuple[ColumnElement[bool], ...]:
         ~exists(
             select(Tenant.tenant_id).where(
                 col(Tenant.tenant_id) == col(Notification.tenant_id),
-                (col(Tenant.state) != "connected") | (col(Tenant.parked_until) > now),
+                (col(Tenant.state) != TenantState.CONNECTED.value) | (col(Tenant.parked_until) > now),
             )
         ),
     )

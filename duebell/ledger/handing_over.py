@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from duebell.ledger.inbox import ClaimedEvent
 from duebell.ledger.tables import XeroEvent
 from duebell.ledger.writing import Writing
+from duebell.states import EventState
 
 HANDED_OVER = timedelta(minutes=10)
 """How long an event waits for the run that it was handed to, before another is made."""
@@ -24,7 +25,7 @@ def _still_claimed(event: ClaimedEvent) -> Update:
     return update(XeroEvent).where(
         col(XeroEvent.event_id) == event.event_id,
         col(XeroEvent.claim_token) == event.claim_token,
-        col(XeroEvent.state) == "pending",
+        col(XeroEvent.state) == EventState.PENDING.value,
     )
 
 
@@ -41,7 +42,8 @@ def still_held(book: Writing, events: Sequence[ClaimedEvent]) -> list[ClaimedEve
     """
     rows = book.session.exec(
         select(XeroEvent.event_id, XeroEvent.claim_token, XeroEvent.received_at).where(
-            col(XeroEvent.event_id).in_([event.event_id for event in events]), XeroEvent.state == "pending"
+            col(XeroEvent.event_id).in_([event.event_id for event in events]),
+            XeroEvent.state == EventState.PENDING.value,
         )
     ).all()
     held = {(event_id, token): received_at for event_id, token, received_at in rows}
@@ -74,8 +76,8 @@ def finish_read(
             col(XeroEvent.category) == category,
             col(XeroEvent.resource_id) == resource_id,
             col(XeroEvent.received_at) <= read_at,
-            col(XeroEvent.state) == "pending",
+            col(XeroEvent.state) == EventState.PENDING.value,
             *only,
         )
-        .values(state="handled", outcome=outcome, handled_at=book.now)
+        .values(state=EventState.HANDLED.value, outcome=outcome, handled_at=book.now)
     )

@@ -17,6 +17,7 @@ from duebell.ledger.left_behind import is_left_behind
 from duebell.ledger.tables import RejectedDelivery, Tenant, XeroEvent
 from duebell.ledger.tenants import is_open, may_be_drained
 from duebell.ledger.writing import Writing, writing
+from duebell.states import EventState
 
 ALLOCATED = frozenset({"CREDITNOTE", "PREPAYMENT", "OVERPAYMENT"})  # to invoices, as Xero names them
 
@@ -110,7 +111,7 @@ def _why_ignored(event: NewEvent, known_tenants: set[str]) -> str:
 
 
 def _insert(book: Writing, event: NewEvent, ignored: str, now: datetime) -> bool:
-    state = "ignored" if ignored else "pending"
+    state = EventState.IGNORED.value if ignored else EventState.PENDING.value
     as_kept = {"received_at": now, "state": state, "outcome": ignored}
     unclaimed = {"attempts": 0, "retry_at": now, "claim_token": 0}
     event_id = insert_new(book.session, XeroEvent, {**asdict(event), **as_kept, **unclaimed})
@@ -169,13 +170,13 @@ def _claimed(row: XeroEvent) -> ClaimedEvent:
 
 
 def _may_be_claimed(tenant_id: str, now: datetime) -> ColumnElement[bool]:
-    pending = (col(XeroEvent.tenant_id) == tenant_id) & (col(XeroEvent.state) == "pending")
+    pending = (col(XeroEvent.tenant_id) == tenant_id) & (col(XeroEvent.state) == EventState.PENDING.value)
     return pending & (col(XeroEvent.retry_at) <= now) & is_open(tenant_id, now)
 
 
 def finish(book: Writing, event: ClaimedEvent, outcome: str) -> bool:
     """Say what became of an event. False where another claim has taken it since: nothing is changed then."""
-    values = {"state": "handled", "outcome": outcome, "handled_at": book.now}
+    values = {"state": EventState.HANDLED.value, "outcome": outcome, "handled_at": book.now}
     statement = _still_claimed(event).values(**values).returning(col(XeroEvent.event_id))
     return book.session.exec(statement).scalar_one_or_none() is not None
 
@@ -184,7 +185,7 @@ def _still_claimed(event: ClaimedEvent) -> Update:
     return update(XeroEvent).where(
         col(XeroEvent.event_id) == event.event_id,
         col(XeroEvent.claim_token) == event.claim_token,
-        col(XeroEvent.state) == "pending",
+        col(XeroEvent.state) == EventState.PENDING.value,
     )
 
 
@@ -221,7 +222,7 @@ def _backlog(now: datetime, since: datetime, ahead: datetime) -> Select[str, int
         select(XeroEvent.tenant_id, func.min(XeroEvent.event_id), func.count())
         .join(Tenant, col(Tenant.tenant_id) == col(XeroEvent.tenant_id))
         .where(
-            XeroEvent.state == "pending",
+            XeroEvent.state == EventState.PENDING.value,
             (col(XeroEvent.retry_at) <= now) | is_left_behind(now),
             # What a clock that was ahead has kept came before now all the same.
             (col(XeroEvent.received_at) <= since) | (col(XeroEvent.received_at) > ahead),

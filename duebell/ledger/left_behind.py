@@ -7,6 +7,7 @@ from sqlmodel import col, select
 
 from duebell.ledger.tables import Tenant, XeroEvent
 from duebell.ledger.writing import writing
+from duebell.states import EventState
 
 
 def is_left_behind(now: datetime) -> ColumnElement[bool]:
@@ -25,7 +26,7 @@ def is_left_behind(now: datetime) -> ColumnElement[bool]:
         .correlate(XeroEvent)
     )
     untouched = (col(XeroEvent.claim_token) == 1) & (col(XeroEvent.outcome) == "")
-    return (col(XeroEvent.state) == "pending") & untouched & exists(lapsed)
+    return (col(XeroEvent.state) == EventState.PENDING.value) & untouched & exists(lapsed)
 
 
 def free(engine: Engine, tenant_id: str, *, now: datetime) -> None:

@@ -17,6 +17,7 @@ from duebell.ledger.inbox import Kept, NewEvent
 from duebell.ledger.tables import Audit, InvoiceSnapshot, Tenant, TokenSet, XeroEvent
 from duebell.ledger.writing import writing
 from duebell.model import InvoiceStatus, InvoiceType
+from duebell.states import EventState
 
 ACTOR = "poll"
 
@@ -118,7 +119,7 @@ def _last_handled(session: Session, tenant_id: str, ids: Sequence[str]) -> dict[
         .where(
             XeroEvent.tenant_id == tenant_id,
             col(XeroEvent.resource_id).in_(ids),
-            XeroEvent.state == "handled",
+            XeroEvent.state == EventState.HANDLED.value,
         )
         .order_by(col(XeroEvent.event_id))
     ).all()

@@ -13,6 +13,7 @@ from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
 
 from duebell.ledger.columns import UtcDateTime
+from duebell.states import EventState, TenantState
 
 
 def moment(*, index: bool = False) -> Any:
@@ -90,7 +91,7 @@ class Tenant(Row, table=True):
     base_currency: str = ""
     country: str = ""
     timezone: str = "UTC"
-    state: str = "connected"
+    state: str = TenantState.CONNECTED.value
     sending: str = "review"
     connected_at: datetime = moment()
     watched_from: datetime | None = maybe_moment()
@@ -150,7 +151,7 @@ class XeroEvent(Row, table=True):
     event_time: datetime | None = maybe_moment()
     found_by: str = "webhook"
     received_at: datetime = moment()
-    state: str = "pending"
+    state: str = EventState.PENDING.value
     outcome: str = ""
     attempts: int = 0
     retry_at: datetime = moment()

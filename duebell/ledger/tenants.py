@@ -16,10 +16,11 @@ from duebell.ledger.moving import step
 from duebell.ledger.tables import Brake, Notification, Tenant
 from duebell.ledger.writing import Writing, writing
 from duebell.model import Connection, Organisation
-from duebell.states import NotificationState, Sending
+from duebell.states import NotificationState, Sending, TenantState
 
 DRAIN_LEASE = timedelta(seconds=30)
 CLOSED = "tenant disconnected"
+IS_CONNECTED = col(Tenant.state) == TenantState.CONNECTED.value
 
 
 def connect(
@@ -37,7 +38,7 @@ def connect(
             )
         tenant.connection_id = connection.connection_id
         tenant.token_set_id = token_set_id
-        tenant.state = "connected"
+        tenant.state = TenantState.CONNECTED.value
         describe(tenant, organisation)
         book.session.add(tenant)
         book.audit(Entry("connect", "tenant connected", "tenant", tenant.tenant_id, tenant.tenant_id))
@@ -72,7 +73,7 @@ def get(engine: Engine, tenant_id: str) -> Tenant:
 
 def connected(engine: Engine) -> tuple[Tenant, ...]:
     """Every tenant that is connected, in the order of their connection."""
-    wanted = select(Tenant).where(Tenant.state == "connected").order_by(col(Tenant.connected_at))
+    wanted = select(Tenant).where(IS_CONNECTED).order_by(col(Tenant.connected_at))
     with reading(engine) as session:
         return tuple(session.exec(wanted))
 
@@ -88,8 +89,8 @@ def any_connected(engine: Engine) -> tuple[Tenant, ...]:
 def disconnect(engine: Engine, tenant_id: str, why: str, *, now: datetime) -> None:
     """Mark a tenant as closed to us; its events wait until it is connected again."""
     with writing(engine, now) as book:
-        is_open = (col(Tenant.tenant_id) == tenant_id, col(Tenant.state) == "connected")
-        closing = update(Tenant).where(*is_open).values(state="disconnected").returning(col(Tenant.tenant_id))
+        closing = update(Tenant).where(col(Tenant.tenant_id) == tenant_id, IS_CONNECTED)
+        closing = closing.values(state=TenantState.DISCONNECTED.value).returning(col(Tenant.tenant_id))
         if book.session.exec(closing).scalar_one_or_none() is not None:
             book.audit(Entry("xero", CLOSED, "tenant", tenant_id, tenant_id, details={"why": why}))
 
@@ -117,8 +118,7 @@ def is_open(tenant_id: object, now: datetime) -> ColumnElement[bool]:
     """Whether a tenant is connected and not parked; for the conditions of other statements."""
     return ~exists(
         select(Tenant.tenant_id).where(
-            col(Tenant.tenant_id) == tenant_id,
-            (col(Tenant.state) != "connected") | (col(Tenant.parked_until) > now),
+            col(Tenant.tenant_id) == tenant_id, ~IS_CONNECTED | (col(Tenant.parked_until) > now)
         )
     )
 
@@ -159,7 +159,7 @@ def may_be_drained(now: datetime) -> tuple[ColumnElement[bool], ...]:
     """What holds of a tenant whose inbox may be drained; for the conditions of other statements."""
     return (
         col(Tenant.synced_at).is_not(None),
-        col(Tenant.state) == "connected",
+        IS_CONNECTED,
         col(Tenant.parked_until).is_(None) | (col(Tenant.parked_until) <= now),
     )
 

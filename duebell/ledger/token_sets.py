@@ -12,6 +12,7 @@ from duebell.errors import ConfigurationError, ReconnectNeeded
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant, TokenSet
 from duebell.ledger.writing import Writing, writing
+from duebell.states import TenantState
 
 LEASE = timedelta(seconds=75)
 """Longer than the token endpoint may take to answer, which is a minute."""
@@ -123,20 +124,20 @@ def mark_refused(engine: Engine, lease: Lease, now: datetime) -> bool:
         if marked is None:
             return False
         book.audit(Entry("xero", "tokens refused", "token_set", lease.token_set_id))
-        _turn(book, lease.token_set_id, "connected", REFUSED, "tenant paused")
+        _turn(book, lease.token_set_id, TenantState.CONNECTED, TenantState.REFUSED, "tenant paused")
     return True
 
 
 def revive(book: Writing, token_set_id: str) -> None:
     """Let the tenants go on that rested because this set was refused."""
-    _turn(book, token_set_id, REFUSED, "connected", "tenant goes on")
+    _turn(book, token_set_id, TenantState.REFUSED, TenantState.CONNECTED, "tenant goes on")
 
 
-def _turn(book: Writing, token_set_id: str, before: str, after: str, action: str) -> None:
+def _turn(book: Writing, token_set_id: str, before: TenantState, after: TenantState, action: str) -> None:
     turned = book.session.exec(
         update(Tenant)
-        .where(col(Tenant.token_set_id) == token_set_id, col(Tenant.state) == before)
-        .values(state=after)
+        .where(col(Tenant.token_set_id) == token_set_id, col(Tenant.state) == before.value)
+        .values(state=after.value)
         .returning(col(Tenant.tenant_id))
     ).scalars()
     for tenant_id in sorted(turned):

@@ -31,7 +31,7 @@ from duebell.policy.verdict import Hold, Send, Skip
 from duebell.policy_file.overdue import InvoiceOverduePolicy
 from duebell.resources import Resources
 from duebell.sending.telling import rules_of
-from duebell.states import NotificationState
+from duebell.states import NotificationState, TenantState
 
 S = NotificationState
 
@@ -68,7 +68,7 @@ def choose(resources: Resources, tenant_ids: Sequence[str] | None) -> tuple[str,
 
 def _is_open(tenant: Tenant, now: datetime) -> bool:
     is_parked = tenant.parked_until is not None and tenant.parked_until > now
-    return tenant.state == "connected" and tenant.synced_at is not None and not is_parked
+    return tenant.state == TenantState.CONNECTED and tenant.synced_at is not None and not is_parked
 
 
 def sweep(resources: Resources, tenant_id: str, *, flow_run_id: str | None) -> Swept:

@@ -22,6 +22,7 @@ from duebell.preferences.mirroring import Consent, Source, Wish
 from duebell.preferences.who_stopped import number_of
 from duebell.preferences.writing_back import Line, said_by_bookkeeper
 from duebell.resources import Resources
+from duebell.states import TenantState
 
 AT_ONCE = 200
 
@@ -103,7 +104,9 @@ def _wish(row: ContactWish) -> Wish:
 def note_all(resources: Resources) -> None:
     """The same for every contact of every organisation: what the policy names may be new."""
     with reading(resources.engine) as session:
-        tenants = session.exec(select(Tenant.tenant_id).where(Tenant.state == "connected")).all()
+        tenants = session.exec(
+            select(Tenant.tenant_id).where(Tenant.state == TenantState.CONNECTED.value)
+        ).all()
     for tenant_id in tenants:
         after = ""
         while ids := _next(resources, tenant_id, after):

@@ -9,7 +9,7 @@ from duebell.books.calls import utc
 from duebell.books.parking import UNREAD, closed_in_words
 from duebell.ledger.tables import Tenant
 from duebell.sending.stopping import goes_on_by, in_the_way_of
-from duebell.states import Sending
+from duebell.states import Sending, TenantState
 
 NOTHING_OUT = "DUEBELL_SENDING=review lets nothing out of this installation"
 
@@ -25,7 +25,7 @@ def stands_still(session: Session, tenant: Tenant, ceiling: Sending, now: dateti
         of_one = " of this organisation" if brake.scope == tenant.tenant_id else ""
         why = f", because {brake.why}" if brake.why else ""
         yield f"sending{of_one} was stopped by {brake.by}{why}: {goes_on_by(brake.scope)} lets it go on"
-    if tenant.state != "connected":
+    if tenant.state != TenantState.CONNECTED:
         yield closed_in_words(tenant.tenant_id)
     elif tenant.synced_at is None:
         yield f"tenant {tenant.tenant_id} {UNREAD}"

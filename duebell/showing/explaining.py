@@ -35,7 +35,7 @@ from duebell.showing.recalling import Recalled, recall
 from duebell.showing.reporting import in_words
 from duebell.showing.what_happened import Happened, happened
 from duebell.showing.why_silent import why_silent
-from duebell.states import NotificationState
+from duebell.states import EventState, NotificationState
 
 KINDS = tuple(RULES)
 
@@ -136,7 +136,7 @@ class _Explaining:
 
     def _not_read(self) -> Iterator[tuple[XeroEvent, str]]:
         """What Xero told of and nobody could read, the newest last."""
-        waits = (col(XeroEvent.state) == "pending") & (col(XeroEvent.outcome) != "")
+        waits = (col(XeroEvent.state) == EventState.PENDING.value) & (col(XeroEvent.outcome) != "")
         events = select(XeroEvent).where(
             XeroEvent.tenant_id == self._row.tenant_id,
             XeroEvent.category == "INVOICE",
