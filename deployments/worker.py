@@ -139,7 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default=name, help="stays the same over restarts; one process a name")
     parser.add_argument("--limit", type=int, default=8, help="runs at once")
     parser.add_argument("--poll-seconds", type=float, default=3.0, help="how often to look without an event")
-    parser.add_argument("--drain-seconds", type=float, default=FINISHES_WITHIN, help="for runs to finish")
+    parser.add_argument(
+        "--drain-seconds", type=float, default=FINISHES_WITHIN, help="what runs get to finish at a stop"
+    )
     return parser
 
 

@@ -77,11 +77,16 @@ class Played:
 
     def start(self) -> None:
         """Start everything in its order, as Compose does; ready when this returns."""
-        for name, service in services().items():
+        every = services()
+        waits = [wait for one in every.values() for wait in one.get("depends_on", {}).items()]
+        ending = {name for name, how in waits if how["condition"] == "service_completed_successfully"}
+        for name, service in every.items():
             if service["image"] != "duebell":
                 continue
             for copy in range(service.get("deploy", {}).get("replicas", 1)):
                 self._start(name, f"{name}-{copy + 1}", service)
+                if name in ending:
+                    self._wait_for_end(f"{name}-{copy + 1}")
 
     def kill(self, copy: str) -> None:
         """Let one be gone, as with its machine."""
@@ -100,16 +105,17 @@ class Played:
     def _start(self, name: str, copy: str, service: Mapping[str, Any]) -> None:
         port = free_port()
         child = Child(copy, self._command(service), self._environment(service, port), self.home / "logs")
-        child.start()
-        if any(wait["condition"].endswith("successfully") for wait in _waits_for(name)):
-            wait_until(lambda: child.pid is None, f"{copy} ends, see {child.log}")
-            assert child.status == 0, child.log.read_text()
-            return
         self.children[copy] = child
+        child.start()
         forwarder = {"prefect-server": self.prefect, "receiver": self.receivers}.get(name)
         if forwarder is not None:
             wait_until(lambda: forwarder.reaches(port), f"{copy} answers, see {child.log}")
             forwarder.upstreams.append(port)
+
+    def _wait_for_end(self, copy: str) -> None:
+        child = self.children[copy]
+        wait_until(lambda: child.pid is None, f"{copy} ends, see {child.log}")
+        assert child.status == 0, child.log.read_text()
 
     def _command(self, service: Mapping[str, Any]) -> list[str]:
         program, *rest = cast("list[str]", service["command"])
@@ -137,9 +143,3 @@ class Played:
         own = {"PREFECT_SERVER_API_PORT": str(port)} if "PREFECT_SERVER_API_HOST" in said else {}
         given: Mapping[str, str] = self.providers if "env_file" in service else {}
         return {**given, **said, **own}
-
-
-def _waits_for(name: str) -> list[Mapping[str, Any]]:
-    """How those that come after a service wait for it."""
-    every = (one.get("depends_on", {}) for one in services().values())
-    return [waits[name] for waits in every if name in waits]

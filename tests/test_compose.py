@@ -1,6 +1,7 @@
 """What the compose file says is what the code says: settings, modules, packages and paths."""
 
 import re
+import tomllib
 from importlib.util import find_spec
 
 import pytest
@@ -92,6 +93,8 @@ def test_the_image_holds_every_package_and_what_the_locks_and_the_deployments_ne
         *("duebell", "tasks", "flows", "deployments"),
     }
     assert all((ROOT / name).exists() for name in copied)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert copied >= set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
 
 
 def test_each_worker_has_a_name_of_its_own_and_may_finish_its_runs() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from sqlalchemy.engine import make_url
 from sqlmodel import select
 
 from deployments.sandbox.conditions import SandboxSettings
@@ -20,6 +19,7 @@ from tests.support_compose import Played
 from tests.support_ledger import NO_POSTGRES, POSTGRES, throwaway_database
 from tests.support_prefect import wait_until
 from tests.support_road import CAFE, go_live, played_by, policy_of_the_road
+from tests.support_sandbox import contact_id
 
 REDIS = os.environ.get("DUEBELL_TEST_REDIS_URL", "").rstrip("/")
 NO_REDIS = "no Redis: set DUEBELL_TEST_REDIS_URL to one whose databases 14 and 15 may be emptied"
@@ -63,9 +63,9 @@ def test_each_is_told_once_though_one_of_two_servers_receivers_and_workers_is_go
 
 
 def _tell(played: Played, sandbox: SandboxControl) -> None:
-    engine = open_ledger(make_url(played.ledger).render_as_string(hide_password=False))
+    engine = open_ledger(played.ledger)
     go_live(engine)
-    cafe = next(one.contact_id for one in sandbox.contacts() if one.name == CAFE)
+    cafe = contact_id(sandbox, CAFE)
 
     def are_told(invoices: list[InvoiceSummary]) -> bool:
         ids = {one.invoice_id for one in invoices}
@@ -79,10 +79,8 @@ def _tell(played: Played, sandbox: SandboxControl) -> None:
         played.kill(gone)
     issued += [sandbox.add_invoice(cafe, f"{amount}.00") for amount in range(201, 205)]
     wait_until(lambda: are_told(issued), "all are delivered", 600)
-    told = {one.number: 0 for one in issued}
-    for message in sandbox.accepted_messages():
-        for number in told:
-            told[number] += number in message.body.split()
+    said = [message.body.split() for message in sandbox.accepted_messages()]
+    told = {one.number: sum(one.number in words for words in said) for one in issued}
     assert told == dict.fromkeys(told, 1)
     assert broken(engine) == []
     engine.dispose()

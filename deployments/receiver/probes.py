@@ -7,14 +7,14 @@ import anyio
 from anyio.to_thread import run_sync
 from sqlalchemy import Engine, func
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col, select
+from sqlmodel import select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from deployments.receiver.prefect_rest import PrefectRest
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Tenant
-from duebell.states import TenantState
+from duebell.ledger.tenants import IS_CONNECTED
 
 FRESH_SECONDS = 1.0
 
@@ -37,11 +37,7 @@ def look_around(engine: Engine, prefect: PrefectRest) -> Readiness:
     """Ask the ledger and Prefect; takes a few seconds at most."""
     try:
         with reading(engine) as session:
-            connected = session.exec(
-                select(func.count())
-                .select_from(Tenant)
-                .where(col(Tenant.state) == TenantState.CONNECTED.value)
-            ).one()
+            connected = session.exec(select(func.count()).select_from(Tenant).where(IS_CONNECTED)).one()
     except SQLAlchemyError:
         return Readiness(ledger=False, prefect=prefect.answers(), tenants=False)
     return Readiness(ledger=True, prefect=prefect.answers(), tenants=connected > 0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, bindparam, exists, func, update
+from sqlalchemy import ColumnElement, Engine, bindparam, func, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -13,9 +13,10 @@ from duebell.audit import Entry
 from duebell.ledger.braking import keeps_from_sending
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
-from duebell.ledger.tables import Notification, Tenant
+from duebell.ledger.tables import Notification
+from duebell.ledger.tenants import is_open
 from duebell.ledger.writing import Writing
-from duebell.states import WAITING, NotificationState, TenantState
+from duebell.states import WAITING, NotificationState
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,7 @@ def _wants_a_run(now: datetime) -> tuple[ColumnElement[bool], ...]:
         col(Notification.dispatch_at) <= now,
         col(Notification.lead_id).is_(None),
         ~keeps_from_sending(col(Notification.tenant_id)),
-        ~exists(
-            select(Tenant.tenant_id).where(
-                col(Tenant.tenant_id) == col(Notification.tenant_id),
-                (col(Tenant.state) != TenantState.CONNECTED.value) | (col(Tenant.parked_until) > now),
-            )
-        ),
+        is_open(col(Notification.tenant_id), now),
     )
 
 

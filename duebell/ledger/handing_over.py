@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Update, update
+from sqlalchemy import update
 from sqlmodel import col, select
 
-from duebell.ledger.inbox import ClaimedEvent
+from duebell.ledger.inbox import ClaimedEvent, still_claimed
 from duebell.ledger.tables import XeroEvent
 from duebell.ledger.writing import Writing
 from duebell.states import EventState
@@ -18,21 +18,13 @@ HANDED_OVER = timedelta(minutes=10)
 
 def hand_over(book: Writing, event: ClaimedEvent, why: str) -> None:
     """Leave an event open for a run of its own, which closes it by :func:`finish_read`."""
-    book.session.exec(_still_claimed(event).values(outcome=why, retry_at=book.now + HANDED_OVER))
-
-
-def _still_claimed(event: ClaimedEvent) -> Update:
-    return update(XeroEvent).where(
-        col(XeroEvent.event_id) == event.event_id,
-        col(XeroEvent.claim_token) == event.claim_token,
-        col(XeroEvent.state) == EventState.PENDING.value,
-    )
+    book.session.exec(still_claimed(event).values(outcome=why, retry_at=book.now + HANDED_OVER))
 
 
 def come_back(book: Writing, events: Sequence[ClaimedEvent], why: str) -> None:
     """Note why events wait that nobody could look at: their claim brings them back, later each time."""
     for event in events:
-        book.session.exec(_still_claimed(event).values(outcome=why))
+        book.session.exec(still_claimed(event).values(outcome=why))
 
 
 def still_held(book: Writing, events: Sequence[ClaimedEvent]) -> list[ClaimedEvent]:

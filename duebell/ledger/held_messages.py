@@ -15,20 +15,15 @@ from duebell.ledger.tables import Attempt, Leg, Notification
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What stands of one message. ``told`` is its notification, then those told in its message, oldest first;
-    ``beside`` are the other attempts of that notification, ``legs`` its channels in their order.
+    ``beside`` are the other attempts of that notification, ``failed`` the channels that are not tried again.
     """
 
     attempt: Attempt
     beside: tuple[Attempt, ...]
     told: tuple[Notification, ...]
-    legs: tuple[Leg, ...]
     channel: str
     """The one that the message goes by."""
-
-    @property
-    def failed(self) -> frozenset[str]:
-        """The channels by which its notification has failed."""
-        return channels_over(self.legs)
+    failed: frozenset[str]
 
 
 def standing(session: Session, held: Sequence[Held]) -> dict[Held, Standing]:
@@ -53,8 +48,8 @@ def _of(
         attempt,
         tuple(one for one in others if one.attempt_id != held.attempt_id),
         (lead, *(row for row in told if row.lead_id == number)),
-        tuple(leg for leg in legs if leg.notification_id == number),
         next(leg.channel for leg in legs if leg.leg_id == attempt.leg_id),
+        channels_over([leg for leg in legs if leg.notification_id == number]),
     )
 
 

@@ -177,11 +177,12 @@ def _may_be_claimed(tenant_id: str, now: datetime) -> ColumnElement[bool]:
 def finish(book: Writing, event: ClaimedEvent, outcome: str) -> bool:
     """Say what became of an event. False where another claim has taken it since: nothing is changed then."""
     values = {"state": EventState.HANDLED.value, "outcome": outcome, "handled_at": book.now}
-    statement = _still_claimed(event).values(**values).returning(col(XeroEvent.event_id))
+    statement = still_claimed(event).values(**values).returning(col(XeroEvent.event_id))
     return book.session.exec(statement).scalar_one_or_none() is not None
 
 
-def _still_claimed(event: ClaimedEvent) -> Update:
+def still_claimed(event: ClaimedEvent) -> Update:
+    """The start of what changes an event, where no other claim has taken it and it is open."""
     return update(XeroEvent).where(
         col(XeroEvent.event_id) == event.event_id,
         col(XeroEvent.claim_token) == event.claim_token,
@@ -191,13 +192,13 @@ def _still_claimed(event: ClaimedEvent) -> Update:
 
 def put_back(book: Writing, event: ClaimedEvent, why: str, retry_at: datetime) -> None:
     """Leave an event for a later drain, with the reason."""
-    book.session.exec(_still_claimed(event).values(outcome=why, retry_at=retry_at, attempts=event.attempts))
+    book.session.exec(still_claimed(event).values(outcome=why, retry_at=retry_at, attempts=event.attempts))
 
 
 def give_back(book: Writing, events: Sequence[ClaimedEvent], why: str, retry_at: datetime) -> None:
     """Leave events that could not be looked at for a later drain; that does not count as an attempt."""
     for event in events:
-        book.session.exec(_still_claimed(event).values(outcome=why, retry_at=retry_at))
+        book.session.exec(still_claimed(event).values(outcome=why, retry_at=retry_at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def is_held() -> ColumnElement[bool]:
 def is_taken_back() -> ColumnElement[bool]:
     """Whether Twilio held the message of an attempt and holds it no more."""
     return (
-        col(Attempt.state).in_([AttemptState.ACCEPTED.value, AttemptState.CANCELLED.value])
+        _was_taken(Attempt)
         & col(Attempt.send_at).is_not(None)
         & (col(Attempt.provider_status) == MessageStatus.CANCELED.value)
     )
@@ -113,12 +113,15 @@ def was_unanswered(attempt: type[Attempt]) -> ColumnElement[bool]:
 
     What Twilio has taken all the same still says what was wrong with its answer.
     """
-    was_taken = col(attempt.state).in_([one.value for one in TAKEN])
     return (
         col(attempt.absent_at).is_not(None)
         | (col(attempt.settle_tries) > 0)
-        | (was_taken & (col(attempt.cause) != ""))
+        | (_was_taken(attempt) & (col(attempt.cause) != ""))
     )
+
+
+def _was_taken(attempt: type[Attempt]) -> ColumnElement[bool]:
+    return col(attempt.state).in_([one.value for one in TAKEN])
 
 
 def look_again_at(book: Writing, one: Held) -> None:

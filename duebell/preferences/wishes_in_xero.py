@@ -14,6 +14,7 @@ from duebell.ledger.group_stops import EVIDENCE
 from duebell.ledger.inserting import insert_missing
 from duebell.ledger.snapshots import ReadContact
 from duebell.ledger.tables import ContactSnapshot, ContactWish, Tenant
+from duebell.ledger.tenants import connected
 from duebell.ledger.writing import Writing, writing
 from duebell.policy_file.policy import Policy
 from duebell.policy_file.preferences import PreferencesPolicy
@@ -22,7 +23,6 @@ from duebell.preferences.mirroring import Consent, Source, Wish
 from duebell.preferences.who_stopped import number_of
 from duebell.preferences.writing_back import Line, said_by_bookkeeper
 from duebell.resources import Resources
-from duebell.states import TenantState
 
 AT_ONCE = 200
 
@@ -103,15 +103,11 @@ def _wish(row: ContactWish) -> Wish:
 
 def note_all(resources: Resources) -> None:
     """The same for every contact of every organisation: what the policy names may be new."""
-    with reading(resources.engine) as session:
-        tenants = session.exec(
-            select(Tenant.tenant_id).where(Tenant.state == TenantState.CONNECTED.value)
-        ).all()
-    for tenant_id in tenants:
+    for tenant in connected(resources.engine):
         after = ""
-        while ids := _next(resources, tenant_id, after):
+        while ids := _next(resources, tenant.tenant_id, after):
             with writing(resources.engine, resources.clock()) as book:
-                note(book, tenant_id, ids, resources.policy)
+                note(book, tenant.tenant_id, ids, resources.policy)
             after = ids[-1]
 
 

@@ -108,7 +108,7 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
     with reading(resources.engine) as session:
         stops = is_braked(session, batch.tenant_id)
         stand = standing(session, batch.held)
-    why = {one: BRAKE if stops and not one.cancel_why else _why_anyway(one, stand[one]) for one in batch.held}
+    why = {one: _why_anyway(one, stand[one], stops=stops) for one in batch.held}
     open_ones = [one for one in batch.held if not why[one]]
     known = _read(resources, batch.tenant_id, open_ones, read_again)
     with reading(resources.engine) as session:
@@ -137,10 +137,10 @@ def take_back(resources: Resources, one: TakeBack) -> Settled:
     return Settled(one.attempt_id, "taken back", message.raw_status)
 
 
-def _why_anyway(one: Held, stands: Standing) -> str:
-    """Why it is taken back whatever the books say; empty where they decide."""
-    if one.cancel_why:
-        return one.cancel_why
+def _why_anyway(one: Held, stands: Standing, *, stops: bool) -> str:
+    """Why it is taken back whatever the books say; empty where they decide. ``stops``: the brake is on."""
+    if one.cancel_why or stops:
+        return one.cancel_why or BRAKE
     others = [row for row in stands.beside if row.state == AttemptState.ACCEPTED.value]
     told = any(said_of(row) in TOLD for row in others)
     sooner = any(
