@@ -18,9 +18,9 @@ def quick(out: str) -> None:
 
 @flow
 def gated(folder: str) -> None:
-    """Waits, twenty seconds at most, for somebody to open the gate."""
+    """Waits, five minutes at most, for somebody to open the gate."""
     Path(folder, "started").touch()
-    for _ in range(400):
+    for _ in range(6000):
         if Path(folder, "open").exists():
             break
         time.sleep(0.05)

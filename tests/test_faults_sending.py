@@ -182,12 +182,12 @@ def locked(engine: Engine, until: threading.Event) -> Generator[None]:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE attempt"))
             holds.set()
-            until.wait(20)
+            until.wait(300)
         other.dispose()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert holds.wait(10)
+    assert holds.wait(300)
     try:
         yield
     finally:

@@ -124,7 +124,7 @@ def test_a_drain_and_the_laying_out_of_the_same_numbers_both_end(
     held_up(monkeypatch, lambda: (has_one.set(), Event().wait(0.5)))
 
     def lays_out() -> None:
-        has_one.wait(5)
+        has_one.wait(60)
         with writing(books, NOW) as book:
             numbers = sorted((MOBILE, OTHER_MOBILE))
             consent_lines.lay_out(book, numbers, lambda _address, _wish: frozenset({SENDER}), "")

@@ -10,6 +10,7 @@ from prefect.events.filters import EventFilter
 from deployments.worker_events import Subscriber, subscribe_once
 from deployments.worker_warm import WarmWorker
 from tests.support_prefect import (
+    LONGEST,
     RunningPrefect,
     child,
     wait_until,
@@ -91,7 +92,7 @@ def test_f104_f109_a_killed_worker_s_run_has_crashed_at_its_next_start_and_a_ter
         worker.send_signal(signal.SIGTERM)
         after = prefect_server.start_run(deployment, folder=str(first))
         (second / "open").touch()
-        assert worker.wait(20) == 0
+        assert worker.wait(LONGEST) == 0
     assert prefect_server.read_run(run).state_type is StateType.COMPLETED
     assert prefect_server.read_run(after).state_type is StateType.SCHEDULED
 
@@ -107,8 +108,8 @@ def test_a_drain_ends_in_time_and_a_second_worker_of_the_same_name_is_refused(
         wait_until((gate / "started").exists, "the flow began")
         second = ["-m", "deployments.worker", "--pool", "brief", "--name", "brief"]
         with child(prefect_server, second, tmp_path) as refused:
-            assert refused.wait(30) == 1
+            assert refused.wait(LONGEST) == 1
         assert "runs already" in (tmp_path / "child.log").read_text()
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(15) == 3
+        assert worker.wait(LONGEST) == 3
     assert prefect_server.read_run(run).state_type is StateType.CRASHED

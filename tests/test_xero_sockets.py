@@ -133,7 +133,7 @@ def test_f031_an_answer_that_drips_is_cut_when_the_time_is_up() -> None:
 def test_f031_an_answer_that_does_not_begin_is_told_from_a_server_that_is_not_there() -> None:
     def behave(connection: socket.socket, server: SocketServer) -> None:
         connection.recv(65_536)
-        server.released.wait(5)
+        server.released.wait(60)
 
     with serving(behave) as server:
         call(server.url, AnswerTooSlow, timeout=0.3)
