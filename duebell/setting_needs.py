@@ -78,6 +78,14 @@ def contradictions(given: Mapping[str, str]) -> list[Problem]:
         problems.append(
             Problem("TWILIO_FROM", "is set beside TWILIO_MESSAGING_SERVICE_SID", "Keep one of the two")
         )
+    if given.get("TWILIO_PREVIOUS_AUTH_TOKEN") and not given.get("TWILIO_AUTH_TOKEN"):
+        problems.append(
+            Problem(
+                "TWILIO_AUTH_TOKEN",
+                "is unset, but TWILIO_PREVIOUS_AUTH_TOKEN is set",
+                "Write the token that replaces the previous one",
+            )
+        )
     for one, other in (("TWILIO_API_KEY", "TWILIO_API_SECRET"), ("TWILIO_API_SECRET", "TWILIO_API_KEY")):
         if given.get(one) and not given.get(other):
             problems.append(

@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     xero_login_url: shapes.ProviderUrl = Field("https://login.xero.com", alias="XERO_LOGIN_URL")
     twilio_account_sid: shapes.AccountSid = Field("", alias="TWILIO_ACCOUNT_SID")
     twilio_auth_token: shapes.Secret = Field(UNSET, alias="TWILIO_AUTH_TOKEN")
+    twilio_previous_auth_token: shapes.Secret = Field(UNSET, alias="TWILIO_PREVIOUS_AUTH_TOKEN")
     twilio_api_key: shapes.ApiKeySid = Field("", alias="TWILIO_API_KEY")
     twilio_api_secret: shapes.Secret = Field(UNSET, alias="TWILIO_API_SECRET")
     twilio_messaging_service_sid: shapes.ServiceSid = Field("", alias="TWILIO_MESSAGING_SERVICE_SID")
@@ -112,6 +113,13 @@ class Settings(BaseSettings):
     def sends_email(self) -> bool:
         """Whether there is a sender to send email from."""
         return bool(self.email_from)
+
+    @property
+    def twilio_signing_tokens(self) -> tuple[SecretStr, ...]:
+        """The auth tokens with which Twilio may have signed a callback: the account's, and the one that it
+        replaces. Twilio signs with the primary one alone (twilio.com/docs/api/errors/57012).
+        """
+        return self.twilio_auth_token, self.twilio_previous_auth_token
 
     def missing_for(self, *uses: Use) -> list[Problem]:
         """The variables that these uses need and that are unset, or cannot serve them."""

@@ -207,3 +207,18 @@ def test_neither_numbers_nor_signatures_are_logged(
     assert caplog.records
     for secret in ("1555", ATTEMPT, SIGNATURE.decode()):
         assert secret not in caplog.text
+
+
+def test_both_auth_tokens_are_taken_while_one_replaces_the_other(sqlite_ledger: Engine) -> None:
+    app = make_app(parts(sqlite_ledger, TWILIO_AUTH_TOKEN="new", TWILIO_PREVIOUS_AUTH_TOKEN="old"))
+    answers = [
+        ask(app, "POST", HERE, form(FIELDS), signed_twilio(FIELDS, QUERY, token)).status_code
+        for token in ("old", "new", "older", "")
+    ]
+    assert answers == [204, 204, 403, 403]
+
+
+def test_once_a_token_is_replaced_the_previous_one_proves_nothing(sqlite_ledger: Engine) -> None:
+    app = make_app(parts(sqlite_ledger, TWILIO_AUTH_TOKEN="new"))
+    assert ask(app, "POST", HERE, form(FIELDS), signed_twilio(FIELDS, QUERY, "old")).status_code == 403
+    assert not receipts_in(sqlite_ledger)

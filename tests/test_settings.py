@@ -160,6 +160,12 @@ def test_an_api_key_goes_with_its_secret() -> None:
     assert "TWILIO_API_KEY is unset" in refused({"TWILIO_API_SECRET": "something"})
 
 
+def test_a_previous_auth_token_has_one_that_replaces_it() -> None:
+    assert "TWILIO_AUTH_TOKEN is unset" in refused({"TWILIO_PREVIOUS_AUTH_TOKEN": "something"})
+    both = {"TWILIO_AUTH_TOKEN": "new", "TWILIO_PREVIOUS_AUTH_TOKEN": "old"}
+    assert [token.get_secret_value() for token in load(both, None).twilio_signing_tokens] == ["new", "old"]
+
+
 def test_callbacks_need_the_auth_token_even_beside_an_api_key() -> None:
     settings = load({"TWILIO_API_KEY": f"SK{SID}", "TWILIO_API_SECRET": "something"}, None)
     assert [problem.name for problem in settings.missing_for(Use.TWILIO_WEBHOOKS)] == ["TWILIO_AUTH_TOKEN"]

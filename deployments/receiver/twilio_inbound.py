@@ -25,7 +25,7 @@ log = logging.getLogger("duebell.receiver")
 def genuine_message(settings: Settings, request: Request, raw: bytes) -> InboundMessage | None:
     """What was written, or ``None`` where Twilio did not sign it or not for our account."""
     header = only_value(request, SIGNATURE)
-    if not callback_is_genuine(signed_url(settings, request), raw, header, (settings.twilio_auth_token,)):
+    if not callback_is_genuine(signed_url(settings, request), raw, header, settings.twilio_signing_tokens):
         return None
     try:
         message = read_inbound(form_pairs(raw))

@@ -31,7 +31,7 @@ def signed_url(settings: Settings, request: Request) -> str:
 def genuine_callback(settings: Settings, request: Request, raw: bytes) -> StatusCallback | None:
     """What the callback says, or ``None`` where Twilio did not sign it or not for our account."""
     header = only_value(request, SIGNATURE)
-    if not callback_is_genuine(signed_url(settings, request), raw, header, (settings.twilio_auth_token,)):
+    if not callback_is_genuine(signed_url(settings, request), raw, header, settings.twilio_signing_tokens):
         return None
     try:
         callback = read_status_callback(form_pairs(raw))
