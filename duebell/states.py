@@ -157,7 +157,7 @@ ONLY_ON_PAPER: frozenset[tuple[NotificationState, NotificationState]] = frozense
     {(one, S.SCHEDULED) for one in (S.PLANNED, S.HELD, S.CLAIMED, S.SKIPPED, S.GIVEN_UP, S.PARKED)}
     # Taken back while nobody knows of another attempt: none is begun beside one whose outcome is open. Were
     # there one, it would have to be waited for. (A ledger that was set back leaves a parked one behind.)
-    | {(S.ACCEPTED, S.UNKNOWN), (S.SCHEDULED, S.UNKNOWN), (S.SCHEDULED, S.PARKED)}
+    | {(S.ACCEPTED, S.UNKNOWN), (S.SCHEDULED, S.UNKNOWN)}
     # A run decides anew on what is held before it claims it, and what may go is planned then.
     | {(S.HELD, S.CLAIMED)}
 )

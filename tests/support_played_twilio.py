@@ -56,6 +56,8 @@ class Disorder:
     """The share of those that failed, or came back, which arrived all the same, as is told later."""
     expires: float = 0.0
     """The share that Twilio gives up in its own queue, so that they reach nobody."""
+    forgets: float = 0.0
+    """The share of what was held of which Twilio tells nothing any more once its time has come."""
 
 
 ORDERLY = Disorder()
@@ -82,6 +84,8 @@ class Taken:
     code: int | None = None
     had_no_handset: bool = False
     """Whether Twilio has said that nobody has the number, whatever it said later."""
+    forgotten: bool = False
+    """Whether its record is gone from Twilio, or in an account that is ours no more."""
 
     @property
     def numbers(self) -> list[str]:
@@ -210,6 +214,8 @@ class PlayedTwilio(Remembers):
         message, fails = self._named(request), self.chance.random() < self.disorder.cancels_fail
         if fails and self.chance.random() < 0.5:
             raise httpx.ReadTimeout("no answer", request=request)
+        if message.forgotten:
+            return _gone()
         if message.status != "scheduled":
             return httpx.Response(400, json={"code": 30409, "message": "", "status": 400})
         message.status = "canceled"
@@ -261,6 +267,9 @@ class PlayedTwilio(Remembers):
         """The time of a message that was held has come."""
         if message.status == "scheduled":
             message.status = "queued"
+            # Drawn by itself: what nothing is forgotten in goes on as it would without this.
+            own = random.Random(f"{message.sid} {message.at}")  # noqa: S311 - a story, no secret
+            message.forgotten = own.random() < self.disorder.forgets
             self._live(message, url, fate)
 
     def _live(self, message: Taken, url: str, fate: Fate) -> None:
@@ -273,7 +282,7 @@ class PlayedTwilio(Remembers):
             self.clockwork.at(moment, lambda to=status, why=code: self._move(message, to, why))
             is_sure = told_within is not None or ended  # nobody asks for what was said to be final
             ended = ended or status in {"failed", "undelivered"}
-            if not is_sure and self.chance.random() < self.disorder.receipts_lost:
+            if message.forgotten or (not is_sure and self.chance.random() < self.disorder.receipts_lost):
                 continue
             for _ in range(2 if self.chance.random() < self.disorder.receipts_twice else 1):
                 lateness = told_within or (0.05, self.disorder.receipts_late)
@@ -335,14 +344,20 @@ class PlayedTwilio(Remembers):
         if self.chance.random() < self.disorder.reads_fail:
             raise httpx.ReadTimeout("no answer", request=request)
         if not request.url.path.endswith("/Messages.json"):
-            return httpx.Response(200, json=as_told(self._named(request)))
+            message = self._named(request)
+            return _gone() if message.forgotten else httpx.Response(200, json=as_told(message))
         to, now = request.url.params["To"], self.clockwork.now
-        listed = [as_told(one) for one in self.messages if one.to == to and one.listed_from <= now]
+        there = [one for one in self.messages if one.to == to and not one.forgotten]
+        listed = [as_told(one) for one in there if one.listed_from <= now]
         return httpx.Response(200, json={"messages": listed[::-1], "page_size": 50, "next_page_uri": None})
 
     def _named(self, request: httpx.Request) -> Taken:
         wanted = request.url.path.rpartition("/")[2].removesuffix(".json")
         return next(one for one in self.messages if one.sid == wanted)
+
+
+def _gone() -> httpx.Response:
+    return httpx.Response(404, json={"code": 20404, "message": "", "status": 404})
 
 
 def _send_at(form: dict[str, str]) -> datetime | None:

@@ -11,7 +11,7 @@ from tests.support_simulation import Plot
 A_LIFE = 400
 LATER = "14:19"
 """Some minutes after a life begins: what comes before waits for the hours in which people are written to."""
-WILD = Disorder(queues=0.5, fails=0.15, corrected=0.4, expires=0.06, undelivered=0.15)
+WILD = Disorder(queues=0.5, fails=0.15, corrected=0.4, expires=0.06, undelivered=0.15, forgets=0.1)
 WILDER = Disorder(queues=0.9, fails=0.3, corrected=0.2, undelivered=0.5)
 MOST = 0.6
 """The largest share of POSTs that fare ill in a drawn life: with more, a day is too short to tell of all."""

@@ -167,11 +167,16 @@ def _is_news(attempt: Attempt, known: Conclusion) -> bool:
     """Whether it says more of the attempt than is known: proof that it arrived always may."""
     if known.attempt in WITHDRAWN or AttemptState(attempt.state) in WITHDRAWN:
         return withdrawn.is_news(attempt, known)
-    if known.attempt is AttemptState.ACCEPTED:
+    if known.attempt is AttemptState.ACCEPTED or _is_lost_by_twilio(attempt, known):
         return True
     return (
         AttemptState(attempt.state) in OPEN and attempt.sid is None and attempt.state != known.attempt.value
     )
+
+
+def _is_lost_by_twilio(attempt: Attempt, known: Conclusion) -> bool:
+    """Whether nobody can tell what became of a message that Twilio was to send."""
+    return known.attempt is AttemptState.PARKED and is_live(attempt)
 
 
 def _moves(attempt: Attempt, leg: Leg, notification: Notification, known: Conclusion) -> bool:
@@ -188,6 +193,8 @@ def _moves(attempt: Attempt, leg: Leg, notification: Notification, known: Conclu
         return waits and known.notification in TOLD and legs.is_unsure(leg)
     if known.attempt in WITHDRAWN:
         return own and withdrawn.moves(attempt, notification)
+    if _is_lost_by_twilio(attempt, known):
+        return own and current is S.SCHEDULED
     on_its_claim = own and attempt.lease_token == notification.lease_token
     if known.notification not in PROGRESS:
         return on_its_claim and current in {S.SENDING, S.UNKNOWN}

@@ -5,6 +5,7 @@ I2  an attempt stands on a claim that its notification reached; no two attempts 
 I3  a notification has at most one attempt that is under way or of which nobody knows the outcome
 I4  only what is claimed or being sent holds a lease
 I5  an attempt was accepted exactly where it has a SID, and a SID belongs to one attempt
+    what Twilio held and lost keeps its SID, though nobody can tell whether it went out
     only what was held at Twilio, because we asked, is cancelled
 I6  a notification says nothing that its attempts do not bear out, but for those of legs that are over
     what was cancelled, or expired at Twilio, bears out nothing
@@ -146,7 +147,8 @@ def _of_group(row: Notification, leads: Mapping[int, Notification]) -> Iterator[
 
 def _of_attempt(one: Attempt) -> Iterator[tuple[str, str]]:
     was_accepted = A(one.state) in {A.ACCEPTED, *WITHDRAWN}
-    if was_accepted != (one.sid is not None):
+    may_be_lost = A(one.state) is A.PARKED and one.send_at is not None
+    if not may_be_lost and was_accepted != (one.sid is not None):
         yield "I5", f"it is {one.state} {'with' if one.sid else 'without'} a SID"
     if one.state == A.UNKNOWN.value and one.settle_at is None:
         yield "I7", "nobody will look for its outcome"
@@ -178,7 +180,7 @@ def _said(row: Notification, own: Sequence[Attempt]) -> Iterator[tuple[str, str]
     """Whether the notification agrees with its attempts, the newest and those that arrived."""
     state = S(row.state)
     latest = max(own, key=lambda one: one.lease_token, default=None)
-    arrived = [said_of(one) for one in own if one.sid and A(one.state) not in WITHDRAWN]
+    arrived = [said_of(one) for one in own if A(one.state) is A.ACCEPTED]
     if state in PROGRESS:
         furthest = max(arrived, key=PROGRESS.__getitem__, default=None)
         if state is not furthest:

@@ -65,6 +65,11 @@ def parked_emails(session: Session, *, after: datetime) -> list[Unsettled]:
     )
 
 
+def held_one(session: Session, attempt_id: str) -> Unsettled | None:
+    """The attempt of this id where, for all we know, Twilio holds its message."""
+    return next(iter(_which(session, is_held(), col(Attempt.attempt_id) == attempt_id)), None)
+
+
 def held_of(session: Session, notification_id: int) -> list[Unsettled]:
     """Every attempt of a notification whose message Twilio was to hold, whatever became of it."""
     return _which(session, col(Attempt.notification_id) == notification_id, col(Attempt.send_at).is_not(None))

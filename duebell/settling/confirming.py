@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from duebell.errors import Permanent
+from duebell.errors import Permanent, RecordNotFound
 from duebell.ledger import receipts, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.unsettled import Unconfirmed, Unsettled
@@ -15,7 +15,7 @@ from duebell.ledger.writing import writing
 from duebell.policy.reaching import EMAIL
 from duebell.resources import Resources
 from duebell.settings import EmailProvider
-from duebell.settling.settling import Asked, Found, Settled
+from duebell.settling.settling import Asked, Found, Settled, park, parked_at
 from duebell.settling.settling_email import email_of_sid
 
 ASK_AFTER, ASK_UNTIL = timedelta(hours=1), timedelta(days=4)
@@ -87,12 +87,19 @@ def in_portions(
 
 
 def confirm(resources: Resources, message: Unconfirmed) -> Settled:
-    """Ask for the status of a message whose receipts did not come. Raises as reading the provider does."""
+    """Ask for the status of a message whose receipts did not come. Raises as reading the provider does.
+
+    What Twilio was to hold and does not know is left to a person once its time is long past: its record may
+    have been deleted, or the account be another, and the message have gone out.
+    """
     try:
         found = _asked_of(resources, message)
-    except Permanent:
+    except Permanent as error:
         with writing(resources.engine, resources.clock()) as book:
             unsettled.note_asked(book, message.attempt_id)
+            held = unsettled.held_one(book.session, message.attempt_id)
+            if held and isinstance(error, RecordNotFound) and book.now >= parked_at(held, resources.policy):
+                return park(book, held, resources.policy, "Twilio held it, and does not know it any more")
         raise
     if found is None:
         return Settled(message.attempt_id, "told by events alone")

@@ -105,7 +105,7 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
         if later is not None:
             unsettled.look_later(book, attempt.attempt_id, later)
             return Settled(attempt.attempt_id, "later")
-        return _park(book, attempt, resources.policy)
+        return park(book, attempt, resources.policy, "nothing shows whether Twilio took it")
 
 
 def look_for_parked(resources: Resources, attempt: Unsettled) -> Settled:
@@ -145,12 +145,13 @@ def _not_there(
     return Settled(attempt.attempt_id, "later")
 
 
-def _park(book: Writing, attempt: Unsettled, policy: Policy) -> Settled:
+def park(book: Writing, attempt: Unsettled, policy: Policy, cause: str) -> Settled:
+    """Leave it to a person, or to the next channel where the policy would rather have it said twice."""
     parked = Conclusion(
         AttemptState.PARKED,
         NotificationState.PARKED,
         reason=NO_EVIDENCE,
-        cause="nothing shows whether Twilio took it",
+        cause=cause,
         settled_by="settle",
         falls_back=_goes_on(attempt, policy),
     )
@@ -215,10 +216,15 @@ def _as_found(message: MessageState) -> Found:
 
 def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | None:
     """When to look again, or ``None`` once the limit has passed and a person has to decide."""
-    limit = (attempt.send_at or attempt.started_at) + timedelta(minutes=policy.settle.park_after_minutes)
+    limit = parked_at(attempt, policy)
     waits = [attempt.started_at + timedelta(minutes=minutes) for minutes in policy.settle.after_minutes]
     coming = [at for at in [*waits, limit] if at > now]
     return coming[0] if coming else None
+
+
+def parked_at(attempt: Unsettled, policy: Policy) -> datetime:
+    """Until when it is looked for: counted from the time at which it was to go out."""
+    return (attempt.send_at or attempt.started_at) + timedelta(minutes=policy.settle.park_after_minutes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ def _named(resources: Resources, sid: str) -> MessageState | EmailState:
 def _the_one(session: Session, message: MessageState | EmailState, invoice: str) -> Open:
     """The attempt that this message is of. Raises ``Permanent`` where that is none, or not certain."""
     bound = session.exec(select(Attempt).where(Attempt.sid == message.sid)).first()
+    if bound is not None and bound.state == AttemptState.PARKED.value:  # Twilio had lost it, and has it again
+        return _vouched(session, _open(session, bound), message.sid, "message", invoice)
     if bound is not None:
         raise _known_already(session, message.sid, bound)
     if isinstance(message, EmailState):
@@ -111,10 +113,18 @@ def _by_its_tag(session: Session, email: EmailState, invoice: str) -> Open:
         raise _known_already(session, email.sid, attempt)
     if attempt is None or attempt.state not in LEFT_OPEN:
         raise Permanent(f"{email.sid} is no email that is looked for or left to a person: its tag is another")
+    return _vouched(session, _open(session, attempt), email.sid, "email", invoice)
+
+
+def _open(session: Session, attempt: Attempt) -> Open:
     row = session.get_one(Notification, attempt.notification_id)
-    one = Open(attempt, row, _invoices(session, row))
+    return Open(attempt, row, _invoices(session, row))
+
+
+def _vouched(session: Session, one: Open, sid: str, what: str, invoice: str) -> Open:
+    """It, unless the person who names an invoice means another. Raises ``Permanent``."""
     if invoice and sale_named(session, invoice).invoice_id not in one.invoices:
-        raise Permanent(f"{email.sid} is the email about {', '.join(one.invoices.values())}")
+        raise Permanent(f"{sid} is the {what} about {', '.join(one.invoices.values())}")
     return one
 
 
