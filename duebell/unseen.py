@@ -24,6 +24,8 @@ def in_one_line(text: str) -> str:
     The joiners stay between letters, marks and emoji: without them Persian, Sinhala or Hindi is misspelt,
     and a family is three people. Done twice it changes nothing more.
     """
+    if text.isascii() and text.isprintable():  # as most are, and nothing of the rest concerns them
+        return " ".join(text.split())
     tags = {place for found in FLAG.finditer(text) for place in range(found.start() + 1, found.end())}
     kept = "".join(one if place in tags else _kept(one) for place, one in enumerate(text))
     joined = "".join(one for place, one in enumerate(kept) if one not in JOINERS or _joins(kept, place))

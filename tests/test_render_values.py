@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duebell.render.values import LONGEST_TEXT, clean_number, clean_text
+from duebell.unseen import in_one_line
 from duebell.visible import JOINERS
 
 
@@ -117,3 +118,8 @@ def test_f062_a_name_of_ten_thousand_characters_is_cut() -> None:
     assert LONGEST_TEXT - 8 < len(clean_text("x" * 10_000)) <= LONGEST_TEXT
     assert len(clean_text("." * 50 + "a.bc" * 100)) <= LONGEST_TEXT
     assert clean_text("\u200b" * 10_000) == ""
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_a_text_without_any_sign_to_look_at_is_cleaned_as_it_is_beside_one(typed: str) -> None:
+    assert in_one_line(f"{typed} é") == f"{in_one_line(typed)} é".strip()

@@ -18,8 +18,8 @@ MARKED = re.compile(f"{BEGIN}([^{TYPED}{END}]*)(?:{TYPED}([^{END}]*))?{END}")
 LONGEST_BEFORE = 4096
 """How far back an address or a tag may begin; half a template's largest size."""
 
-IN_SAME_WORD = re.compile(r"[^\s<>\"'\u0e00-\u0e7f\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]*\Z")
-"""What may be one address up to here: languages without blanks write their words right behind it."""
+IN_SAME_WORD = re.compile(r"[^\s<>\"'\u0e00-\u0e7f\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]*")
+"""What may be one address: languages without blanks write their words right behind it."""
 
 WHOLE = re.compile(r"https?://")
 """How an address begins that the template itself gives as a value; no field keeps such a word."""
@@ -70,8 +70,8 @@ def _is_in_address(before: str) -> bool:
 
 
 def _word(before: str) -> str:
-    found = IN_SAME_WORD.search(before)
-    return found[0] if found else ""
+    found = IN_SAME_WORD.match(before[::-1])  # from the end: a search would begin anew at every letter
+    return found[0][::-1] if found else ""
 
 
 def _attribute(before: str) -> str:
