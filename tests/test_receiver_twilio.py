@@ -222,3 +222,14 @@ def test_once_a_token_is_replaced_the_previous_one_proves_nothing(sqlite_ledger:
     app = make_app(parts(sqlite_ledger, TWILIO_AUTH_TOKEN="new"))
     assert ask(app, "POST", HERE, form(FIELDS), signed_twilio(FIELDS, QUERY, "old")).status_code == 403
     assert not receipts_in(sqlite_ledger)
+
+
+def test_who_has_a_rule_sign_with_another_key_is_told_so(
+    sqlite_ledger: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    ruled = signed_twilio(FIELDS, QUERY, "shared") | {
+        "x-twilio-webhooks-signature-settings": "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"
+    }
+    assert ask(make_app(parts(sqlite_ledger)), "POST", HERE, form(FIELDS), ruled).status_code == 403
+    assert "shared key" in caplog.text
+    assert "webhooks_sharedkey_1" not in caplog.text

@@ -10,7 +10,7 @@ from deployments.receiver.answers import refusal
 from deployments.receiver.ledger_thread import LedgerBusy, LedgerThread
 from deployments.receiver.parts import ReceiverParts
 from deployments.receiver.reading import LARGEST_CALLBACK, only_value, read_raw
-from deployments.receiver.twilio_status import SIGNATURE, WORD, signed_url
+from deployments.receiver.twilio_status import SIGNATURE, WORD, signed_url, why_refused
 from duebell.deciding.senders import sender_of
 from duebell.ledger.inbound import keep_inbound
 from duebell.policy.reaching import SMS
@@ -47,7 +47,7 @@ class TwilioInbound:
         raw = await read_raw(request, most=LARGEST_CALLBACK, seconds=self._parts.patience.body_seconds)
         message = genuine_message(self._parts.settings, request, raw)
         if message is None:
-            log.warning("twilio message refused: no valid signature for this account")
+            log.warning("twilio message refused: %s", why_refused(request))
             return refusal(403)
         if not WORD.fullmatch(message.sid) or not NUMBER.fullmatch(message.sender):
             log.error("twilio message dropped: it has no SID, or comes from no number")

@@ -17,6 +17,10 @@ from duebell.twilio.callbacks import ATTEMPT_PARAMETER, StatusCallback, read_sta
 from duebell.twilio.signature import callback_is_genuine, form_pairs, public_url
 
 SIGNATURE = "x-twilio-signature"
+OTHER_KEY = "x-twilio-webhooks-signature-settings"
+"""Says that a rule of the account has a key of its own sign this, and not the auth token
+(twilio.com/docs/usage/webhooks/webhook-shared-keys)."""
+
 # What an id or a status can look like: PostgreSQL, for one, keeps no NUL in a text.
 WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 log = logging.getLogger("duebell.receiver")
@@ -39,6 +43,13 @@ def genuine_callback(settings: Settings, request: Request, raw: bytes) -> Status
         return None
     ours = settings.twilio_account_sid
     return callback if ours and callback.account_sid == ours else None
+
+
+def why_refused(request: Request) -> str:
+    """Why a call is not believed: whoever reads the log may have made the rule that is the cause."""
+    if OTHER_KEY in request.headers:
+        return "a webhook rule has it signed with a shared key; let that rule leave Duebell's address out"
+    return "no valid signature for this account"
 
 
 def receipt_of(callback: StatusCallback, query: str) -> NewReceipt | None:
@@ -68,7 +79,7 @@ class TwilioStatus:
         raw = await read_raw(request, most=LARGEST_CALLBACK, seconds=seconds)
         callback = genuine_callback(self._parts.settings, request, raw)
         if callback is None:
-            log.warning("twilio callback refused: no valid signature for this account")
+            log.warning("twilio callback refused: %s", why_refused(request))
             return refusal(403)
         receipt = receipt_of(callback, request.scope["query_string"].decode("latin-1"))
         if receipt is None:
