@@ -170,4 +170,15 @@ MUTATIONS = (
         "tests/test_twilio_sockets.py"
         "::test_f083_a_connection_reset_after_the_request_is_unknown_and_not_tried_again",
     ),
+    Mutation(
+        "what Twilio is said not to know is left to a person while it may still be on its way",
+        (
+            (
+                "duebell/settling/confirming.py",
+                " and book.now >= parked_at(held, resources.policy)",
+                "",
+            ),
+        ),
+        "tests/test_watching.py::test_what_twilio_held_and_knows_no_more_is_asked_for_hourly_and_not_each_minute",
+    ),
 )
