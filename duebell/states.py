@@ -101,7 +101,8 @@ TRANSITIONS: dict[NotificationState, frozenset[NotificationState]] = {
     # A receipt may come after a person was asked: it is proof all the same.
     S.PARKED: _FROM_PROVIDER,
     # The odd ones are taken back: cancelled in time, or expired in Twilio's own queue (30036). Both are proof
-    # that the message reached nobody, so it is decided anew, or the attempt that is left speaks.
+    # that the message reached nobody, so it is decided anew, or the attempt that is left speaks. Or a person
+    # decides, for Twilio does not know after its time what it held.
     S.SCHEDULED: frozenset({S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}) | _TAKEN_BACK,
     S.ACCEPTED: frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}) | _TAKEN_BACK,
     S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED, S.FAILED}),

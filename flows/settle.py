@@ -13,7 +13,7 @@ from tasks.messages import (
     held_messages,
     look_for_outcome,
     look_for_parked,
-    parked_emails,
+    parked_messages,
     reap_dead_leases,
     show_outstanding,
     take_back,
@@ -34,7 +34,7 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
     Args:
         attempt_ids: the attempts to look at now; without them, all that are due.
         asks_for_receipts: ask also for the messages of the last hours whose final receipt is missing, by
-            night or by hand for those of the last days, look again for emails that were left to a person, and
+            night or by hand for those of the last days, look again for what was left to a person, and
             show what nobody knows for sure.
     """
     checked = [compare_with_journal(return_state=True), reap_dead_leases(return_state=True)]
@@ -43,7 +43,7 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
     looks = look_for_outcome.map(unknown_attempts(attempt_ids))
     rounds = [outcomes(some) for some in [*taken_back, looks]]
     if asks_for_receipts and not attempt_ids:
-        rounds.append(in_portions(parked_emails(), looks_by(look_for_parked)))
+        rounds.append(in_portions(parked_messages(), looks_by(look_for_parked)))
     if not attempt_ids:
         silent = unconfirmed_messages(of_the_hour=asks_for_receipts)
         rounds.append(in_portions(silent, looks_by(ask_for_status)))

@@ -22,7 +22,7 @@ from duebell.resources import resources
 from duebell.safekeeping import quarantine
 from duebell.sending import telling
 from duebell.sending.giving_back import Said, hold_cancelled
-from duebell.settling import confirming, settling, watching
+from duebell.settling import confirming, parked, settling, watching
 from duebell.settling.settling import Settled
 from duebell.settling.watching import Batch, TakeBack
 from duebell.showing import reporting_channels, reporting_outstanding
@@ -161,15 +161,15 @@ def unconfirmed_messages(*, of_the_hour: bool) -> list[Unconfirmed]:
 
 
 @task(cache_policy=NO_CACHE)
-def parked_emails() -> list[Unsettled]:
-    """The emails that were left to a person and that may be listed by now."""
-    return confirming.parked(resources())
+def parked_messages() -> list[Unsettled]:
+    """What was left to a person, and its provider may tell of by now."""
+    return parked.parked(resources())
 
 
 @task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="look for parked {attempt.attempt_id}")
 def look_for_parked(attempt: Unsettled) -> Settled:
-    """Look once more for an email that was left to a person."""
-    return settling.look_for_parked(resources(), attempt)
+    """Look once more for what was left to a person."""
+    return parked.look_for_parked(resources(), attempt)
 
 
 @task(**RETRYING_ONCE, cache_policy=NO_CACHE, task_run_name="ask for {message.sid}")

@@ -179,6 +179,7 @@ MUTATIONS = (
                 "",
             ),
         ),
-        "tests/test_watching.py::test_what_twilio_held_and_knows_no_more_is_asked_for_hourly_and_not_each_minute",
+        "tests/test_lost_by_twilio.py"
+        "::test_what_twilio_held_and_knows_no_more_is_asked_for_hourly_and_not_each_minute",
     ),
 )

@@ -16,8 +16,9 @@ from duebell.ledger.unsettled import Unconfirmed
 from duebell.ledger.writing import writing
 from duebell.policy.verdict import Send
 from duebell.resources import Resources
-from duebell.settling.confirming import LONGEST, PORTION, confirm, due, in_portions, parked
-from duebell.settling.settling import Settled, ending, look_for_parked
+from duebell.settling.confirming import LONGEST, PORTION, confirm, due, in_portions
+from duebell.settling.parked import look_for_parked, parked
+from duebell.settling.settling import Settled, ending
 from duebell.showing.ended import Ended
 from tests.support_facts import (
     NOW,

@@ -65,6 +65,16 @@ def parked_emails(session: Session, *, after: datetime) -> list[Unsettled]:
     )
 
 
+def parked_with_sid(session: Session, *, after: datetime) -> list[Unsettled]:
+    """Messages that were posted since then, and that Twilio did not know once their time had come."""
+    return _which(
+        session,
+        col(Attempt.state) == AttemptState.PARKED.value,
+        col(Attempt.sid).is_not(None),
+        col(Attempt.started_at) >= after,
+    )
+
+
 def held_one(session: Session, attempt_id: str) -> Unsettled | None:
     """The attempt of this id where, for all we know, Twilio holds its message."""
     return next(iter(_which(session, is_held(), col(Attempt.attempt_id) == attempt_id)), None)

@@ -9,12 +9,10 @@ from sqlmodel import Session
 
 from duebell.errors import Permanent, RecordNotFound
 from duebell.ledger import receipts, unsettled
-from duebell.ledger.engine import reading
-from duebell.ledger.unsettled import Unconfirmed, Unsettled
+from duebell.ledger.unsettled import Unconfirmed
 from duebell.ledger.writing import writing
 from duebell.policy.reaching import EMAIL
 from duebell.resources import Resources
-from duebell.settings import EmailProvider
 from duebell.settling.settling import Asked, Found, Settled, park, parked_at
 from duebell.settling.settling_email import email_of_sid
 
@@ -53,15 +51,6 @@ def due(session: Session, now: datetime, *, everything: bool) -> list[Unconfirme
         emails_after=now - (ASK_FOR_EMAILS_UNTIL if all_days else ASK_AGAIN),
         before=now - ASK_AFTER,
     )
-
-
-def parked(resources: Resources) -> list[Unsettled]:
-    """The emails that were left to a person and that Twilio's Email API may list by now."""
-    settings = resources.settings
-    if not settings.sends_email or settings.email_provider is not EmailProvider.TWILIO:
-        return []
-    with reading(resources.engine) as session:
-        return unsettled.parked_emails(session, after=resources.clock() - ASK_FOR_EMAILS_UNTIL)
 
 
 def in_portions(

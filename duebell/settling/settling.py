@@ -90,11 +90,11 @@ class Settled:
 def settle(resources: Resources, attempt: Unsettled) -> Settled:
     """Look once for the outcome of an attempt. Raises what reading Twilio raises."""
     asked_at = resources.clock()
-    looked = _look_for_email(resources, attempt) if attempt.channel == EMAIL else _look(resources, attempt)
+    looked = look(resources, attempt)
     message = looked.found
     with writing(resources.engine, resources.clock()) as book:
         if message is not None:
-            _bind(book, attempt, message)
+            bind(book, attempt, message)
             if looked.has_copies:
                 look_soon_at_attempt(book, attempt.attempt_id)
             fail_point("before-settling-commits")
@@ -108,19 +108,8 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
         return park(book, attempt, resources.policy, "nothing shows whether Twilio took it")
 
 
-def look_for_parked(resources: Resources, attempt: Unsettled) -> Settled:
-    """Look once more for an email that was left to a person. Its tag stays proof for as long as the provider
-    keeps the email, however late its list has it. Raises what reading it raises.
-    """
-    message = _look_for_email(resources, attempt).found
-    if message is None:
-        return Settled(attempt.attempt_id, "still left to a person")
-    with writing(resources.engine, resources.clock()) as book:
-        _bind(book, attempt, message)
-        return Settled(attempt.attempt_id, "found", message.raw_status)
-
-
-def _bind(book: Writing, attempt: Unsettled, message: "Found") -> None:
+def bind(book: Writing, attempt: Unsettled, message: "Found") -> None:
+    """Conclude the attempt from what its provider says of it, with the receipts that came before."""
     receipts.apply(book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, BY_LIST)
     receipts.bind_earlier(book, attempt.attempt_id, message.sid)
 
@@ -188,12 +177,19 @@ class Looked:
     has_copies: bool = False
 
 
+def look(resources: Resources, attempt: Unsettled) -> Looked:
+    """Look once for what became of an attempt. Raises what reading its provider raises."""
+    return (
+        _look_for_email(resources, attempt) if attempt.channel == EMAIL else _look_for_sms(resources, attempt)
+    )
+
+
 def _look_for_email(resources: Resources, attempt: Unsettled) -> Looked:
     state = email_of_attempt(resources, attempt.attempt_id)
     return Looked(None if state is None else Found(state.sid, state.raw_status))
 
 
-def _look(resources: Resources, attempt: Unsettled) -> Looked:
+def _look_for_sms(resources: Resources, attempt: Unsettled) -> Looked:
     twilio = resources.twilio()
     if attempt.sid is not None:
         return Looked(_as_found(twilio.fetch(attempt.sid)))
