@@ -10,6 +10,7 @@ from tasks.messages import (
     ask_for_status,
     compare_with_journal,
     decide_on_held,
+    found_late,
     held_messages,
     look_for_outcome,
     look_for_parked,
@@ -40,13 +41,15 @@ def settle(attempt_ids: list[str] | None = None, *, asks_for_receipts: bool = Tr
     checked = [compare_with_journal(return_state=True), reap_dead_leases(return_state=True)]
     decided = decide_on_held.map(held_messages(attempt_ids))
     taken_back = [take_back.map(list(untrue)) for untrue in completed(decided)]
-    looks = look_for_outcome.map(unknown_attempts(attempt_ids))
-    rounds = [outcomes(some) for some in [*taken_back, looks]]
+    looked = outcomes(look_for_outcome.map(unknown_attempts(attempt_ids)))
+    decided_late = decide_on_held.map(found_late(list(looked.settled)))
+    taken_back += [take_back.map(list(untrue)) for untrue in completed(decided_late)]
+    rounds = [*(outcomes(some) for some in taken_back), looked]
     if asks_for_receipts and not attempt_ids:
         rounds.append(in_portions(parked_messages(), looks_by(look_for_parked)))
     if not attempt_ids:
         silent = unconfirmed_messages(of_the_hour=asks_for_receipts)
         rounds.append(in_portions(silent, looks_by(ask_for_status)))
     shown = show_outstanding() if asks_for_receipts else ""
-    ended = ending(rounds, failed_of([*checked, *(one.state for one in decided)]), shown)
+    ended = ending(rounds, failed_of([*checked, *(one.state for one in [*decided, *decided_late])]), shown)
     return state_of(ended)

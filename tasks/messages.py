@@ -123,6 +123,12 @@ def held_messages(attempt_ids: list[str] | None) -> list[Batch]:
     return watching.due(resources().engine, resources().clock(), attempt_ids)
 
 
+@task(cache_policy=NO_CACHE)
+def found_late(settled: list[Settled]) -> list[Batch]:
+    """The messages that were just found to be held, and that go out before the next run is sure to come."""
+    return watching.found_late(resources().engine, resources().clock(), settled)
+
+
 @task(**RETRYING, cache_policy=NO_CACHE, task_run_name="decide again for {batch.tenant_id}")
 def decide_on_held(batch: Batch) -> tuple[TakeBack, ...]:
     """Read anew what held messages are about; returns those that are to be taken back."""

@@ -23,6 +23,11 @@ def settle(life: "Life", *, confirms: bool) -> None:
     """What the flow does, in its order; with ``confirms`` also what it does once an hour."""
     resources, engine = life.resources, life.engine
     untrue: list[watching.TakeBack] = []
+    settled: list[settling.Settled] = []
+
+    def look(attempt: unsettled.Unsettled) -> None:
+        looked = _tried(life, lambda: settling.settle(resources, attempt))
+        settled.extend([looked] if looked else [])
 
     def decide(batch: watching.Batch) -> None:
         untrue.extend(_tried(life, lambda: watching.decide_anew(resources, batch, life.read_again)) or ())
@@ -38,11 +43,16 @@ def settle(life: "Life", *, confirms: bool) -> None:
         if confirms:
             silent += unsettled.unconfirmed(session, after=now - confirming.ASK_UNTIL, before=before)
     looks = [
-        *(partial(watching.take_back, resources, one) for one in untrue),
-        *(partial(settling.settle, resources, one) for one in due),
-        *(partial(confirming.confirm, resources, one) for one in silent),
+        *(partial(_tried, life, partial(watching.take_back, resources, one)) for one in untrue),
+        *(partial(look, one) for one in due),
+        *(partial(_tried, life, partial(confirming.confirm, resources, one)) for one in silent),
     ]
-    _all_of(life, [partial(_tried, life, one) for one in looks])
+    _all_of(life, looks)
+    late = watching.found_late(engine, life.clockwork.now, settled)
+    if late:
+        untrue.clear()
+        _all_of(life, [partial(decide, batch) for batch in late])
+        _all_of(life, [partial(_tried, life, partial(watching.take_back, resources, one)) for one in untrue])
 
 
 def _all_of(life: "Life", looks: Sequence[Callable[[], object]]) -> None:

@@ -21,7 +21,7 @@ from duebell.ledger.writing import writing
 from duebell.planning.planning import plan_kind
 from duebell.sending.telling import rules_of, tell
 from duebell.settling.settling import settle
-from duebell.settling.watching import decide_anew, due, take_back
+from duebell.settling.watching import decide_anew, due, found_late, take_back
 from tests.support_facts import (
     INVOICE,
     MINUTE,
@@ -99,8 +99,10 @@ class Office:
                 take_back(self.resources, one)
         with reading(self.engine) as session:
             lost = unsettled.unsettled(session, now=self.clock())
-        for one in lost:
-            settle(self.resources, one)
+        settled = [settle(self.resources, one) for one in lost]
+        for batch in found_late(self.engine, self.clock(), settled):
+            for one in decide_anew(self.resources, batch, self.read_again):
+                take_back(self.resources, one)
         assert broken(self.engine) == []
 
     def until(self, moment: datetime) -> None:

@@ -324,3 +324,20 @@ def test_too_late_in_its_hours_to_be_held_it_waits_for_the_next_opening(office: 
     office.tells()
     assert (office.row().state, office.row().reason) == (S.HELD, "window_ends")
     assert office.row().not_before == datetime.fromisoformat("2026-11-20T19:00:00Z")
+
+
+@pytest.mark.parametrize(("before", "cancelled"), [(20, True), (200, False)])
+def test_what_is_found_just_before_it_goes_out_is_decided_on_by_the_same_run(
+    office: Office, before: int, *, cancelled: bool
+) -> None:
+    office.twilio.fates = ["lost"]
+    office.tells()
+    [attempt] = office.attempts()
+    assert (attempt.state, attempt.sid) == (A.UNKNOWN, None)
+    office.invoice = {"Status": "PAID", "AmountDue": 0, "AmountPaid": 115}
+    assert attempt.send_at is not None
+    office.clock.now = attempt.send_at - timedelta(seconds=before)
+    office.looks()
+    assert [one.cancelled for one in office.twilio.copies] == [cancelled]
+    office.until(attempt.send_at + 5 * MINUTE)
+    assert office.twilio.went_out() == []

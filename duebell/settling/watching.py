@@ -38,6 +38,7 @@ from duebell.sending.telling import ReadAgain, rules_of
 from duebell.settling import watching_copies
 from duebell.settling.settling import Settled
 from duebell.states import TOLD, AttemptState, NotificationState
+from duebell.twilio.statuses import MessageStatus
 from duebell.xero.queries import IDS_PER_QUERY
 
 BRAKE, NOT_READ = "stopped", "not_read"
@@ -79,6 +80,16 @@ def due(engine: Engine, now: datetime, attempt_ids: Sequence[str] | None = None)
         held = scheduled.due(session, now=now, attempt_ids=attempt_ids)
         gone = [] if attempt_ids is not None else scheduled.in_doubt(session, now=now)
     return batches(held, gone)
+
+
+def found_late(engine: Engine, now: datetime, settled: Sequence[Settled]) -> list[Batch]:
+    """What looks have just found that Twilio holds, where no later run is sure to decide on it in time."""
+    found = [one.attempt_id for one in settled if one.state == MessageStatus.SCHEDULED.value]
+    if not found:
+        return []
+    with reading(engine) as session:
+        held = scheduled.due(session, now=now, attempt_ids=found)
+    return batches([one for one in held if is_last_look(one.send_at, now)])
 
 
 def batches(held: Sequence[Held], gone: Sequence[Held] = ()) -> list[Batch]:
