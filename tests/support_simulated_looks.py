@@ -32,6 +32,9 @@ def settle(life: "Life", *, confirms: bool) -> None:
     def decide(batch: watching.Batch) -> None:
         untrue.extend(_tried(life, lambda: watching.decide_anew(resources, batch, life.read_again)) or ())
 
+    def take_backs() -> list[Callable[[], object]]:
+        return [partial(_tried, life, partial(watching.take_back, resources, one)) for one in untrue]
+
     _all_of(life, [partial(decide, batch) for batch in watching.due(engine, life.clockwork())])
     now = life.clockwork()
     with writing(engine, now) as book:
@@ -43,7 +46,7 @@ def settle(life: "Life", *, confirms: bool) -> None:
         if confirms:
             silent += unsettled.unconfirmed(session, after=now - confirming.ASK_UNTIL, before=before)
     looks = [
-        *(partial(_tried, life, partial(watching.take_back, resources, one)) for one in untrue),
+        *take_backs(),
         *(partial(look, one) for one in due),
         *(partial(_tried, life, partial(confirming.confirm, resources, one)) for one in silent),
     ]
@@ -52,7 +55,7 @@ def settle(life: "Life", *, confirms: bool) -> None:
     if late:
         untrue.clear()
         _all_of(life, [partial(decide, batch) for batch in late])
-        _all_of(life, [partial(_tried, life, partial(watching.take_back, resources, one)) for one in untrue])
+        _all_of(life, take_backs())
 
 
 def _all_of(life: "Life", looks: Sequence[Callable[[], object]]) -> None:

@@ -384,7 +384,7 @@ class Life:
         """Twilio calls the receiver."""
         settings = self.resources.settings
         url = public_url(settings.public_url, STATUS_PATH, query)
-        assert callback_is_genuine(url, raw, signature, (settings.twilio_auth_token,))
+        assert callback_is_genuine(url, raw, signature, settings.twilio_signing_tokens)
         receipt = receipt_of(read_status_callback(form_pairs(raw)), query)
         assert receipt is not None
         keep_receipt(self.engine, receipt, now=self.clockwork.now)

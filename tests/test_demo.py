@@ -108,7 +108,7 @@ def test_a_second_demo_stays_up_until_ctrl_c_and_then_leaves_nothing_behind(
         assert (third.returncode, "running" in third.stdout) == (1, True)
         assert outcome(home) == (["delivered"], 1, 2)
         shown.press_ctrl_c()
-        assert shown.wait() == 0, shown.text
+        assert shown.wait(30) == 0, shown.text
         assert shown.text.rstrip().endswith("stopped")
         assert "Traceback" not in shown.text
     assert processes_of(home) == []
@@ -130,7 +130,7 @@ def test_ctrl_c_while_it_starts_stops_what_was_started(tmp_path: Path, environme
     with terminal({**environment, "DUEBELL_HOME": str(tmp_path)}, "demo") as shown:
         wait_until(lambda: "starting Prefect's server" in shown.text, "the server is being started")
         shown.press_ctrl_c()
-        assert shown.wait() == 130, shown.text
+        assert shown.wait(30) == 130, shown.text
         assert "Traceback" not in shown.text
     assert processes_of(tmp_path) == []
 

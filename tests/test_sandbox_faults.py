@@ -153,5 +153,5 @@ def test_the_command_says_its_address_in_one_line_of_json_and_ends_when_told() -
         finally:
             control.close()
             process.terminate()
-        process.wait(300)
+        process.wait(20)
         assert process.stdout.read() == ""

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from deployments.sandbox.control import SandboxControl
 from duebell.clock import system_clock
 from duebell.ledger.attempts import Reaped
+from duebell.ledger.tenants import set_brake
 from duebell.resources import Resources, open_resources, using
 from duebell.settings import load
 from duebell.settling.settling import Asked, Settled, ending
@@ -22,6 +23,7 @@ from tasks.messages import reap_dead_leases, unknown_attempts
 from tests.support_facts import sent_off, the_notification
 from tests.support_office import environment_of
 from tests.support_prefect import RunningPrefect
+from tests.support_watching import Office
 
 
 @pytest.fixture
@@ -83,3 +85,19 @@ def test_a_journal_that_cannot_be_read_fails_the_run_and_holds_up_no_look(
         ended = settle(["a1"], asks_for_receipts=False, return_state=True)
     assert (ended.name, ended.message) == ("Not all settled", "1 failed, 1 parked")
     assert the_notification(resources.engine).state == S.PARKED
+
+
+def test_the_flow_takes_back_in_the_same_run_what_it_finds_just_before_it_goes_out(
+    prefect_server: RunningPrefect, sqlite_ledger: Engine, tmp_path: Path
+) -> None:
+    office = Office(sqlite_ledger, tmp_path)
+    office.twilio.fates = ["lost"]
+    office.tells()
+    [attempt] = office.attempts()
+    assert attempt.send_at is not None
+    office.clock.now = attempt.send_at - timedelta(seconds=20)
+    set_brake(sqlite_ledger, stopped=True, by="test", why="", scope="all", now=office.clock())
+    with prefect_server.settings(), using(office.resources):
+        ended = settle(asks_for_receipts=False, return_state=True)
+    assert (ended.name, ended.message) == ("Settled", "1 found, 1 taken back")
+    assert [one.cancelled for one in office.twilio.copies] == [True]

@@ -92,7 +92,7 @@ def test_f104_f109_a_killed_worker_s_run_has_crashed_at_its_next_start_and_a_ter
         worker.send_signal(signal.SIGTERM)
         after = prefect_server.start_run(deployment, folder=str(first))
         (second / "open").touch()
-        assert worker.wait(LONGEST) == 0
+        assert worker.wait(20) == 0
     assert prefect_server.read_run(run).state_type is StateType.COMPLETED
     assert prefect_server.read_run(after).state_type is StateType.SCHEDULED
 
@@ -111,5 +111,5 @@ def test_a_drain_ends_in_time_and_a_second_worker_of_the_same_name_is_refused(
             assert refused.wait(LONGEST) == 1
         assert "runs already" in (tmp_path / "child.log").read_text()
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(LONGEST) == 3
+        assert worker.wait(15) == 3
     assert prefect_server.read_run(run).state_type is StateType.CRASHED

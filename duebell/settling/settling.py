@@ -179,9 +179,8 @@ class Looked:
 
 def look(resources: Resources, attempt: Unsettled) -> Looked:
     """Look once for what became of an attempt. Raises what reading its provider raises."""
-    return (
-        _look_for_email(resources, attempt) if attempt.channel == EMAIL else _look_for_sms(resources, attempt)
-    )
+    looks = _look_for_email if attempt.channel == EMAIL else _look_for_sms
+    return looks(resources, attempt)
 
 
 def _look_for_email(resources: Resources, attempt: Unsettled) -> Looked:
@@ -212,9 +211,8 @@ def _as_found(message: MessageState) -> Found:
 
 def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | None:
     """When to look again, or ``None`` once the limit has passed and a person has to decide."""
-    limit = parked_at(attempt, policy)
     waits = [attempt.started_at + timedelta(minutes=minutes) for minutes in policy.settle.after_minutes]
-    coming = [at for at in [*waits, limit] if at > now]
+    coming = [at for at in [*waits, parked_at(attempt, policy)] if at > now]
     return coming[0] if coming else None
 
 
