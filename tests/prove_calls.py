@@ -22,7 +22,8 @@ from duebell.ledger.engine import reading
 from duebell.ledger.tables import Attempt, Notification, XeroCall
 from duebell.states import TOLD
 from tests.support_calls import burst
-from tests.support_prefect import free_port, running, wait_until
+from tests.support_ports import free_port
+from tests.support_prefect import running, wait_until
 from tests.support_proofs import commit
 from tests.support_provisioned import run_once
 from tests.support_road import Road, go_live, open_road

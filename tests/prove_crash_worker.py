@@ -24,7 +24,8 @@ from duebell.ledger.invariants import broken
 from duebell.ledger.tables import XeroEvent
 from tests.support_crash import LED_TO_BY, SENDING_POINTS
 from tests.support_nursery import Nursery, kill, lives, nursery
-from tests.support_prefect import free_port, running
+from tests.support_ports import free_port
+from tests.support_prefect import running
 from tests.support_road import Road, open_road
 from tests.support_stream import Stream
 

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import httpx
 
-from tests.support_prefect import free_port, wait_until
+from tests.support_ports import free_port
+from tests.support_prefect import wait_until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")

@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 
 from deployments.children import ROOT, Child
 from tests.support_forwarder import Forwarder
-from tests.support_prefect import free_port, wait_until
+from tests.support_ports import free_port
+from tests.support_prefect import wait_until
 
 FILE = ROOT / "deployments" / "compose.yaml"
 GIVEN = {

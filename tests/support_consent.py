@@ -24,7 +24,7 @@ from duebell.ledger.tables import Tenant, TokenSet
 from duebell.resources import Resources, open_resources
 from duebell.settings import load
 from tests.support_office import environment_of
-from tests.support_prefect import free_port
+from tests.support_ports import free_port
 
 OTHER = "5a4db0c5-0000-4000-8000-000000000002"
 OTHER_NAME = "Kea Street Roasters"

@@ -20,7 +20,7 @@ from duebell.ledger import tenants
 from duebell.ledger.tables import Tenant
 from duebell.resources import Resources, open_resources
 from duebell.settings import Settings, load
-from tests.support_prefect import free_port
+from tests.support_ports import free_port
 
 
 @dataclass(frozen=True)

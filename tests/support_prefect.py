@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -37,18 +36,12 @@ from prefect.settings import (
 
 from deployments.prefect_server import PrefectServer, end_group
 from deployments.worker_warm import WarmWorker
-from tests.support_provisioned import copy_provisioned
+from tests.support_ports import free_port
+from tests.support_provisioned import copy_provisioned, wait_ready
 
 ROOT = Path(__file__).resolve().parents[1]
 Kind = TypeVar("Kind", bound=PrefectServer)
 FINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED}
-
-
-def free_port() -> int:
-    """A port that nobody has just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 LONGEST = 300.0
@@ -197,7 +190,7 @@ def prefect_server(
         server = PrefectServer(home, port)
         config.add_cleanup(lambda: end(server))
         server.start()
-        server.wait_ready()
+        wait_ready(server)
         config.stash[SERVER] = RunningPrefect(server, provisioned=True)
     return config.stash[SERVER]
 
@@ -219,7 +212,7 @@ def running(server: PrefectServer, *, provisioned: bool = False) -> Generator[Ru
     """The server, started and ready; ended at the end."""
     server.start()
     try:
-        server.wait_ready()
+        wait_ready(server)
         yield RunningPrefect(server, provisioned=provisioned)
     finally:
         end(server)

@@ -13,6 +13,7 @@ import pytest
 
 from deployments.children import ROOT, module
 from deployments.prefect_server import PrefectServer
+from duebell.errors import ConfigurationError
 
 DONE = "provisioned"
 
@@ -35,11 +36,20 @@ def copy_provisioned(factory: pytest.TempPathFactory, home: Path, port: int) -> 
     shutil.copytree(original, home, dirs_exist_ok=True)
 
 
+def wait_ready(server: PrefectServer) -> None:
+    """Return when it answers; if it died, the error shows its last words: its folder may not be kept."""
+    try:
+        server.wait_ready()
+    except ConfigurationError as error:
+        error.add_note(server.log.read_text(errors="replace")[-4000:])
+        raise
+
+
 def _make(home: Path, port: int) -> None:
     server = _Unscheduled(home, port)
     server.start()
     try:
-        server.wait_ready()
+        wait_ready(server)
         run_once(server.client_environment(), "deployments.provision")
     finally:
         server.stop(patience=30.0)

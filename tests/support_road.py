@@ -26,7 +26,8 @@ from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Notification, Tenant, XeroEvent
 from duebell.settings import Settings, load
-from tests.support_prefect import LONGEST, RunningPrefect, free_port, wait_until
+from tests.support_ports import free_port
+from tests.support_prefect import LONGEST, RunningPrefect, wait_until
 from tests.support_provisioned import run_once
 
 CAFE = "Aro Street Cafe"

@@ -36,7 +36,7 @@ from tasks.sweeping import choose_tenants, sweep_tenant
 from tasks.xero import fetch_changed, fetch_credit, fetch_invoices, fetch_links, refresh_token
 from tests.support_lists import no_pace
 from tests.support_office import environment_of
-from tests.support_prefect import free_port
+from tests.support_ports import free_port
 from tests.support_receiver import SLOW_MACHINE, FakePrefect, serving
 
 ZONE = ZoneInfo("Pacific/Auckland")

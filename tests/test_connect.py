@@ -25,7 +25,8 @@ from duebell.ledger.tables import Tenant
 from duebell.resources import Resources, open_resources
 from duebell.settings import Settings, load
 from duebell.xero.asking import Pace
-from tests.support_prefect import RunningPrefect, free_port
+from tests.support_ports import free_port
+from tests.support_prefect import RunningPrefect
 
 
 def environment(home: Path, url: str, **more: str) -> dict[str, str]:

@@ -15,7 +15,8 @@ from duebell.errors import ConfigurationError
 from duebell.ledger.engine import open_ledger, reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Notification, XeroEvent
-from tests.support_prefect import ROOT, free_port, wait_until
+from tests.support_ports import free_port
+from tests.support_prefect import ROOT, wait_until
 from tests.support_terminal import LONGEST, processes_of, terminal
 
 

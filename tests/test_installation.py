@@ -21,7 +21,8 @@ from deployments.installation import (
 )
 from duebell.errors import ConfigurationError
 from duebell.settings import load
-from tests.support_prefect import ROOT, free_port, wait_until
+from tests.support_ports import free_port
+from tests.support_prefect import ROOT, wait_until
 
 SLEEPER = "import time; print('here', flush=True); time.sleep(600)"
 STUBBORN = (

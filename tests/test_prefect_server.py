@@ -18,7 +18,8 @@ from deployments.prefect_process import known_names
 from deployments.prefect_server import PrefectServer
 from duebell.errors import ConfigurationError
 from duebell.settings import load
-from tests.support_prefect import ROOT, RunningPrefect, free_port, wait_until
+from tests.support_ports import free_port
+from tests.support_prefect import ROOT, RunningPrefect, wait_until
 
 
 def test_the_server_keeps_its_secrets_to_itself_and_to_its_owner(tmp_path: Path) -> None:

@@ -31,11 +31,11 @@ from duebell.ledger.engine import migrate, open_ledger
 from duebell.ledger.tenants import disconnect
 from duebell.prefect_names import flight_limit_name, rate_limit_name
 from tests.support_facts import open_tenant
+from tests.support_ports import free_port
 from tests.support_prefect import (
     ROOT,
     RunningPrefect,
     child,
-    free_port,
     running,
     wait_until,
     worker_process,

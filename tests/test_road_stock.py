@@ -13,7 +13,8 @@ from deployments.sandbox.server import running_sandbox
 from duebell.ledger.engine import open_ledger
 from duebell.ledger.invariants import broken
 from duebell.settings import load
-from tests.support_prefect import RunningPrefect, free_port, running, wait_until
+from tests.support_ports import free_port
+from tests.support_prefect import RunningPrefect, running, wait_until
 from tests.support_provisioned import run_once
 from tests.support_road import Road, environment_for, go_live
 
