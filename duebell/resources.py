@@ -106,8 +106,12 @@ class Resources:
         settings = self.settings
         settings.require(Use.EMAIL)
         if settings.email_provider is EmailProvider.SENDGRID:
-            return SendGrid(self.twilio_http, settings.sendgrid_api_key, settings.sendgrid_api_url)
+            return self.sendgrid()
         return self.twilio_email()
+
+    def sendgrid(self) -> SendGrid:
+        """SendGrid, whoever sends now: it alone can take back what it holds."""
+        return SendGrid(self.twilio_http, self.settings.sendgrid_api_key, self.settings.sendgrid_api_url)
 
     def twilio_email(self) -> TwilioEmail:
         """Twilio's Email API, whoever sends now: it alone knows of the emails that it took.

@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from duebell.settling.confirming import in_portions
-from duebell.settling.settling import ending
+from duebell.settling.rounds import ending
 from tasks._prefect import MANY_AT_ONCE, completed, failed_of, looks_by, named, outcomes, state_of
 from tasks.messages import (
     ask_for_status,

@@ -22,7 +22,8 @@ from duebell.errors import Postponed, ReservedForMessages, TenantDisconnected, T
 from duebell.prefect_names import CONSENT_LIMIT, flight_limit_name, rate_limit_name
 from duebell.render.values import one_line
 from duebell.resources import resources
-from duebell.settling.settling import Asked, Settled
+from duebell.settling.rounds import Asked
+from duebell.settling.settling import Settled
 from duebell.showing import run_names
 from duebell.showing.ended import Ended
 from duebell.xero.asking import Pace

@@ -182,4 +182,49 @@ MUTATIONS = (
         "tests/test_lost_by_twilio.py"
         "::test_what_twilio_held_and_knows_no_more_is_asked_for_hourly_and_not_each_minute",
     ),
+    Mutation(
+        "an email that is held is posted before its batch is noted",
+        (
+            (
+                "duebell/ledger/batches.py",
+                "    return _while_sending(book, attempt_id, batch_id=batch_id)\n",
+                "    return bool(book and attempt_id and batch_id)\n",
+            ),
+        ),
+        "tests/test_holding_emails.py::test_an_email_that_was_not_answered_is_discarded_and_said_once_in_another_batch",
+    ),
+    Mutation(
+        "an email that SendGrid takes is held, though it is to discard it",
+        (
+            (
+                "duebell/ledger/evidence.py",
+                "    if batches.is_discarded(attempt, known) or not _is_news(attempt, known):\n",
+                "    if not _is_news(attempt, known):\n",
+            ),
+        ),
+        "tests/test_holding_emails.py::test_an_answer_that_comes_once_the_email_was_discarded_brings_it_back_to_nobody",
+    ),
+    Mutation(
+        "an email is discarded without a word of that in the ledger",
+        (
+            (
+                "duebell/settling/discarding.py",
+                "        batches.ask_to_discard(book, attempt.attempt_id)\n",
+                "        _ = book\n",
+            ),
+        ),
+        "tests/test_holding_emails.py::test_an_answer_that_comes_while_the_email_is_being_discarded_is_said_anew",
+    ),
+    Mutation(
+        "an email is decided on for the last time when SendGrid takes nothing back any more",
+        (
+            (
+                "duebell/hours/scheduling.py",
+                "    return send_at - ahead_of_time(in_batch=in_batch)\n",
+                "    return send_at if in_batch else send_at\n",
+            ),
+        ),
+        "tests/test_holding_emails.py"
+        "::test_what_is_paid_while_it_is_held_is_taken_back_before_sendgrid_stops_doing_that",
+    ),
 )

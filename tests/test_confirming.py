@@ -18,7 +18,8 @@ from duebell.policy.verdict import Send
 from duebell.resources import Resources
 from duebell.settling.confirming import LONGEST, PORTION, confirm, due, in_portions
 from duebell.settling.parked import look_for_parked, parked
-from duebell.settling.settling import Settled, ending
+from duebell.settling.rounds import ending
+from duebell.settling.settling import Settled
 from duebell.showing.ended import Ended
 from tests.support_facts import (
     NOW,

@@ -5,7 +5,7 @@ from itertools import product
 from sqlalchemy import create_engine
 from sqlmodel import Session, select
 
-from duebell.ledger.scheduled import is_doubted, was_unanswered
+from duebell.ledger.held import is_doubted, was_unanswered
 from duebell.ledger.tables import Attempt, SQLModel
 from duebell.states import AttemptState
 from tests.support_facts import NOW

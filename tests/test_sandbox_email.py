@@ -295,6 +295,23 @@ def test_an_email_that_is_held_leaves_at_its_time_unless_its_batch_was_cancelled
     assert [one.status for one in sandbox.accepted_mails()] == ["canceled", "delivered"]
 
 
+def test_a_batch_is_not_cancelled_in_its_last_ten_minutes_and_no_more_than_ten_at_once(
+    sandbox: SandboxControl, grid: httpx.Client
+) -> None:
+    batches = [grid.post(BATCH).json()["batch_id"] for _ in range(12)]
+    at = int(time.time()) + 1200
+    for batch_id in batches:
+        grid.post(SEND, json=grid_mail(send_at=at, batch_id=batch_id))
+    answers = [grid.post(CANCEL, json={"batch_id": one, "status": "cancel"}).status_code for one in batches]
+    assert answers == [201] * 10 + [400] * 2
+    sandbox.shift_clock(1201)
+    later = [grid.post(BATCH).json()["batch_id"] for _ in range(2)]
+    for batch_id, seconds in zip(later, (590, 700), strict=True):
+        grid.post(SEND, json=grid_mail(send_at=at + 1 + seconds, batch_id=batch_id))
+    answers = [grid.post(CANCEL, json={"batch_id": one, "status": "cancel"}).status_code for one in later]
+    assert answers == [400, 201]
+
+
 def test_events_are_signed_with_the_key_that_is_told_and_tried_again(
     sandbox: SandboxControl, grid: httpx.Client
 ) -> None:

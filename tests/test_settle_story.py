@@ -15,7 +15,8 @@ from duebell.ledger.attempts import Reaped
 from duebell.ledger.tenants import set_brake
 from duebell.resources import Resources, open_resources, using
 from duebell.settings import load
-from duebell.settling.settling import Asked, Settled, ending
+from duebell.settling.rounds import Asked, ending
+from duebell.settling.settling import Settled
 from duebell.showing.ended import Ended
 from duebell.states import NotificationState as S
 from flows.settle import settle

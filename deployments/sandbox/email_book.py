@@ -93,6 +93,15 @@ class MailBook:
     mails: list[Mail] = field(default_factory=list[Mail])
     batches: dict[str, str] = field(default_factory=dict[str, str])
 
+    def times_of(self, batch_id: str) -> list[datetime]:
+        """When the emails of a batch are to be sent."""
+        return [mail.send_at for mail in self.mails if mail.send_at is not None and mail.batch_id == batch_id]
+
+    def is_over(self, batch_id: str, now: datetime) -> bool:
+        """Whether all that was in a batch has been sent or discarded."""
+        times = self.times_of(batch_id)
+        return bool(times) and max(times) <= now
+
     def kept(self, now: datetime) -> Iterator[Mail]:
         """The emails that Twilio's Email API still tells of, newest first."""
         return (

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -22,6 +23,7 @@ from deployments.sandbox.inbound import not_modelled, pause, same
 from deployments.sandbox.wire import Record, read_json, record_of, text_of
 
 MOST_CANCELLED = 10
+LAST_MINUTES = timedelta(minutes=10)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -109,7 +111,11 @@ class SendGridApi:
             return _error(400, "batch_id", "invalid batch id or status")
         if self.book.batches[batch_id]:
             return _error(400, "batch_id", "a status was set for this batch before: update it")
-        if sum(bool(asked) for asked in self.book.batches.values()) >= MOST_CANCELLED:
+        now = self.conditions.now()
+        if any(moment < now + LAST_MINUTES for moment in self.book.times_of(batch_id)):
+            return _error(400, "batch_id", "too near to the time to send at")
+        asked = [one for one, status in self.book.batches.items() if status]
+        if sum(not self.book.is_over(one, now) for one in asked) >= MOST_CANCELLED:
             return _error(400, None, "the maximum number of cancellations and pauses was reached")
         self.book.batches[batch_id] = status
         return JSONResponse({"batch_id": batch_id, "status": status}, status_code=201)

@@ -60,17 +60,18 @@ class Rules:
     """What the operator decided: the policy, how far any tenant may send, and by which channels we can.
 
     ``text`` is the policy's file as it was written; empty for one that was made without a file.
-    ``schedules``: whether Twilio can hold messages for us, which takes a Messaging Service.
+    ``schedules``: by which channels a provider can hold messages for us. Twilio takes a Messaging Service
+    for that; emails SendGrid alone can hold.
     """
 
     policy: Policy
     ceiling: Sending
     channels: frozenset[str] = frozenset({SMS, EMAIL})
     text: str = field(default="", repr=False)
-    schedules: bool = False
+    schedules: frozenset[str] = frozenset()
 
     def held_for(self, tenant_id: str, kind: str, *, forced: bool) -> timedelta:
-        """How long Twilio holds a message of this kind: not at all one that a person wants said now."""
+        """How long a message of this kind is held: not at all one that a person wants said now."""
         wants = self.policy.for_tenant(tenant_id).of_kind(kind).sending is Manner.HOLD
         return ahead(self.policy.hold) if wants and self.schedules and not forced else timedelta()
 

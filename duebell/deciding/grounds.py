@@ -108,7 +108,7 @@ def _facts(basis: Basis, row: Notification | None, crowd: Crowd) -> Facts:
         {name: how.dump_python(getattr(known, name), mode="json") for name, how in KNOWN.items()},
         _standing(row),
         crowd,
-        basis.rules.schedules,
+        bool(basis.rules.schedules),
     )
 
 

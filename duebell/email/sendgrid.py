@@ -7,6 +7,7 @@ its Email Activity takes six requests a minute, too few to look for what was los
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import cast
 
 import httpx
@@ -65,7 +66,8 @@ class SendGrid:
 
     def send(self, request: EmailRequest) -> SendOutcome:
         """POST one email, once, and say what came of it. Raises only what happens before the POST."""
-        return self._wire.send("/v3/mail/send", _body(request), _accepted)
+        taken = MessageStatus.SCHEDULED if request.send_at else MessageStatus.ACCEPTED
+        return self._wire.send("/v3/mail/send", _body(request), partial(_accepted, taken))
 
     def create_batch(self) -> str:
         """A new batch's id, to be stored before an email is sent under it. Raises the errors of reading."""
@@ -87,10 +89,11 @@ class SendGrid:
             self._wire.read("POST", _SCHEDULED, body={"batch_id": batch_id, "status": "cancel"})
         except Permanent:
             # SendGrid refuses to cancel a batch again with the same 400 as all else.
-            if not self._is_cancelled(batch_id):
+            if not self.is_cancelled(batch_id):
                 raise
 
-    def _is_cancelled(self, batch_id: str) -> bool:
+    def is_cancelled(self, batch_id: str) -> bool:
+        """Whether a batch was cancelled, at whatever time. Raises the errors of reading."""
         found = self._wire.read("GET", f"{_SCHEDULED}/{batch_id}")
         rows = [cast("dict[str, object]", row) for row in found if isinstance(row, dict)]
         return any(row.get("batch_id") == batch_id and row.get("status") == "cancel" for row in rows)
@@ -126,9 +129,9 @@ def _named(name: str) -> dict[str, str]:
     return {"name": f'"{name}"' if "," in name or ";" in name else name}
 
 
-def _accepted(answer: Answer) -> Accepted | Unknown:
+def _accepted(taken: MessageStatus, answer: Answer) -> Accepted | Unknown:
     sid = answer.headers.get("X-Message-Id", "")
     # Only 202 means that it will be sent: 200 answers an email that was merely checked, in sandbox mode.
     if answer.http_status != 202 or not _MESSAGE_ID.fullmatch(sid):
         return Unknown(f"HTTP {answer.http_status} without a message id")
-    return Accepted(sid, MessageStatus.ACCEPTED, None, None)
+    return Accepted(sid, taken, None, None)

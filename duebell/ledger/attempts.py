@@ -20,6 +20,7 @@ from duebell.ledger.notifications import Claim
 from duebell.ledger.preferences import as_kept, is_refused
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
+from duebell.policy.reaching import EMAIL
 from duebell.states import AttemptState, NotificationState
 
 S = NotificationState
@@ -30,8 +31,9 @@ class Intent:
     """A call that is about to be made and stands in the ledger already.
 
     It is made before ``lease_until`` or not at all: from then on others hold it for lost. ``open_until`` is
-    when the hours of the message are over, ``None`` where it has none; ``send_at`` when Twilio is to send it,
-    ``None`` for at once. ``tries`` counts it and all before it.
+    when the hours of the message are over, ``None`` where it has none; ``send_at`` when its provider is to
+    send it, ``None`` for at once. ``tries`` counts it and all before it. ``batch_id`` is by what an email
+    that is held can be taken back.
     """
 
     attempt_id: str
@@ -47,6 +49,7 @@ class Intent:
     open_until: datetime | None = None
     send_at: datetime | None = None
     tries: int = 1
+    batch_id: str = ""
 
 
 def begin(
@@ -73,12 +76,18 @@ def begin(
     attempt.read_age_seconds = (book.now - read_at).total_seconds()
     attempt.flow_run_id, attempt.send_at = flow_run_id, send_at
     book.session.add(attempt)
-    begun = {"attempt": attempt_id} | ({"sender": leg.sender} if leg.sender else {})
-    if send_at is not None:
-        begun["reason"] = f"held_at_twilio:{send_at:%d %b %Y %H:%M} UTC"
+    begun = {"attempt": attempt_id} | _how(leg, send_at)
     book.audit(Entry("send", "attempt begun", "notification", key, claimed.tenant_id, flow_run_id, begun))
     tries = unsettled.tries_of(book.session, claimed.notification_id)
     return _intent(attempt, leg, lease_until, tries, open_until)
+
+
+def _how(leg: Leg, send_at: datetime | None) -> dict[str, str]:
+    how = {"sender": leg.sender} if leg.sender else dict[str, str]()
+    if send_at is not None:
+        by = "sendgrid" if leg.channel == EMAIL else "twilio"
+        how["reason"] = f"held_at_{by}:{send_at:%d %b %Y %H:%M} UTC"
+    return how
 
 
 def _attempt(

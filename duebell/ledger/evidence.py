@@ -5,6 +5,7 @@ from sqlmodel import Session
 from duebell.audit import Entry
 from duebell.hours.scheduling import CLOCKS_DIFFER
 from duebell.ledger import (
+    batches,
     channel_stops,
     groups,
     hold_switch,
@@ -52,8 +53,8 @@ def _conclude(
 ) -> NotificationState:
     leg = legs.of_attempt(book.session, attempt)
     current = S(notification.state)
-    known = withdrawn.as_it_is(book, attempt, current, known)
-    if not _is_news(attempt, known):
+    known = withdrawn.as_it_is(book, attempt, current, batches.as_it_is(book, attempt, known))
+    if batches.is_discarded(attempt, known) or not _is_news(attempt, known):
         return current
     moves = _moves(attempt, leg, notification, known)
     stood = told_together.stood_by(attempt)
@@ -226,12 +227,13 @@ def _write(book: Writing, attempt: Attempt, known: Conclusion) -> None:
 
 
 def _notice_ignored_schedule(book: Writing, attempt: Attempt, known: Conclusion) -> None:
-    """Hold nothing more where Twilio sends before the time, as it silently did without a Messaging Service
-    (twilio.com/docs/api/errors/35111).
+    """Hold nothing more where the provider sends before the time, as Twilio silently did without a Messaging
+    Service (twilio.com/docs/api/errors/35111).
 
     What is said now counts, not what was known already: the time of an answer that a process wrote late, for
     it stood still, may lie before that.
     """
     early = attempt.send_at is not None and book.now < attempt.send_at - CLOCKS_DIFFER
     if early and known.attempt is AttemptState.ACCEPTED and known.notification in TOLD:
-        hold_switch.take_off(book, f"Twilio sent attempt {attempt.attempt_id} before its time")
+        by = "SendGrid" if attempt.batch_id else "Twilio"
+        hold_switch.take_off(book, f"{by} sent attempt {attempt.attempt_id} before its time")

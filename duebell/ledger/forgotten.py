@@ -195,6 +195,7 @@ def _attempt(
         cause="taken from the side journal: the ledger was set back",
         settle_at=now if state is A.UNKNOWN else None,
         send_at=one.send_at,
+        batch_id=one.batch_id,
         # Its words are lost, so that nobody could tell whether they stay true until its time.
         cancel_why=REASON if one.send_at is not None else "",
     )

@@ -12,19 +12,19 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.hours import scheduling
 from duebell.ledger import present
 from duebell.ledger.built_once import built_once
+from duebell.ledger.held import can_be_taken_back, is_doubted, is_held, is_taken_back, was_unanswered
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import OPEN, AttemptState
 from duebell.twilio.statuses import MessageStatus
 
-TAKEN = (AttemptState.ACCEPTED, AttemptState.CANCELLED)
 BY_LIST = "twilio's list"
 """Says of an attempt that it was found in Twilio's list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A message that Twilio holds. ``cancel_why`` says why it is to be cancelled, where that was decided.
+    """A message that a provider holds. ``cancel_why`` says why it is to be cancelled, where that was decided.
 
     ``doubtful``: its POST, or an earlier one of the same notification, was not answered, so that Twilio may
     hold a second copy.
@@ -40,36 +40,25 @@ class Held:
     doubtful: bool
     overtaken_at: datetime | None = None
     """When something happened that may make it untrue, where that is why it is looked at."""
+    batch_id: str = ""
+    """SendGrid's batch, where it is an email."""
 
-
-def is_held() -> ColumnElement[bool]:
-    """Whether Twilio holds the message of an attempt, as far as is known."""
-    return (
-        (col(Attempt.state) == AttemptState.ACCEPTED.value)
-        & col(Attempt.send_at).is_not(None)
-        & (col(Attempt.provider_status) == MessageStatus.SCHEDULED.value)
-    )
-
-
-def is_taken_back() -> ColumnElement[bool]:
-    """Whether Twilio held the message of an attempt and holds it no more."""
-    return (
-        _was_taken(Attempt)
-        & col(Attempt.send_at).is_not(None)
-        & (col(Attempt.provider_status) == MessageStatus.CANCELED.value)
-    )
+    @property
+    def until(self) -> datetime:
+        """Until when it can be taken back."""
+        return scheduling.taken_back_until(self.send_at, in_batch=bool(self.batch_id))
 
 
 def due(session: Session, *, now: datetime, attempt_ids: Sequence[str] | None = None) -> list[Held]:
     """Those to be decided on now: those named, or all whose look is due, the soonest to go out first."""
     which = col(Attempt.settle_at) <= now if attempt_ids is None else col(Attempt.attempt_id).in_(attempt_ids)
-    return _held(session, is_held(), col(Attempt.send_at) > now, which)
+    return _held(session, is_held(), can_be_taken_back(now), which)
 
 
 def looked_at(now: datetime) -> SelectOfScalar[int]:
     """The notifications whose message Twilio holds and is to be decided on now."""
     return select(Attempt.notification_id).where(
-        is_held(), col(Attempt.send_at) > now, col(Attempt.settle_at) <= now
+        is_held(), can_be_taken_back(now), col(Attempt.settle_at) <= now
     )
 
 
@@ -102,26 +91,11 @@ def _held(session: Session, *which: ColumnElement[bool]) -> list[Held]:
             row.cancel_why,
             doubtful,
             row.overtaken_at,
+            row.batch_id,
         )
         for row, tenant_id, kind, doubtful in session.exec(wanted).all()
         if row.sid is not None and row.send_at is not None
     ]
-
-
-def was_unanswered(attempt: type[Attempt]) -> ColumnElement[bool]:
-    """Whether the POST of an attempt was not answered, so that Twilio may hold a copy of it.
-
-    What Twilio has taken all the same still says what was wrong with its answer.
-    """
-    return (
-        col(attempt.absent_at).is_not(None)
-        | (col(attempt.settle_tries) > 0)
-        | (_was_taken(attempt) & (col(attempt.cause) != ""))
-    )
-
-
-def _was_taken(attempt: type[Attempt]) -> ColumnElement[bool]:
-    return col(attempt.state).in_([one.value for one in TAKEN])
 
 
 def look_again_at(book: Writing, one: Held) -> None:
@@ -143,7 +117,8 @@ def look_at(session: Session, row: Attempt, now: datetime) -> datetime | None:
     """
     if row.provider_status != MessageStatus.CANCELED.value:
         return now if row.overtaken_at is not None else next_look(session, row, now)
-    may_turn_up = row.send_at is not None and now < row.send_at and is_doubted(row)
+    is_sms = row.send_at is not None and not row.batch_id  # nothing comes to light in a batch
+    may_turn_up = is_sms and now < _time_of(row) and is_doubted(row)
     return next_look(session, row, now) if may_turn_up else None
 
 
@@ -154,20 +129,12 @@ def next_look(session: Session, row: Attempt, now: datetime) -> datetime:
     whose POST was not answered every few minutes: a copy of it may come to light, and the last looks alone
     would find it only if somebody is there to take them.
     """
-    if row.send_at is None:
-        raise ValueError(f"attempt {row.attempt_id} is not one that Twilio holds")
-    usual = scheduling.next_look(row.send_at, now)
+    usual = scheduling.next_look(_time_of(row), now, in_batch=bool(row.batch_id))
     if is_doubted(row):
         usual = min(usual, now + scheduling.LOOKS_APART)
     last = _last_lost(session, row.notification_id).one()
     turns_up = last is not None and now < last + scheduling.LOOK_AFTER
     return min(usual, now + scheduling.ABSENCES_APART) if turns_up else usual
-
-
-def is_doubted(row: Attempt) -> bool:
-    """The same as ``was_unanswered``, of an attempt that was read."""
-    was_taken = AttemptState(row.state) in TAKEN
-    return row.absent_at is not None or row.settle_tries > 0 or (was_taken and row.cause != "")
 
 
 @built_once
@@ -177,6 +144,16 @@ def _last_lost(notification_id: int) -> SelectOfScalar[datetime | None]:
         Attempt.state == AttemptState.NOT_PROCESSED.value,
         col(Attempt.absent_at).is_not(None),
     )
+
+
+def _until(row: Attempt) -> datetime:
+    return scheduling.taken_back_until(_time_of(row), in_batch=bool(row.batch_id))
+
+
+def _time_of(row: Attempt) -> datetime:
+    if row.send_at is None:
+        raise ValueError(f"attempt {row.attempt_id} is not one that is held")
+    return row.send_at
 
 
 def ask_to_cancel(book: Writing, attempt_id: str, why: str) -> None:
@@ -232,9 +209,9 @@ def look_where_put_off(book: Writing) -> int:
     Returns how many there are.
     """
     last = min(scheduling.LOOKS_BEFORE)
-    ahead = (col(Attempt.send_at) > book.now + last, col(Attempt.settle_at) > book.now)
-    rows = book.session.exec(select(Attempt).where(is_held() | is_taken_back(), *ahead)).all()
-    late = [one for one in rows if one.send_at and one.settle_at and one.settle_at > one.send_at - last]
+    put_off = can_be_taken_back(book.now + last), col(Attempt.settle_at) > book.now
+    rows = book.session.exec(select(Attempt).where(is_held() | is_taken_back(), *put_off)).all()
+    late = [one for one in rows if one.send_at and one.settle_at and one.settle_at > _until(one) - last]
     for one in late:
         one.settle_at = book.now
     return len(late)

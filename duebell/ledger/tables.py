@@ -415,11 +415,13 @@ class Attempt(Row, table=True):
     """When its outcome is looked for, or a scheduled message is looked at, the next time."""
     settle_tries: int = 0
     send_at: datetime | None = maybe_moment()
-    """When Twilio is to send a message that it was given to hold; empty for one to be sent at once."""
+    """When the provider is to send a message that it was given to hold; empty for one to be sent at once."""
+    batch_id: str = later_text()
+    """SendGrid's batch of an email that it was given to hold; empty for all else."""
     absent_at: datetime | None = maybe_moment()
     """When Twilio, after it could take the message no more, was first asked and did not list it."""
     cancel_why: str = later_text()
-    """Why Twilio was asked to cancel the scheduled message; empty while it was not."""
+    """Why the provider was asked to cancel the scheduled message; empty while it was not."""
     overtaken_at: datetime | None = maybe_moment()
     """When something happened that may make untrue what Twilio holds, or is to hold; empty again once it was
     decided on since."""

@@ -78,7 +78,7 @@ def _entry(row: Audit) -> Told:
         return Told(row.at, row.actor, row.action, subject, row.details)
     named = cast("dict[str, object]", given)
     told = ", ".join(f"{name} {value}" for name, value in named.items() if value not in ("", None))
-    why = named.get("reason") or named.get("why") or ""
+    why = named.get("reason") or named.get("why") or named.get("cause") or ""
     return Told(row.at, row.actor, row.action, subject, told, str(why))
 
 

@@ -11,10 +11,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.email.twilio_email import EMAIL_API_IDS
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
-from duebell.ledger.scheduled import is_held
+from duebell.ledger.held import is_held
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
-from duebell.policy.reaching import EMAIL
+from duebell.policy.reaching import EMAIL, SMS
 from duebell.states import AttemptState
 from duebell.twilio.statuses import MessageStatus, is_final
 
@@ -40,6 +40,8 @@ class Unsettled:
     send_at: datetime | None = None
     absent_at: datetime | None = None
     notification_id: int = 0
+    batch_id: str = ""
+    cancel_why: str = ""
 
 
 def unsettled(
@@ -60,6 +62,7 @@ def parked_emails(session: Session, *, after: datetime) -> list[Unsettled]:
         session,
         col(Attempt.state) == AttemptState.PARKED.value,
         col(Attempt.sid).is_(None),
+        col(Attempt.batch_id) == "",  # what SendGrid was to hold, nobody else knows
         col(Leg.channel) == EMAIL,
         col(Attempt.started_at) >= after,
     )
@@ -106,6 +109,8 @@ def _which(session: Session, *which: ColumnElement[bool]) -> list[Unsettled]:
             row.send_at,
             row.absent_at,
             row.notification_id,
+            row.batch_id,
+            row.cancel_why,
         )
         for row, tenant_id, kind, channel in session.exec(wanted).all()
     ]
@@ -181,19 +186,20 @@ def _with_sids(sids: Sequence[str]) -> SelectOfScalar[Attempt]:
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """A message that Twilio took and of which no final receipt came."""
+    """A message that its provider took and of which no final receipt came."""
 
     attempt_id: str
     sid: str
-    channel: str = "sms"
+    channel: str = SMS
 
 
 def held_too_long(session: Session, now: datetime) -> list[Unconfirmed]:
-    """Messages that Twilio was to send by now and, for all we know, still holds, when it is time to ask."""
-    wanted = select(Attempt.attempt_id, Attempt.sid).where(
+    """Messages that were to be sent by now and, for all we know, are still held, when it is time to ask."""
+    wanted = select(Attempt.attempt_id, Attempt.sid, Attempt.batch_id).where(
         is_held(), col(Attempt.send_at) <= now, col(Attempt.settle_at) <= now
     )
-    return [Unconfirmed(attempt_id, sid) for attempt_id, sid in session.exec(wanted).all() if sid]
+    found = session.exec(wanted).all()
+    return [Unconfirmed(one, sid, EMAIL if batch_id else SMS) for one, sid, batch_id in found if sid]
 
 
 def unconfirmed(

@@ -192,15 +192,32 @@ class PollingPolicy(Section):
     not_for: tuple[str, ...] = ()
 
 
+SHORTEST_FOR_EMAILS = 20
+"""Minutes: half of them are left for finding out what became of an email, and for taking it back."""
+
+
 class HoldPolicy(Section):
-    """How long Twilio holds a message whose kind is sent with ``sending = "hold"``.
+    """How long a message is held whose kind is sent with ``sending = "hold"``.
 
     ``lead_minutes``: how long before its time Twilio has to have it. ``slack_minutes``: how much longer it
-    may be under way to Twilio, or be missing from Twilio's list.
+    may be under way to Twilio, or be missing from Twilio's list. ``emails``: whether SendGrid holds emails of
+    such a kind too, which it takes back until ten minutes before their time alone.
     """
 
     lead_minutes: Annotated[int, Field(strict=True, ge=5, le=60)] = 15
     slack_minutes: Annotated[int, Field(strict=True, ge=5, le=120)] = 10
+    emails: StrictBool = False
+
+    @field_validator("emails")
+    @classmethod
+    def _held_long_enough(cls, emails: StrictBool, info: ValidationInfo) -> StrictBool:
+        held = sum(cast("int", info.data.get(name, 0)) for name in ("lead_minutes", "slack_minutes"))
+        if emails and held < SHORTEST_FOR_EMAILS:
+            raise said(
+                f"needs lead_minutes and slack_minutes of {SHORTEST_FOR_EMAILS} together or more: SendGrid "
+                "takes nothing back in the ten minutes before its time"
+            )
+        return emails
 
 
 class SettlePolicy(Section):

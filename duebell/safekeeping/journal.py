@@ -29,7 +29,8 @@ class Posted:
 
     ``told`` holds the key and the invoice of each notification in its message, that of the message's own
     first. ``made_nothing``: the provider provably made no message of it. ``compared_at``: when its process
-    had last compared the journal with the ledger. ``send_at``: until when the provider was to hold it.
+    had last compared the journal with the ledger. ``send_at``: until when the provider was to hold it;
+    ``batch_id``: SendGrid's batch of an email that was to be held.
     """
 
     attempt_id: str
@@ -41,6 +42,7 @@ class Posted:
     made_nothing: bool = False
     compared_at: datetime | None = None
     send_at: datetime | None = None
+    batch_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Journal:
         named = {"attempt": posted.attempt_id, "token": posted.lease_token, "by": posted.channel}
         times = {"compared": posted.compared_at, "send_at": posted.send_at}
         known = {name: time.isoformat() for name, time in times.items() if time is not None}
+        known |= {"batch": posted.batch_id} if posted.batch_id else {}
         self._append(ledger, posted.at, {**named, **known, "told": told})
 
     def ended(self, ledger: str, posted: Posted, sid: str | None) -> None:
@@ -152,8 +155,16 @@ def _take(posted: dict[str, Posted], entry: dict[str, object]) -> None:
         pairs = tuple((key, invoice_id) for key, invoice_id in told)
         token, by = cast("int", entry["token"]), str(entry["by"])
         at = datetime.fromisoformat(str(entry["at"]))
-        compared, send_at = _time(entry, "compared"), _time(entry, "send_at")
-        posted[attempt_id] = Posted(attempt_id, token, at, by, pairs, compared_at=compared, send_at=send_at)
+        posted[attempt_id] = Posted(
+            attempt_id,
+            token,
+            at,
+            by,
+            pairs,
+            compared_at=_time(entry, "compared"),
+            send_at=_time(entry, "send_at"),
+            batch_id=str(entry.get("batch", "")),
+        )
     elif known is not None:
         sid = str(entry["sid"])
         posted[attempt_id] = replace(known, sid=sid, made_nothing=not sid)

@@ -1,4 +1,4 @@
-"""Whether a message is given to Twilio to hold, and what is noticed where Twilio does not play along."""
+"""Whether a message is given to its provider to hold, and what is noticed where that does not play along."""
 
 from datetime import datetime
 
@@ -12,17 +12,27 @@ from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.tables import Leg, Notification
 from duebell.ledger.writing import Writing
-from duebell.policy.reaching import SMS
+from duebell.policy.reaching import EMAIL, SMS
+from duebell.policy_file.policy import Policy
 from duebell.policy_file.shapes import Manner
 from duebell.sending.looking_again import StillTrue
+from duebell.settings import EmailProvider, Settings
 from duebell.states import AttemptState
 
 SCHEDULE_REFUSED = frozenset({35111, 35114, 35115, 35117, 35118, 35125})
 """What Twilio says of a time that it does not take; nothing exists then (duebell.twilio.codes)."""
 
 NO_SERVICE = "no Messaging Service: set TWILIO_MESSAGING_SERVICE_SID"
+NO_SENDGRID = "Twilio's Email API holds no emails: SendGrid does (EMAIL_PROVIDER)"
 OTHER_SENDER = "a rule names a sender that is no Messaging Service"
-HOURS_TOO_SHORT = "the hours for it are shorter than Twilio would hold it"
+HOURS_TOO_SHORT = "the hours for it are shorter than it would be held"
+
+
+def channels_that_hold(settings: Settings, policy: Policy) -> frozenset[str]:
+    """The channels by which a provider can hold messages, as things are set up."""
+    by_sendgrid = settings.sends_email and settings.email_provider is EmailProvider.SENDGRID
+    sms = {SMS} if settings.twilio_messaging_service_sid else set[str]()
+    return frozenset(sms | ({EMAIL} if by_sendgrid and policy.hold.emails else set[str]()))
 
 
 def heard_at(now: datetime, row: Notification, rules: Rules) -> datetime:
@@ -31,13 +41,13 @@ def heard_at(now: datetime, row: Notification, rules: Rules) -> datetime:
 
 
 def send_at_of(book: Writing, row: Notification, leg: Leg, found: StillTrue, rules: Rules) -> datetime | None:
-    """When Twilio is to send the message; ``None`` for one that is sent at once.
+    """When its provider is to send the message; ``None`` for one that is sent at once.
 
     Where the policy would have it held and it cannot be, the trail says why.
     """
     forced = row.generation > 0
     wanted = rules.policy.for_tenant(row.tenant_id).of_kind(row.kind).sending is Manner.HOLD
-    if not wanted or forced or leg.channel != SMS:
+    if not wanted or forced or (leg.channel == EMAIL and not rules.policy.hold.emails):
         return None
     send_at = time_to_send(book.now, rules.policy.hold)
     why_not = _why_at_once(book, send_at, leg, found, rules)
@@ -51,9 +61,9 @@ def send_at_of(book: Writing, row: Notification, leg: Leg, found: StillTrue, rul
 
 
 def _why_at_once(book: Writing, send_at: datetime, leg: Leg, found: StillTrue, rules: Rules) -> str:
-    if not rules.schedules:
-        return NO_SERVICE
-    if leg.sender and kind_of(leg.sender) is not SenderKind.SERVICE:
+    if leg.channel not in rules.schedules:
+        return NO_SENDGRID if leg.channel == EMAIL else NO_SERVICE
+    if leg.channel == SMS and leg.sender and kind_of(leg.sender) is not SenderKind.SERVICE:
         return OTHER_SENDER
     fits = found.open_until is None or send_at + LEAST_ROOM <= found.open_until
     return hold_switch.why_off(book.session) or ("" if fits else HOURS_TOO_SHORT)

@@ -62,6 +62,7 @@ def _as_noted(resources: Resources, journal: Journal, intent: Intent) -> tuple[s
         told,
         compared_at=compared,
         send_at=intent.send_at,
+        batch_id=intent.batch_id,
     )
 
 

@@ -54,6 +54,12 @@ def not_there(first: datetime, second: datetime, tries: int, now: datetime) -> C
     return replace(known, settled_by="settle")
 
 
+def discarded(why: str, tries: int, now: datetime) -> Conclusion:
+    """Conclude an attempt whose email never goes out, whatever became of its POST."""
+    known = _again(AttemptState.NOT_PROCESSED, why, tries, timedelta(), now)
+    return replace(known, settled_by="settle")
+
+
 def _wait(tries: int, asked: float | None, jitter: float) -> timedelta:
     backoff = min(FIRST_WAIT * 2 ** min(tries - 1, 10), LONGEST_WAIT)  # unbounded, it would overflow
     least = timedelta(seconds=min(asked or 0.0, LONGEST_WAIT.total_seconds()))

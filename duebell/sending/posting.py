@@ -45,7 +45,15 @@ class Poster:
         request = self._request(intent.attempt_id, intent)
         if isinstance(request, SmsRequest):
             return self._post_sms(request, intent)
-        return self._email.send(request)
+        if intent.send_at is None:
+            return self._email.send(request)
+        if not intent.batch_id:
+            return NotProcessed("it has no batch to be taken back by")
+        return self._email.send(replace(request, send_at=intent.send_at, batch_id=intent.batch_id))
+
+    def create_batch(self) -> str:
+        """A new batch of SendGrid's, in which nothing is yet. Raises the errors of reading."""
+        return self._resources.sendgrid().create_batch()
 
     def _post_sms(self, request: SmsRequest, intent: Intent) -> SendOutcome:
         validity = validity_seconds(intent.open_until, intent.send_at or self._clock())

@@ -37,6 +37,7 @@ from duebell.render.message_text import write_text
 from duebell.resources import Resources
 from duebell.safekeeping.quarantine import compare_once
 from duebell.sending import holding
+from duebell.sending.batching import in_batch
 from duebell.sending.giving_back import Said, as_it_stands, hold_cancelled, let_go, wait_for_read
 from duebell.sending.looking_again import StillTrue, look_again, may_look
 from duebell.sending.noted_posting import post_noted
@@ -59,7 +60,8 @@ def rules_of(resources: Resources) -> Rules:
     """What the operator decided, as the files stand now."""
     settings = resources.settings
     channels = frozenset({SMS, EMAIL} if settings.sends_email else {SMS})
-    kept, schedules = resources.look_at_policy(), bool(settings.twilio_messaging_service_sid)
+    kept = resources.look_at_policy()
+    schedules = holding.channels_that_hold(settings, kept.policy)
     return Rules(kept.policy, Sending(settings.sending.value), channels, kept.text, schedules)
 
 
@@ -124,7 +126,8 @@ def tell(
 
 def _post(resources: Resources, poster: Poster, intent: Intent, look: timedelta) -> Said:
     """POST once, and write down what came of it."""
-    outcome = post_noted(resources, poster, intent)
+    batched = in_batch(resources, poster, intent)
+    outcome = post_noted(resources, poster, batched) if isinstance(batched, Intent) else batched
     fail_point("after-note")
     said = _record(resources, intent, conclusion_of(
         outcome,

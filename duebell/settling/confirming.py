@@ -9,12 +9,15 @@ from sqlmodel import Session
 
 from duebell.errors import Permanent, RecordNotFound
 from duebell.ledger import receipts, unsettled
+from duebell.ledger.engine import reading
 from duebell.ledger.unsettled import Unconfirmed
 from duebell.ledger.writing import writing
 from duebell.policy.reaching import EMAIL
 from duebell.resources import Resources
-from duebell.settling.settling import Asked, Found, Settled, park, parked_at
+from duebell.settling.rounds import Asked
+from duebell.settling.settling import Found, Settled, park, parked_at
 from duebell.settling.settling_email import email_of_sid
+from duebell.twilio.statuses import MessageStatus
 
 ASK_AFTER, ASK_UNTIL = timedelta(hours=1), timedelta(days=4)
 """Age of a message without a final receipt at which Twilio is asked; past 72 hours nothing more comes."""
@@ -91,12 +94,27 @@ def confirm(resources: Resources, message: Unconfirmed) -> Settled:
                 return park(book, held, resources.policy, "Twilio held it, and does not know it any more")
         raise
     if found is None:
+        found = _by_its_time(resources, message)
+    if found is None:
         return Settled(message.attempt_id, "told by events alone")
     with writing(resources.engine, resources.clock()) as book:
         receipts.apply(
             book, message.attempt_id, found.sid, found.raw_status, found.error_code, "twilio's record"
         )
     return Settled(message.attempt_id, "asked", found.raw_status)
+
+
+def _by_its_time(resources: Resources, message: Unconfirmed) -> Found | None:
+    """What became of an email that SendGrid was to send by now: it took it, and discarded it where it was
+    asked to. ``None`` where it held none.
+    """
+    with reading(resources.engine) as session:
+        held = unsettled.held_one(session, message.attempt_id)
+    if held is None or not held.batch_id:
+        return None
+    asked = bool(held.cancel_why) and resources.sendgrid().is_cancelled(held.batch_id)
+    status = MessageStatus.CANCELED if asked else MessageStatus.ACCEPTED
+    return Found(message.sid, status.value)
 
 
 def _asked_of(resources: Resources, message: Unconfirmed) -> Found | None:

@@ -1,6 +1,5 @@
 """Settling an unknown send by evidence: the SID, then Twilio's list. Absence from it proves nothing."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,9 +16,9 @@ from duebell.ledger.writing import Writing, writing
 from duebell.policy.reaching import EMAIL
 from duebell.policy_file.policy import Policy
 from duebell.resources import Resources
-from duebell.sending.outcomes import not_there
+from duebell.sending.outcomes import discarded, not_there
+from duebell.settling.discarding import why_discarded
 from duebell.settling.settling_email import email_of_attempt
-from duebell.showing.ended import Ended
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.client import MAX_PAGES, PAGE_SIZE
 from duebell.twilio.messages import MessageState
@@ -99,6 +98,10 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
                 look_soon_at_attempt(book, attempt.attempt_id)
             fail_point("before-settling-commits")
             return Settled(attempt.attempt_id, "found", message.raw_status)
+        if looked.discarded:
+            tries = unsettled.tries_of(book.session, attempt.notification_id)
+            state = conclude(book, attempt.attempt_id, discarded(looked.discarded, tries, book.now))
+            return Settled(attempt.attempt_id, "not there", state.value)
         if attempt.send_at is not None and looked.saw_all:
             return _not_there(book, attempt, attempt.send_at, asked_at, resources.policy)
         later = next_look(attempt, resources.policy, book.now)
@@ -169,12 +172,13 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What a look found. ``saw_all``: that nothing was found means that nothing was listed. ``has_copies``:
-    that there are further ones, which are to be taken back.
+    that there are further ones, which are to be taken back. ``discarded`` says why it never goes out.
     """
 
     found: Found | None
     saw_all: bool = True
     has_copies: bool = False
+    discarded: str = ""
 
 
 def look(resources: Resources, attempt: Unsettled) -> Looked:
@@ -184,6 +188,8 @@ def look(resources: Resources, attempt: Unsettled) -> Looked:
 
 
 def _look_for_email(resources: Resources, attempt: Unsettled) -> Looked:
+    if attempt.send_at is not None:
+        return Looked(None, saw_all=False, discarded=why_discarded(resources, attempt))
     state = email_of_attempt(resources, attempt.attempt_id)
     return Looked(None if state is None else Found(state.sid, state.raw_status))
 
@@ -219,25 +225,3 @@ def next_look(attempt: Unsettled, policy: Policy, now: datetime) -> datetime | N
 def parked_at(attempt: Unsettled, policy: Policy) -> datetime:
     """Until when it is looked for: counted from the time at which it was to go out."""
     return (attempt.send_at or attempt.started_at) + timedelta(minutes=policy.settle.park_after_minutes)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a round of looks came to, how many of it failed, and how many it did not come to."""
-
-    settled: tuple[Settled, ...]
-    failed: int = 0
-    left: int = 0
-
-
-def ending(rounds: Sequence[Asked], failed: int = 0, outstanding: str = "") -> Ended:
-    """The end of a run: what its looks came to, how many of them failed beside ``failed`` other steps, and
-    how many were left for the next run. ``outstanding`` is what nobody knows for sure, where it was shown.
-    """
-    settled = [one for each in rounds for one in each.settled]
-    failed += sum(each.failed for each in rounds)
-    counts = Counter(one.outcome for one in settled)
-    counts += Counter({"failed": failed, "left for the next run": sum(each.left for each in rounds)})
-    message = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none was due"
-    name = "Not all settled" if failed else "Settled" if settled else "Nothing to settle"
-    return Ended(name, f"{message}; {outstanding}" if outstanding else message, sound=not failed)

@@ -1,4 +1,4 @@
-"""Deciding again on what Twilio holds, shortly before it goes out: what stopped being true is taken back."""
+"""Deciding again on what a provider holds, before it goes out: what stopped being true is taken back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ from duebell.resources import Resources
 from duebell.sending.looking_again import with_others_told
 from duebell.sending.telling import ReadAgain, rules_of
 from duebell.settling import watching_copies
-from duebell.settling.settling import Settled
+from duebell.settling.settling import Found, Settled
 from duebell.states import TOLD, AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus
 from duebell.xero.queries import IDS_PER_QUERY
@@ -67,11 +67,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """A message that Twilio is to cancel, and why."""
+    """A message that its provider is to cancel, and why; ``batch_id`` is SendGrid's, where it is an email."""
 
     attempt_id: str
     sid: str
     why: str
+    batch_id: str = ""
+    until: datetime | None = None
+    """Until when it may be asked for, where that ends before the message goes out."""
 
 
 def due(engine: Engine, now: datetime, attempt_ids: Sequence[str] | None = None) -> list[Batch]:
@@ -89,7 +92,7 @@ def found_late(engine: Engine, now: datetime, settled: Sequence[Settled]) -> lis
         return []
     with reading(engine) as session:
         held = scheduled.due(session, now=now, attempt_ids=found)
-    return batches([one for one in held if is_last_look(one.send_at, now)])
+    return batches([one for one in held if is_last_look(one.until, now)])
 
 
 def batches(held: Sequence[Held], gone: Sequence[Held] = ()) -> list[Batch]:
@@ -132,20 +135,40 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
                 scheduled.ask_to_cancel(book, one.attempt_id, why[one])
             elif one not in unsearched:
                 scheduled.look_again_at(book, one)
-    return tuple(TakeBack(one.attempt_id, one.sid, why[one]) for one in batch.held if why[one])
+    return tuple(_to_be_taken_back(one, why[one]) for one in batch.held if why[one])
+
+
+def _to_be_taken_back(one: Held, why: str) -> TakeBack:
+    return TakeBack(one.attempt_id, one.sid, why, one.batch_id, one.until)
 
 
 def take_back(resources: Resources, one: TakeBack) -> Settled:
-    """Have Twilio cancel one message, and write down what became of it; may be repeated.
+    """Have its provider cancel one message, and write down what became of it; may be repeated.
 
     An answer that is lost leaves the message as it was asked for, so that the next look asks again. Raises
-    what reading Twilio raises.
+    what reading the provider raises.
     """
-    message = resources.twilio().cancel(one.sid)
+    cancel = _cancel_email if one.batch_id else _cancel_sms
+    message = cancel(resources, one)
+    if message is None:
+        return Settled(one.attempt_id, "asked for too late")
     with writing(resources.engine, resources.clock()) as book:
         code = message.error_code
         receipts.apply(book, one.attempt_id, one.sid, message.raw_status, code, f"cancel:{one.why}")
     return Settled(one.attempt_id, "taken back", message.raw_status)
+
+
+def _cancel_sms(resources: Resources, one: TakeBack) -> Found:
+    message = resources.twilio().cancel(one.sid)
+    return Found(one.sid, message.raw_status, message.error_code)
+
+
+def _cancel_email(resources: Resources, one: TakeBack) -> Found | None:
+    """The email as it is then; ``None`` where SendGrid takes it back no more, and it goes out."""
+    if one.until is not None and resources.clock() >= one.until:
+        return None
+    resources.sendgrid().cancel_batch(one.batch_id)
+    return Found(one.sid, MessageStatus.CANCELED.value)
 
 
 def _why_anyway(one: Held, stands: Standing, *, stops: bool) -> str:
@@ -194,9 +217,9 @@ def _why_untrue(
     """Why the message must not go out at its time as it stands; empty where it may."""
     rows, lead, attempt = stands.told, stands.told[0], stands.attempt
     if any(row.invoice_id not in read for row in rows):
-        return NOT_READ if is_last_look(one.send_at, resources.clock()) else ""
+        return NOT_READ if is_last_look(one.until, resources.clock()) else ""
     # At its time, and no longer ahead of it: the hours have only to be open then.
-    rules = replace(rules_of(resources), schedules=False)
+    rules = replace(rules_of(resources), schedules=frozenset[str]())
     own = {row.invoice_id: read[row.invoice_id] for row in rows}
     known = with_others_told(session, lead, own, rules, one.send_at)
     for row in rows:

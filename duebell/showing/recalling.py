@@ -74,7 +74,9 @@ def made_again(basis: Basis, facts: Facts) -> Verdict:
 
 
 def _rules(facts: Facts, policy: Policy, text: str) -> Rules:
-    return Rules(policy, facts.ceiling, facts.channels, text, facts.schedules)
+    # How long it was to be held counted then, and not by which channel.
+    schedules = facts.channels if facts.schedules else frozenset[str]()
+    return Rules(policy, facts.ceiling, facts.channels, text, schedules)
 
 
 def _row(facts: Facts) -> Notification | None:

@@ -98,6 +98,7 @@ OTHERWISE: dict[str, str] = {
     "told it: `duebell preference show` says how to take that back",
     "ledger_set_back": "it was posted in a time that the ledger lost; nobody knows yet whether it arrived",
     "held_at_twilio": "Twilio is to send it at a later time, so that it can still be taken back",
+    "held_at_sendgrid": "SendGrid is to send it at a later time, and takes it back until ten minutes before",
     "lease_lapsed": "its sender stopped in the middle; nobody knows yet whether it went out",
     "outcome_unknown": "Twilio gave no answer; nobody knows yet whether it went out",
     "next_channel": "the way before it failed, and this one takes over",

@@ -1,0 +1,77 @@
+"""Emails that SendGrid holds, each in a batch of its own, by which alone it can be taken back.
+
+The batch is noted before anything is posted in it. So an attempt without one posted nothing, and whatever
+becomes of a POST that was not answered, it comes to nothing once its batch is cancelled in time: then the
+same may be said anew (twilio.com/docs/sendgrid/api-reference/cancel-scheduled-sends).
+"""
+
+from dataclasses import replace
+
+from sqlalchemy import update
+from sqlmodel import col
+
+from duebell.audit import Entry
+from duebell.ledger import present
+from duebell.ledger.conclusions import Conclusion
+from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.writing import Writing
+from duebell.states import AttemptState, NotificationState
+from duebell.twilio.statuses import MessageStatus, message_status
+
+UNANSWERED = "unanswered"
+"""Why an email is taken back whose POST was not answered: it is said again in another batch."""
+
+NOT_GONE = frozenset({MessageStatus.ACCEPTED, MessageStatus.QUEUED})
+"""What SendGrid says of an email that it holds, too: it prepares one before its time
+(twilio.com/docs/sendgrid/for-developers/sending-email/scheduling-parameters).
+"""
+
+
+def note(book: Writing, attempt_id: str, batch_id: str) -> bool:
+    """Note the batch of an email that is about to be posted; false where others hold the attempt for lost."""
+    return _while_sending(book, attempt_id, batch_id=batch_id)
+
+
+def send_at_once(book: Writing, attempt_id: str, why: str) -> bool:
+    """Have an email sent at once for which there is no batch, and say why; false as ``note`` says it."""
+    if not _while_sending(book, attempt_id, send_at=None):
+        return False
+    attempt = present.attempt(book.session, attempt_id)
+    row = book.session.get_one(Notification, attempt.notification_id)
+    details = {"attempt": attempt_id, "why": why}
+    book.audit(
+        Entry("send", "sent at once", "notification", row.key, row.tenant_id, attempt.flow_run_id, details)
+    )
+    return True
+
+
+def _while_sending(book: Writing, attempt_id: str, **values: object) -> bool:
+    is_ours = col(Attempt.attempt_id) == attempt_id, col(Attempt.state) == AttemptState.SENDING.value
+    changed = update(Attempt).where(*is_ours).values(**values).returning(col(Attempt.attempt_id))
+    return book.session.exec(changed).first() is not None
+
+
+def ask_to_discard(book: Writing, attempt_id: str) -> None:
+    """Write down that an unanswered email is to be discarded, before SendGrid is asked: should its answer
+    come after all, it stands for one that is to be taken back.
+    """
+    is_unknown = (col(Attempt.state) == AttemptState.UNKNOWN.value) & (col(Attempt.batch_id) != "")
+    asked = update(Attempt).where(is_unknown, col(Attempt.attempt_id) == attempt_id)
+    book.session.exec(asked.values(cancel_why=UNANSWERED))
+
+
+def as_it_is(book: Writing, attempt: Attempt, known: Conclusion) -> Conclusion:
+    """The conclusion for this attempt: what SendGrid took, and is to send later, it holds."""
+    is_held = bool(attempt.batch_id) and attempt.send_at is not None and book.now < attempt.send_at
+    taken = known.attempt is AttemptState.ACCEPTED and message_status(known.provider_status) in NOT_GONE
+    if not (is_held and taken):
+        return known
+    return replace(
+        known, notification=NotificationState.SCHEDULED, provider_status=MessageStatus.SCHEDULED.value
+    )
+
+
+def is_discarded(attempt: Attempt, known: Conclusion) -> bool:
+    """Whether it only says that SendGrid holds an email which it is to discard."""
+    cancelled = bool(attempt.batch_id) and attempt.state == AttemptState.NOT_PROCESSED.value
+    return cancelled and message_status(known.provider_status) is MessageStatus.SCHEDULED

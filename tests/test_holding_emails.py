@@ -1,0 +1,298 @@
+"""SendGrid holds an email: it is taken back where it became untrue, and said once where nobody answered."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from duebell import failpoints
+from duebell.errors import ConfigurationError
+from duebell.ledger import attempts, tenants
+from duebell.ledger.writing import writing
+from duebell.policy_file.policy import read_policy
+from duebell.safekeeping.journal import Journal
+from duebell.safekeeping.quarantine import compare
+from duebell.sending.telling import tell
+from duebell.states import NotificationState
+from tests.support_facts import MINUTE, NOW
+from tests.support_held_email import SENDGRID_SET, EmailOffice
+from tests.test_journal import copied_aside
+
+S = NotificationState
+SEND_AT = NOW + 25 * MINUTE
+FIRST_LOOK = timedelta(minutes=1)
+AWAY = {"AmountDue": 0, "AmountPaid": 115, "Status": "PAID"}
+
+
+@pytest.fixture
+def office(ledger: Engine, tmp_path: Path) -> EmailOffice:
+    return EmailOffice(ledger, tmp_path)
+
+
+def texts(office: EmailOffice) -> int:
+    """How often the person was told."""
+    return len(office.grid.went_out())
+
+
+def test_an_email_is_held_in_a_batch_of_its_own_and_goes_out_at_its_time(office: EmailOffice) -> None:
+    office.tells()
+    [email] = office.grid.emails
+    assert (email.send_at, email.batch_id) == (SEND_AT, office.attempt().batch_id)
+    assert (office.row().state, texts(office)) == (S.SCHEDULED, 0)
+    office.until(SEND_AT + 5 * MINUTE)
+    assert (office.row().state, texts(office)) == (S.ACCEPTED, 1)
+    office.hears(email, "delivered")
+    assert office.row().state == S.DELIVERED
+
+
+def test_what_is_paid_while_it_is_held_is_taken_back_before_sendgrid_stops_doing_that(
+    office: EmailOffice,
+) -> None:
+    office.tells()
+    office.invoice = AWAY
+    office.until(SEND_AT - 11 * MINUTE)
+    assert office.row().reason == "cancelled:already_paid"
+    office.tells()
+    office.until(SEND_AT + 30 * MINUTE)
+    assert (office.row().state, texts(office)) == (S.SKIPPED, 0)
+
+
+def test_what_is_paid_in_the_last_ten_minutes_goes_out_and_is_said_to(office: EmailOffice) -> None:
+    office.tells()
+    office.until(SEND_AT - 11 * MINUTE)
+    office.invoice = AWAY
+    office.until(SEND_AT + 5 * MINUTE)
+    assert (office.row().state, texts(office)) == (S.ACCEPTED, 1)
+
+
+@pytest.mark.parametrize("fate", ["lost", "vanished", "late"])
+def test_an_email_that_was_not_answered_is_discarded_and_said_once_in_another_batch(
+    office: EmailOffice, fate: str
+) -> None:
+    office.grid.fates = [fate]
+    office.tells()
+    assert office.row().state == S.UNKNOWN
+    office.until(NOW + 2 * MINUTE)
+    assert (office.row().state, office.row().reason) == (S.PLANNED, "tried_again_later")
+    office.tells()
+    office.grid.arrive()
+    office.until(NOW + 90 * MINUTE)
+    assert [one.batch_id for one in office.grid.went_out()] == ["batch-2"]
+    assert [one.state for one in office.attempts()] == ["not_processed", "accepted"]
+
+
+@pytest.mark.parametrize("fate", ["lost", "vanished"])
+def test_a_cancellation_that_was_not_answered_is_asked_for_again(office: EmailOffice, fate: str) -> None:
+    office.grid.fates, office.grid.cancel_fates = ["lost"], [fate, "taken"]
+    office.tells()
+    office.passes(FIRST_LOOK)
+    with pytest.raises(Exception, match="SendGrid could not be read"):
+        office.looks()
+    office.until(NOW + 3 * MINUTE)
+    office.tells()
+    office.until(NOW + 90 * MINUTE)
+    assert (office.row().state, texts(office)) == (S.ACCEPTED, 1)
+
+
+@pytest.mark.parametrize("point", ["before-batch", "before-post", "after-post"])
+def test_a_sender_that_dies_tells_nobody_twice_and_loses_nobody(
+    office: EmailOffice, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    monkeypatch.setattr(failpoints, "_passes", iter(range(1, 99)))
+    monkeypatch.setenv(failpoints.VARIABLE, f"{point}=raise@1")
+    with pytest.raises(RuntimeError, match=point):
+        office.tells()
+    monkeypatch.delenv(failpoints.VARIABLE)
+    office.passes(10 * MINUTE)
+    with writing(office.engine, office.clock()) as book:
+        assert attempts.reap(book, FIRST_LOOK).unknown == 1
+    office.until(NOW + 12 * MINUTE)
+    assert office.row().state == S.PLANNED
+    office.tells()
+    office.until(NOW + 90 * MINUTE)
+    assert (office.row().state, texts(office)) == (S.ACCEPTED, 1)
+
+
+@pytest.mark.parametrize("point", ["before-discarding", "after-discarding"])
+def test_whoever_dies_over_discarding_an_email_leaves_it_to_the_next(
+    office: EmailOffice, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    office.grid.fates = ["lost"]
+    office.tells()
+    office.passes(FIRST_LOOK)
+    monkeypatch.setattr(failpoints, "_passes", iter(range(1, 99)))
+    monkeypatch.setenv(failpoints.VARIABLE, f"{point}=raise@1")
+    with pytest.raises(RuntimeError, match=point):
+        office.looks()
+    monkeypatch.delenv(failpoints.VARIABLE)
+    office.until(NOW + 3 * MINUTE)
+    office.tells()
+    office.until(NOW + 90 * MINUTE)
+    assert (office.row().state, texts(office)) == (S.ACCEPTED, 1)
+
+
+def test_an_answer_that_comes_once_the_email_was_discarded_brings_it_back_to_nobody(
+    office: EmailOffice,
+) -> None:
+    def others_hold_it_for_lost() -> None:
+        office.grid.before_answer = None
+        office.passes(10 * MINUTE)
+        with writing(office.engine, office.clock()) as book:
+            attempts.reap(book, FIRST_LOOK)
+        office.passes(FIRST_LOOK)
+        office.looks()
+        assert office.row().state == S.PLANNED
+
+    office.grid.before_answer = others_hold_it_for_lost
+    office.tells()
+    assert [one.state for one in office.attempts()] == ["not_processed"]
+    office.tells()
+    office.until(NOW + 90 * MINUTE)
+    assert (office.row().state, texts(office)) == (S.ACCEPTED, 1)
+
+
+def test_an_answer_that_comes_while_the_email_is_being_discarded_is_said_anew(office: EmailOffice) -> None:
+    """The wish to discard stands before the answer, the proof that it was heard after it."""
+    office.grid.fates = ["lost"]
+    office.tells()
+    email = office.grid.emails[0]
+    office.grid.before_cancel = lambda: office.hears(email, "processed")
+    office.passes(FIRST_LOOK)
+    office.looks()
+    office.grid.before_cancel = None
+    assert office.row().state == S.SCHEDULED
+    office.until(SEND_AT - 5 * MINUTE)
+    assert office.row().reason == "cancelled:unanswered"
+    office.tells()
+    office.until(NOW + 90 * MINUTE)
+    assert [one.batch_id for one in office.grid.went_out()] == ["batch-2"]
+
+
+def test_what_sendgrid_takes_back_no_more_is_left_to_its_events_and_then_to_a_person(
+    office: EmailOffice,
+) -> None:
+    office.grid.fates, office.grid.most_cancelled = ["lost"], 0
+    office.tells()
+    office.passes(FIRST_LOOK)
+    with pytest.raises(Exception, match="SendGrid refused"):
+        office.looks()
+    office.passes(SEND_AT - 5 * MINUTE - office.clock())
+    office.until(SEND_AT + 25 * MINUTE)
+    assert (office.row().state, texts(office)) == (S.PARKED, 1)
+    office.hears(office.grid.emails[0], "delivered")
+    assert office.row().state == S.DELIVERED
+
+
+def test_an_email_that_was_taken_back_though_the_answer_was_lost_is_known_for_that_at_its_time(
+    office: EmailOffice,
+) -> None:
+    office.tells()
+    office.invoice = AWAY
+    office.grid.cancel_fates = ["lost"]
+    office.passes(12 * MINUTE)
+    with pytest.raises(Exception, match="SendGrid could not be read"):
+        office.looks()
+    office.passes(SEND_AT + 2 * MINUTE - office.clock())
+    office.until(SEND_AT + 10 * MINUTE)
+    assert (office.row().reason, texts(office)) == ("cancelled:already_paid", 0)
+
+
+def test_what_sendgrid_prepares_before_its_time_is_still_held(office: EmailOffice) -> None:
+    office.tells()
+    office.hears(office.grid.emails[0], "processed")
+    assert office.row().state == S.SCHEDULED
+    office.invoice = AWAY
+    office.until(SEND_AT - 11 * MINUTE)
+    assert office.row().reason == "cancelled:already_paid"
+
+
+def test_an_email_that_goes_out_although_it_was_taken_back_is_known_as_told(office: EmailOffice) -> None:
+    office.tells()
+    office.invoice = AWAY
+    office.until(SEND_AT - 11 * MINUTE)
+    office.passes(SEND_AT + MINUTE - office.clock())
+    office.hears(office.grid.emails[0], "delivered")
+    assert office.row().state == S.DELIVERED
+
+
+def test_what_is_delivered_before_its_time_ends_the_holding(office: EmailOffice) -> None:
+    office.tells()
+    office.hears(office.grid.emails[0], "delivered")
+    assert office.row().state == S.DELIVERED
+    assert "SendGrid sent attempt" in str(office.trail("scheduling taken off"))
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_an_email_for_which_sendgrid_makes_no_batch_is_sent_at_once(office: EmailOffice, status: int) -> None:
+    office.grid.batch_status = status
+    office.tells()
+    [email] = office.grid.emails
+    assert (email.send_at, email.batch_id, office.attempt().send_at) == (None, "", None)
+    assert office.row().state == S.ACCEPTED
+    assert "SendGrid makes no batch" in str(office.trail("sent at once"))
+
+
+def test_where_sendgrid_is_away_nothing_is_posted_and_it_is_tried_again(office: EmailOffice) -> None:
+    office.grid.batch_status = 503
+    office.tells()
+    assert (office.row().state, office.grid.emails) == (S.PLANNED, [])
+    office.grid.batch_status = 201
+    office.passes(5 * MINUTE)
+    office.tells()
+    assert office.row().state == S.SCHEDULED
+
+
+def test_a_policy_that_says_nothing_of_emails_has_them_sent_at_once(ledger: Engine, tmp_path: Path) -> None:
+    at_once = EmailOffice.policy.replace("emails = true", "")
+    office = EmailOffice(ledger, tmp_path, policy=at_once)
+    office.tells()
+    assert office.grid.emails[0].send_at is None
+    assert office.trail("sent at once") == []
+
+
+def test_twilios_email_api_holds_nothing_and_the_trail_says_so(ledger: Engine, tmp_path: Path) -> None:
+    office = EmailOffice(ledger, tmp_path, variables=SENDGRID_SET | {"EMAIL_PROVIDER": "twilio"})
+    office.tells()
+    assert office.attempt().send_at is None
+    assert "Email API holds no emails" in str(office.trail("sent at once"))
+
+
+@pytest.mark.parametrize("fate", ["taken", "lost"])
+def test_what_sendgrid_held_when_the_ledger_was_set_back_is_taken_back_and_told_once(
+    sqlite_ledger: Engine, tmp_path: Path, fate: str
+) -> None:
+    office = EmailOffice(sqlite_ledger, tmp_path)
+    office.resources = replace(office.resources, journal=Journal(tmp_path / "journal", "here"))
+    claimed = office.claims()
+    put_back = copied_aside(office.engine, tmp_path)
+    office.grid.fates = [fate]
+    for claim in claimed:
+        tell(office.resources, claim, office.read_again, flow_run_id=None)
+
+    office.engine = put_back()
+    journal = Journal(tmp_path / "journal", "here")
+    office.resources = replace(office.resources, engine=office.engine, journal=journal)
+    office.passes(MINUTE)
+    compare(office.resources)
+    office.until(NOW + 20 * MINUTE)
+    assert (office.row().state, office.grid.batches) == (S.PLANNED, {"batch-1": True})
+    tenants.set_brake(office.engine, stopped=False, by="person", why="", scope="all", now=office.clock())
+    office.tells()
+    office.until(NOW + 90 * MINUTE)
+    assert [one.batch_id for one in office.grid.went_out()] == ["batch-2"]
+
+
+def test_a_stop_of_all_sending_takes_back_what_sendgrid_holds(office: EmailOffice) -> None:
+    office.tells()
+    tenants.set_brake(office.engine, stopped=True, by="person", why="", scope="all", now=office.clock())
+    office.until(NOW + 60 * MINUTE)
+    assert (office.row().state, office.row().reason, texts(office)) == (S.PLANNED, "cancelled:stopped", 0)
+
+
+def test_emails_are_held_only_where_there_is_time_to_take_them_back() -> None:
+    held = b"[hold]\nlead_minutes = 5\nslack_minutes = 15\nemails = true\n"
+    with pytest.raises(ConfigurationError, match=r"emails .* 20 together or more"):
+        read_policy(held.replace(b"15", b"14"), Path("policy.toml"))
+    assert read_policy(held, Path("policy.toml")).hold.emails
