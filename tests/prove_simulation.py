@@ -4,6 +4,7 @@
     make prove-simulation ARGS="--messages 100000 --jobs 2"
     make prove-simulation ARGS="--seed 17"        one life again, for example one that failed
     make prove-simulation ARGS="--legs"           an email says what an SMS could not
+    make prove-simulation ARGS="--emails --sending hold"    SendGrid holds emails
     make prove-simulation ARGS="--reminders"      of all that a customer owes, in one message
     make prove-simulation ARGS="--wide"           people act, too, and Twilio says what a receipt proves wrong
     make prove-simulation ARGS="--drawn"          each life draws for itself how often anything goes wrong
@@ -118,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             trouble=wanted.trouble,
             legs=wanted.legs,
             reminds=wanted.reminders,
+            emails=wanted.emails,
         )
         for seed in range(first, first + count)
     )
@@ -162,6 +164,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.set_defaults(trouble="usual")
     parser.add_argument("--legs", action="store_true", help="with emails that say what an SMS could not")
+    parser.add_argument("--emails", action="store_true", help="by email alone, through SendGrid")
     parser.add_argument("--reminders", action="store_true", help="of a customer's overdue invoices together")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     return parser.parse_args(arguments)

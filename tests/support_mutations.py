@@ -227,4 +227,16 @@ MUTATIONS = (
         "tests/test_holding_emails.py"
         "::test_what_is_paid_while_it_is_held_is_taken_back_before_sendgrid_stops_doing_that",
     ),
+    Mutation(
+        "a look that stood still takes a copy for the message that another look has found",
+        (
+            (
+                "duebell/settling/settling.py",
+                "    if attempt.channel != EMAIL and own.sid not in {None, message.sid}:\n",
+                "    if attempt.channel != EMAIL and own.sid == own.attempt_id:\n",
+            ),
+        ),
+        "tests/test_watching_copies.py"
+        "::test_a_look_that_stood_still_does_not_take_a_copy_for_the_message_that_another_found",
+    ),
 )

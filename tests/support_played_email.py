@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from sqlalchemy import Engine
 
 from duebell.email.messages import TAG
 from tests.support_clockwork import Clockwork
@@ -36,6 +37,8 @@ class PlayedEmail(Remembers):
     clockwork: Clockwork
     chance: random.Random
     disorder: Disorder
+    engine: Engine
+    """The ledger of which it tells nobody: it is asked."""
     fates: tuple[Fate, ...] = EMAIL_FATES
     messages: list[Taken] = field(default_factory=list[Taken])
     posts: dict[str, list[Posted]] = field(default_factory=lambda: defaultdict(list[Posted]))

@@ -100,7 +100,7 @@ class Taken:
     @property
     def is_email(self) -> bool:
         """Whether it is an email, which no phone number is told by."""
-        return self.sid.startswith("comms_")
+        return not self.sid.startswith("SM")
 
     @property
     def went_out(self) -> bool:

@@ -25,15 +25,18 @@ def plot_of(
     trouble: str = "usual",
     legs: bool = False,
     reminds: bool = False,
+    emails: bool = False,
 ) -> Plot:
     """What is to happen in the life of a seed.
 
     ``trouble`` is ``usual``, ``wide`` or ``drawn``. In a ``wide`` life people do what they rarely do; in
     every other of these, Twilio mostly answers wrong. In a ``drawn`` one the seed says how often anything
-    goes wrong. In one with ``legs`` many numbers are bad, and an email takes over.
+    goes wrong. In one with ``legs`` many numbers are bad, and an email takes over; in one with ``emails`` all
+    is said by email alone.
     """
     holds = sending == "hold"
-    plot = Plot(seed, messages, fates=HELD_FATES if holds else FATES, holds=holds, legs=legs, reminds=reminds)
+    plot = Plot(seed, messages, fates=HELD_FATES if holds else FATES, holds=holds, reminds=reminds)
+    plot = replace(plot, legs=legs, emails=emails)
     if reminds:
         plot = replace(plot, changes=0.2)
     if trouble == "drawn":

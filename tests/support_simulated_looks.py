@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from duebell.errors import RecordNotFound, Transient
+from duebell.errors import Permanent, Transient
 from duebell.ledger import attempts, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.writing import writing
@@ -66,7 +66,7 @@ def _tried(life: "Life", looks: Callable[[], Seen]) -> Seen | None:
     for _ in range(3):
         try:
             return looks()
-        except RecordNotFound:
+        except Permanent:
             break
         except Transient:
             life.clockwork.wait(2)

@@ -46,13 +46,13 @@ from tests.support_facts import (
     resources_over,
 )
 from tests.support_fates import FATES, Fate
-from tests.support_held import SERVICE_SET
 from tests.support_played_email import PlayedEmail
+from tests.support_played_sendgrid import PlayedSendGrid
 from tests.support_played_twilio import Disorder, PlayedTwilio
 from tests.support_simulated_books import Truth, contact_in_xero, invoice_in_xero
 from tests.support_simulated_looks import settle
 from tests.support_simulated_office import Office
-from tests.support_simulated_policies import A_WEEK_AGO, EMAIL_SET, policy_of
+from tests.support_simulated_policies import A_WEEK_AGO, policy_of, senders_of
 from tests.support_steps import watch_steps
 
 HOURS = 3_600.0
@@ -81,6 +81,8 @@ class Plot:
     """Whether Twilio holds the messages until their time."""
     legs: bool = False
     """Whether an email says what an SMS could not."""
+    emails: bool = False
+    """Whether all is said by email, which SendGrid holds."""
     reminds: bool = False
     """Whether it is of invoices that are overdue, those of a customer together."""
     office: bool = False
@@ -135,12 +137,11 @@ class Life:
         self.twilio = PlayedTwilio(
             self.clockwork, self.chance, self._ring, plot.fates, plot.disorder, self._follow
         )
-        self.email = PlayedEmail(self.clockwork, self.chance, plot.disorder)
-        (folder / "policy.toml").write_text(
-            policy_of(reminds=plot.reminds, holds=plot.holds, legs=plot.legs, opens=plot.opens)
+        self.email = (PlayedSendGrid if plot.emails else PlayedEmail)(
+            self.clockwork, self.chance, plot.disorder, engine
         )
-        sender = (SERVICE_SET if plot.holds else {}) | (EMAIL_SET if plot.legs else {})
-        variables = {"DUEBELL_POLICY": str(folder / "policy.toml")} | sender
+        (folder / "policy.toml").write_text(policy_of(plot))
+        variables = {"DUEBELL_POLICY": str(folder / "policy.toml")} | senders_of(plot)
         self.resources = resources_over(
             engine, self.clockwork, xero=nobody_answers, twilio=self._provider, **variables
         )
@@ -157,7 +158,7 @@ class Life:
         self.clockwork.step()
 
     def _provider(self, request: httpx.Request) -> httpx.Response:
-        is_email = request.url.path.startswith("/v1/Emails")
+        is_email = request.url.path.startswith(("/v1/Emails", "/v3/"))
         return self.email(request) if is_email else self.twilio(request)
 
     def is_in_a_log(self, number: str) -> bool:

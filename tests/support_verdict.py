@@ -8,6 +8,7 @@ from itertools import product
 
 from sqlmodel import col, select
 
+from duebell.hours.scheduling import ahead_of_time
 from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.tables import Attempt, Audit, Notification
@@ -82,7 +83,7 @@ class Verdict:
 def judge(life: Life, *, in_time: bool) -> Verdict:
     """The verdict on a life that was played."""
     by_number: dict[str, list[Taken]] = defaultdict(list)
-    for message in [*filter(lambda one: one.went_out, life.twilio.messages), *life.email.messages]:
+    for message in [one for one in (*life.twilio.messages, *life.email.messages) if one.went_out]:
         for number in message.numbers:
             by_number[number].append(message)
     with reading(life.engine) as session:
@@ -109,11 +110,15 @@ def judge(life: Life, *, in_time: bool) -> Verdict:
             ended = truth.ended_for(email=message.is_email)
             if ended is not None and message.went_at > ended:
                 found.late += 1
-                if message.send_at is not None and message.send_at - ended > TAKEN_BACK:
+                if message.send_at is not None and message.send_at - ended > _taken_back(message):
                     found.told_late.append(f"seed {life.plot.seed}: {message.number}")
     found.wrongs += [f"a message about {number}, which nobody owed" for number in by_number]
     found.wrongs = [f"seed {life.plot.seed}: {what}" for what in found.wrongs]
     return found
+
+
+def _taken_back(message: Taken) -> timedelta:
+    return TAKEN_BACK + ahead_of_time(in_batch=message.is_email)
 
 
 def _told_apart(life: Life) -> int:

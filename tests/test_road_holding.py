@@ -1,38 +1,54 @@
-"""A message that Twilio holds, on the whole road: what stopped being true is taken back by itself."""
+"""A message that its provider holds, on the whole road: what stopped being true is taken back by itself."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from prefect.client.schemas.objects import StateType
 from prefect.states import Scheduled
 from sqlmodel import col, select
 
 from deployments.sandbox.control_types import AcceptedMessage
-from deployments.sandbox.credentials import MESSAGING_SERVICE_SID
+from deployments.sandbox.credentials import MESSAGING_SERVICE_SID, SENDGRID_API_KEY
+from deployments.sandbox.email_types import AcceptedMail
 from deployments.worker_runs import WORKER_LABEL
 from duebell.ledger.engine import reading
 from duebell.ledger.tables import Audit, Notification
 from tests.support_prefect import wait_until
 from tests.support_road import Road
 
-MOBILE = "+61491570714"
+MOBILE, ADDRESS = "+61491570714", "accounts@writtento.example"
 
 
 @pytest.fixture
 def holding(calm: Road) -> Generator[Road]:
     """A road on which Twilio holds the message about an issued invoice."""
-    policy = calm.home / "policy.toml"
+    with holds(calm, TWILIO_MESSAGING_SERVICE_SID=MESSAGING_SERVICE_SID, TWILIO_FROM=""):
+        yield calm
+
+
+@pytest.fixture
+def holding_emails(calm: Road) -> Generator[Road]:
+    """A road on which SendGrid holds the email about an issued invoice."""
+    with holds(calm, "[hold]\nemails = true\n", EMAIL_PROVIDER="sendgrid"):
+        yield calm
+
+
+@contextmanager
+def holds(road: Road, more: str = "", **environment: str) -> Generator[None]:
+    """A policy by which the message about an issued invoice is held, and a worker that is set up for it."""
+    policy = road.home / "policy.toml"
     at_once = policy.read_text(encoding="utf-8")
     held = at_once.replace("[invoice_issued]\n", '[invoice_issued]\nsending = "hold"\n')
-    policy.write_text(held, encoding="utf-8")
+    policy.write_text(f"{held}\n{more}", encoding="utf-8")
     try:
-        calm.restart("worker", TWILIO_MESSAGING_SERVICE_SID=MESSAGING_SERVICE_SID, TWILIO_FROM="")
-        yield calm
+        road.restart("worker", **environment)
+        yield
     finally:
         policy.write_text(at_once, encoding="utf-8")
-        calm.restart("worker")
+        road.restart("worker")
 
 
 def told(road: Road) -> list[AcceptedMessage]:
@@ -85,3 +101,44 @@ def test_f051_what_is_paid_while_twilio_holds_it_is_taken_back_though_another_ma
     taken_back, confirmed = told(holding)
     assert (taken_back.sid, taken_back.status) == (message.sid, "canceled")
     assert (confirmed.send_at, "115.00" in confirmed.body) == (None, True)
+
+
+def test_an_email_whose_answer_was_lost_is_discarded_and_held_once_more_until_its_invoice_is_paid(
+    holding_emails: Road,
+) -> None:
+    road = holding_emails
+    policy = road.home / "policy.toml"
+    by_email = policy.read_text(encoding="utf-8").replace('channels = ["sms"]', 'channels = ["email"]')
+    policy.write_text(by_email, encoding="utf-8")
+    contact = road.sandbox.add_contact("Written To While Held Pty", email=ADDRESS)
+    road.sandbox.fail_next("drop_after", method="POST", path="/v3/mail/send")
+    invoice = road.sandbox.add_invoice(contact.contact_id, "100.00")
+    road.wait_for(invoice.invoice_id, "unknown")
+    road.look_now(invoice.invoice_id)
+    road.wait_for(invoice.invoice_id, "scheduled")
+
+    first, second = written(road)
+    attempts = road.attempts(invoice.invoice_id)
+    assert [(one.state, one.batch_id) for one in attempts] == [
+        ("not_processed", first.batch_id),
+        ("accepted", second.batch_id),
+    ]
+    assert (is_discarded(road, first), is_discarded(road, second)) == (True, False)
+
+    road.sandbox.pay(invoice.invoice_id)
+    row = road.wait_for(invoice.invoice_id, "skipped")
+    assert row.reason == "already_paid"
+    assert is_discarded(road, second)
+    assert {one.status for one in (first, second, *written(road)[:2])} == {"scheduled"}  # until their time
+
+
+def written(road: Road) -> list[AcceptedMail]:
+    """What SendGrid took for the customer of this test."""
+    return [one for one in road.sandbox.accepted_mails() if one.to == ADDRESS]
+
+
+def is_discarded(road: Road, mail: AcceptedMail) -> bool:
+    """Whether SendGrid is to discard it at its time."""
+    url = f"{road.sandbox.base_url}/v3/user/scheduled_sends/{mail.batch_id}"
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {SENDGRID_API_KEY}"}, trust_env=False)
+    return answer.json() == [{"batch_id": mail.batch_id, "status": "cancel"}]

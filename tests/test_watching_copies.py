@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import Engine
 
 from duebell.errors import ConfigurationError
-from duebell.ledger import receipts, tenants
+from duebell.ledger import receipts, tenants, unsettled
 from duebell.ledger.copies import TAKEN_BACK
+from duebell.ledger.engine import reading
 from duebell.ledger.invariants import broken
 from duebell.ledger.writing import writing
+from duebell.settling.settling import settle
 from duebell.settling.watching import decide_anew, due
 from duebell.states import NotificationState
 from tests.support_facts import MINUTE, NOW, sid
@@ -51,6 +53,27 @@ def test_a_copy_that_is_listed_with_the_first_is_taken_back_at_once(
     office.passes(30 * MINUTE)  # nobody is there any more
     assert len(office.twilio.went_out()) == 1
     assert office.trail(TAKEN_BACK) != []
+
+
+@pytest.mark.parametrize("is_taken_back", [True, False])
+def test_a_look_that_stood_still_does_not_take_a_copy_for_the_message_that_another_found(
+    ledger: Engine, tmp_path: Path, *, is_taken_back: bool
+) -> None:
+    office = Office(ledger, tmp_path)
+    office.twilio.fates = ["lost"]
+    office.tells()
+    with reading(office.engine) as session:
+        [as_it_was] = unsettled.unsettled(session)
+    office.until(NOW + 2 * MINUTE)
+    office.twilio.duplicate()
+    if is_taken_back:
+        office.until(NOW + 10 * MINUTE)
+        assert office.twilio.copies[1].cancelled
+    settle(office.resources, as_it_was)
+    assert (office.row().state, office.attempts()[0].sid) == (S.SCHEDULED, sid(1))
+    office.until(NOW + 60 * MINUTE)
+    office.tells()
+    assert [one.sid for one in office.twilio.went_out()] == [sid(1)]
 
 
 def test_a_copy_is_taken_back_though_the_run_that_finds_it_dies_right_after(lost: Office) -> None:

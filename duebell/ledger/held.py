@@ -33,8 +33,13 @@ def is_taken_back() -> ColumnElement[bool]:
 
 def can_be_taken_back(now: datetime) -> ColumnElement[bool]:
     """Whether the time of what is held is so far ahead that it can be taken back."""
+    return (col(Attempt.send_at) > now) & ~is_too_late(now)
+
+
+def is_too_late(now: datetime) -> ColumnElement[bool]:
+    """Whether it is an email whose time is so near that SendGrid takes it back no more."""
     until = now + scheduling.ahead_of_time(in_batch=True)
-    return (col(Attempt.send_at) > until) | ((col(Attempt.batch_id) == "") & (col(Attempt.send_at) > now))
+    return (col(Attempt.batch_id) != "") & (col(Attempt.send_at) <= until)
 
 
 def was_unanswered(attempt: type[Attempt]) -> ColumnElement[bool]:

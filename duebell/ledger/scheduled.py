@@ -12,7 +12,14 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.hours import scheduling
 from duebell.ledger import present
 from duebell.ledger.built_once import built_once
-from duebell.ledger.held import can_be_taken_back, is_doubted, is_held, is_taken_back, was_unanswered
+from duebell.ledger.held import (
+    can_be_taken_back,
+    is_doubted,
+    is_held,
+    is_taken_back,
+    is_too_late,
+    was_unanswered,
+)
 from duebell.ledger.tables import Attempt, Notification
 from duebell.ledger.writing import Writing
 from duebell.states import OPEN, AttemptState
@@ -193,11 +200,12 @@ def look_soon_at_attempt(book: Writing, attempt_id: str) -> None:
 
 
 def _look_now(book: Writing, which: ColumnElement[bool]) -> None:
-    """What Twilio is still being asked to hold, or may have taken, is looked at as soon as it is known to."""
+    """What a provider is still being asked to hold, or may have taken, is looked at once it is known to."""
     is_open = col(Attempt.state).in_(sorted(one.value for one in OPEN))
+    can_change = is_held() & ~is_too_late(book.now)
     book.session.exec(
         update(Attempt)
-        .where(is_held() | (is_open & col(Attempt.send_at).is_not(None)), which)
+        .where(can_change | (is_open & col(Attempt.send_at).is_not(None)), which)
         .values(overtaken_at=book.now, settle_at=case((is_held(), book.now), else_=col(Attempt.settle_at)))
         .execution_options(synchronize_session="fetch")
     )

@@ -41,7 +41,6 @@ class Unsettled:
     absent_at: datetime | None = None
     notification_id: int = 0
     batch_id: str = ""
-    cancel_why: str = ""
 
 
 def unsettled(
@@ -110,7 +109,6 @@ def _which(session: Session, *which: ColumnElement[bool]) -> list[Unsettled]:
             row.absent_at,
             row.notification_id,
             row.batch_id,
-            row.cancel_why,
         )
         for row, tenant_id, kind, channel in session.exec(wanted).all()
     ]
@@ -186,20 +184,27 @@ def _with_sids(sids: Sequence[str]) -> SelectOfScalar[Attempt]:
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """A message that its provider took and of which no final receipt came."""
+    """A message that its provider took and of which no final receipt came. ``batch_id`` is SendGrid's, where
+    it held it, and ``cancel_why`` why it was asked to discard it, if it was.
+    """
 
     attempt_id: str
     sid: str
     channel: str = SMS
+    batch_id: str = ""
+    cancel_why: str = ""
 
 
 def held_too_long(session: Session, now: datetime) -> list[Unconfirmed]:
     """Messages that were to be sent by now and, for all we know, are still held, when it is time to ask."""
-    wanted = select(Attempt.attempt_id, Attempt.sid, Attempt.batch_id).where(
+    wanted = select(Attempt.attempt_id, Attempt.sid, Attempt.batch_id, Attempt.cancel_why).where(
         is_held(), col(Attempt.send_at) <= now, col(Attempt.settle_at) <= now
     )
-    found = session.exec(wanted).all()
-    return [Unconfirmed(one, sid, EMAIL if batch_id else SMS) for one, sid, batch_id in found if sid]
+    return [
+        Unconfirmed(attempt_id, sid, EMAIL if batch_id else SMS, batch_id, why)
+        for attempt_id, sid, batch_id, why in session.exec(wanted).all()
+        if sid
+    ]
 
 
 def unconfirmed(

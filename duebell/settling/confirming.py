@@ -9,7 +9,6 @@ from sqlmodel import Session
 
 from duebell.errors import Permanent, RecordNotFound
 from duebell.ledger import receipts, unsettled
-from duebell.ledger.engine import reading
 from duebell.ledger.unsettled import Unconfirmed
 from duebell.ledger.writing import writing
 from duebell.policy.reaching import EMAIL
@@ -108,11 +107,9 @@ def _by_its_time(resources: Resources, message: Unconfirmed) -> Found | None:
     """What became of an email that SendGrid was to send by now: it took it, and discarded it where it was
     asked to. ``None`` where it held none.
     """
-    with reading(resources.engine) as session:
-        held = unsettled.held_one(session, message.attempt_id)
-    if held is None or not held.batch_id:
+    if not message.batch_id:
         return None
-    asked = bool(held.cancel_why) and resources.sendgrid().is_cancelled(held.batch_id)
+    asked = bool(message.cancel_why) and resources.sendgrid().is_cancelled(message.batch_id)
     status = MessageStatus.CANCELED if asked else MessageStatus.ACCEPTED
     return Found(message.sid, status.value)
 

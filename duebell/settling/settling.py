@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from duebell.failpoints import fail_point
 from duebell.hours.scheduling import ABSENCES_APART, SHORTEST_LEAD, taken_no_more
-from duebell.ledger import receipts, unsettled
+from duebell.ledger import copies, receipts, unsettled
 from duebell.ledger.conclusions import NO_EVIDENCE, Conclusion
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
+from duebell.ledger.locking import locked
 from duebell.ledger.scheduled import BY_LIST, look_soon_at_attempt
 from duebell.ledger.unsettled import Unsettled
 from duebell.ledger.writing import Writing, writing
@@ -112,7 +113,16 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
 
 
 def bind(book: Writing, attempt: Unsettled, message: "Found") -> None:
-    """Conclude the attempt from what its provider says of it, with the receipts that came before."""
+    """Conclude the attempt from what its provider says of it, with the receipts that came before.
+
+    Where another message was found to be this attempt's meanwhile, by a look that was quicker than this one,
+    it is a copy, and says nothing of the attempt. An email's tag is of one attempt alone, under any id.
+    """
+    own, _ = locked(book.session, attempt.attempt_id)
+    if attempt.channel != EMAIL and own.sid not in {None, message.sid}:
+        copies.notice(book, attempt.attempt_id, message.sid, message.raw_status, actor=BY_LIST)
+        look_soon_at_attempt(book, attempt.attempt_id)
+        return
     receipts.apply(book, attempt.attempt_id, message.sid, message.raw_status, message.error_code, BY_LIST)
     receipts.bind_earlier(book, attempt.attempt_id, message.sid)
 

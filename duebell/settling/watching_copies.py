@@ -4,13 +4,13 @@ import logging
 from collections.abc import Sequence
 
 from duebell.errors import DuebellError
-from duebell.ledger import copies, receipts, scheduled, unsettled
+from duebell.ledger import copies, scheduled, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.scheduled import Held
 from duebell.ledger.unsettled import Unsettled
 from duebell.ledger.writing import writing
 from duebell.resources import Resources
-from duebell.settling.settling import BEFORE, candidates
+from duebell.settling.settling import BEFORE, Found, bind, candidates
 from duebell.twilio.messages import MessageState
 
 log = logging.getLogger("duebell.watching")
@@ -62,7 +62,9 @@ def _look_among(resources: Resources, attempt: Unsettled, listed: Sequence[Messa
     found = candidates(attempt, listed, bound)
     seen = {message.sid for message in found}
     if attempt.sid is None and found:
-        _bind(resources, attempt.attempt_id, found.pop(0))
+        own = found.pop(0)
+        with writing(resources.engine, resources.clock()) as book:
+            bind(book, attempt, Found(own.sid, own.raw_status, own.error_code))
     for copy in found:
         _see_to(resources, attempt.attempt_id, copy)
     return seen
@@ -75,10 +77,3 @@ def _see_to(resources: Resources, attempt_id: str, copy: MessageState) -> None:
         log.warning("Twilio made %s of attempt %s too: it is %s", copy.sid, attempt_id, copy.raw_status)
     with writing(resources.engine, resources.clock()) as book:
         copies.notice(book, attempt_id, copy.sid, copy.raw_status, actor=scheduled.BY_LIST)
-
-
-def _bind(resources: Resources, attempt_id: str, message: MessageState) -> None:
-    with writing(resources.engine, resources.clock()) as book:
-        status, code = message.raw_status, message.error_code
-        receipts.apply(book, attempt_id, message.sid, status, code, scheduled.BY_LIST)
-        receipts.bind_earlier(book, attempt_id, message.sid)
