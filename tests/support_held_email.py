@@ -168,9 +168,9 @@ class EmailOffice(Office):
         with reading(self.engine) as session:
             return unsettled.held_too_long(session, self.clock())
 
-    def hears(self, email: HeldEmail, word: str) -> None:
-        """SendGrid tells of an email."""
-        raw = {"event": word, "timestamp": int(self.clock().timestamp()), "email": EMAIL}
+    def hears(self, email: HeldEmail, word: str, at: datetime | None = None) -> None:
+        """SendGrid tells of an email, and when that happened."""
+        raw = {"event": word, "timestamp": int((at or self.clock()).timestamp()), "email": EMAIL}
         keep_receipt(self.engine, email.as_receipt(word, raw), now=self.clock())
 
     def attempt(self) -> Attempt:

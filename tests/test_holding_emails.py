@@ -208,6 +208,23 @@ def test_what_sendgrid_prepares_before_its_time_is_still_held(office: EmailOffic
     assert office.row().reason == "cancelled:already_paid"
 
 
+def test_what_sendgrid_prepared_and_discarded_is_not_taken_for_told_however_late_that_is_heard(
+    office: EmailOffice,
+) -> None:
+    office.grid.fates = ["lost"]
+    office.tells()
+    email, then = office.grid.emails[0], office.clock.now
+    office.until(NOW + 2 * MINUTE)
+    assert office.row().state == S.PLANNED
+    office.passes(SEND_AT + 2 * MINUTE - office.clock())
+    office.hears(email, "processed", at=then)
+    office.hears(email, "processed")
+    assert office.row().state == S.PLANNED
+    office.tells()
+    office.until(NOW + 90 * MINUTE)
+    assert [one.batch_id for one in office.grid.went_out()] == ["batch-2"]
+
+
 def test_an_email_that_goes_out_although_it_was_taken_back_is_known_as_told(office: EmailOffice) -> None:
     office.tells()
     office.invoice = AWAY

@@ -42,6 +42,17 @@ def test_in_a_life_of_trouble_what_twilio_holds_goes_out_once(migrated: Path, tm
     assert all(one.send_at is not None for one in life.twilio.messages)
 
 
+@pytest.mark.parametrize("trouble", ["usual", "wide"])
+def test_in_a_life_of_trouble_what_sendgrid_holds_goes_out_once(
+    migrated: Path, tmp_path: Path, trouble: str
+) -> None:
+    plot = plot_of(1, 25, sending="hold", trouble=trouble, emails=True)
+    life, verdict = played(plot, migrated, tmp_path / "life")
+    assert verdict.wrongs == []
+    assert (verdict.doubled, verdict.lost, verdict.ended) == (0, 0, 25)
+    assert {one.status for one in life.email.messages} == {"delivered", "canceled"}
+
+
 def test_in_a_life_of_bad_numbers_an_email_says_what_an_sms_could_not_and_once(
     migrated: Path, tmp_path: Path
 ) -> None:

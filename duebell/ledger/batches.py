@@ -6,6 +6,7 @@ same may be said anew (twilio.com/docs/sendgrid/api-reference/cancel-scheduled-s
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import update
 from sqlmodel import col
@@ -60,11 +61,15 @@ def ask_to_discard(book: Writing, attempt_id: str) -> None:
     book.session.exec(asked.values(cancel_why=UNANSWERED))
 
 
-def as_it_is(book: Writing, attempt: Attempt, known: Conclusion) -> Conclusion:
-    """The conclusion for this attempt: what SendGrid took, and is to send later, it holds."""
-    is_held = bool(attempt.batch_id) and attempt.send_at is not None and book.now < attempt.send_at
-    taken = known.attempt is AttemptState.ACCEPTED and message_status(known.provider_status) in NOT_GONE
-    if not (is_held and taken):
+def as_it_is(book: Writing, attempt_id: str, known: Conclusion, happened_at: datetime | None) -> Conclusion:
+    """What an event says of an attempt: what SendGrid took, and is to send later, it holds.
+
+    ``happened_at`` is when it happened, where it tells: it may be heard of much later.
+    """
+    attempt = present.attempt(book.session, attempt_id)
+    send_at = attempt.send_at if attempt.batch_id else None
+    is_early = send_at is not None and (happened_at or book.now) < send_at
+    if not is_early or message_status(known.provider_status) not in NOT_GONE:
         return known
     return replace(
         known, notification=NotificationState.SCHEDULED, provider_status=MessageStatus.SCHEDULED.value
@@ -72,6 +77,6 @@ def as_it_is(book: Writing, attempt: Attempt, known: Conclusion) -> Conclusion:
 
 
 def is_discarded(attempt: Attempt, known: Conclusion) -> bool:
-    """Whether it only says that SendGrid holds an email which it is to discard."""
+    """Whether it only says that SendGrid took an email which it is to discard, or has discarded."""
     cancelled = bool(attempt.batch_id) and attempt.state == AttemptState.NOT_PROCESSED.value
-    return cancelled and message_status(known.provider_status) is MessageStatus.SCHEDULED
+    return cancelled and message_status(known.provider_status) in {MessageStatus.SCHEDULED, *NOT_GONE}

@@ -53,7 +53,7 @@ def _conclude(
 ) -> NotificationState:
     leg = legs.of_attempt(book.session, attempt)
     current = S(notification.state)
-    known = withdrawn.as_it_is(book, attempt, current, batches.as_it_is(book, attempt, known))
+    known = withdrawn.as_it_is(book, attempt, current, known)
     if batches.is_discarded(attempt, known) or not _is_news(attempt, known):
         return current
     moves = _moves(attempt, leg, notification, known)

@@ -11,7 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from duebell.audit import Entry
 from duebell.email.rulings import ruling_of
 from duebell.email.sendgrid_events import occurred_at
-from duebell.ledger import came_back, copies, group_stops
+from duebell.ledger import batches, came_back, copies, group_stops
 from duebell.ledger.built_once import built_once
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import MEANS, Conclusion, conclude, reason_of
@@ -147,6 +147,7 @@ def apply(
     ``happened_at`` is the provider's time, where it tells one.
     """
     known = group_stops.as_it_is(book, attempt_id, _conclusion(sid, raw_status, error_code, settled_by))
+    known = batches.as_it_is(book, attempt_id, known, happened_at)
     conclude(book, attempt_id, known)
     if error_code is not None and known.notification in NOT_REACHED:
         remember_number(book, attempt_id, error_code, from_callback=True)
