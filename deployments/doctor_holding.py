@@ -25,7 +25,7 @@ def look(resources: Resources) -> list[Finding]:
         mend = 'set TWILIO_MESSAGING_SERVICE_SID, or write sending = "strict" in the policy'
         text = f"sent at once, because there is no Messaging Service: {mend}"
         found.append(Finding(WHAT, text, sound=False))
-    if EMAIL not in able and emails:
+    if EMAIL not in able and emails and any(Channel.EMAIL in one.channels for one in held):
         mend = "set EMAIL_PROVIDER=sendgrid, or write emails = false under [hold] in the policy"
         text = f"emails are not held, because it is not SendGrid that sends them: {mend}"
         found.append(Finding(WHAT, text, sound=False))
@@ -37,5 +37,5 @@ def _by_the_switch(resources: Resources, able: frozenset[str]) -> Finding:
         why = hold_switch.why_off(session)
     if why:
         return Finding(WHAT, f"sent at once: {why}. `duebell resume` holds them again", sound=False)
-    where = " and ".join(name for channel, name in ((SMS, "Twilio"), (EMAIL, "SendGrid")) if channel in able)
-    return Finding(WHAT, f"held at {where} until their time")
+    where = [name for channel, name in ((SMS, "Twilio"), (EMAIL, "SendGrid")) if channel in able]
+    return Finding(WHAT, f"held at {' and '.join(where) or 'no provider'} until their time")

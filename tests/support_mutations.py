@@ -202,7 +202,7 @@ MUTATIONS = (
                 "    if not _is_news(attempt, known):\n",
             ),
         ),
-        "tests/test_holding_emails.py::test_an_answer_that_comes_once_the_email_was_discarded_brings_it_back_to_nobody",
+        "tests/test_holding_emails_at_once.py::test_an_answer_that_comes_once_the_email_was_discarded_brings_it_back_to_nobody",
     ),
     Mutation(
         "an email is discarded without a word of that in the ledger",
@@ -213,7 +213,7 @@ MUTATIONS = (
                 "        _ = book\n",
             ),
         ),
-        "tests/test_holding_emails.py::test_an_answer_that_comes_while_the_email_is_being_discarded_is_said_anew",
+        "tests/test_holding_emails_at_once.py::test_an_answer_that_comes_while_the_email_is_being_discarded_is_said_anew",
     ),
     Mutation(
         "an email is decided on for the last time when SendGrid takes nothing back any more",

@@ -57,8 +57,8 @@ class PlayedSendGrid(Remembers):
     messages: list[Taken] = field(default_factory=list[Taken])
     posts: dict[str, list[Posted]] = field(default_factory=lambda: defaultdict(list[Posted]))
     """The POSTs about each invoice, by its number."""
-    batches: dict[str, bool] = field(default_factory=dict[str, bool])
-    """Whether each was cancelled."""
+    batches: dict[str, datetime | None] = field(default_factory=dict[str, datetime | None])
+    """When each was cancelled."""
     held: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list[datetime]))
     """When the emails of each batch are to go out."""
     of_attempt: Counter[str] = field(default_factory=Counter[str])
@@ -77,7 +77,7 @@ class PlayedSendGrid(Remembers):
             return httpx.Response(200, json={"emails": []})
         if path == "/v3/mail/batch":
             batch_id = f"batch-{len(self.batches) + 1}"
-            self.batches[batch_id] = False
+            self.batches[batch_id] = None
             return httpx.Response(201, json={"batch_id": batch_id})
         if request.method == "GET":
             found = [{"batch_id": last, "status": "cancel"}] if self.batches[last] else []
@@ -86,12 +86,11 @@ class PlayedSendGrid(Remembers):
 
     def _cancel(self, request: httpx.Request, batch_id: str) -> httpx.Response:
         now = self.clockwork.now
-        too_late = any(at < now + CLOSES for at in self.held[batch_id])
         asked = [one for one, cancelled in self.batches.items() if cancelled]
         at_once = sum(max(self.held[one], default=now) >= now for one in asked)
-        if too_late or self.batches[batch_id] or at_once >= self.most_cancelled:
+        if self.batches[batch_id] or at_once >= self.most_cancelled:
             return httpx.Response(400, json={"errors": []})
-        self.batches[batch_id] = True
+        self.batches[batch_id] = now  # too late or not: the answer is the same
         if self.chance.random() < self.disorder.cancels_fail:
             raise httpx.ReadTimeout("no answer", request=request)
         return httpx.Response(201, json={"batch_id": batch_id, "status": "cancel"})
@@ -101,7 +100,7 @@ class PlayedSendGrid(Remembers):
         fate = self.chance.choices([*self.fates, WELL], [*shares, 1 - sum(shares)])[0]
         send_at = datetime.fromtimestamp(email["send_at"], UTC) if "send_at" in email else None
         batch_id = email.get("batch_id", "")
-        posted = PostedInBatch(fate.name, send_at, discarded=lambda: self.batches.get(batch_id, False))
+        posted = PostedInBatch(fate.name, send_at, discarded=lambda: self._discards(batch_id, send_at))
         self.remember(posted, email["content"][0]["value"], email["personalizations"][0]["custom_args"][TAG])
         self.seen[f"email {fate.name}"] += 1
         if fate.taken:
@@ -131,12 +130,17 @@ class PlayedSendGrid(Remembers):
         self.clockwork.at(max(wait, 0.0), lambda: self._go_out(message, batch_id))
 
     def _go_out(self, message: Taken, batch_id: str) -> None:
-        if self.batches.get(batch_id):
+        if self._discards(batch_id, message.send_at):
             message.status = "canceled"
             return
         message.status = "delivered"
         for word in ("processed", "delivered"):
             self._tell_of(message, word)
+
+    def _discards(self, batch_id: str, send_at: datetime | None) -> bool:
+        """Whether what is in a batch never goes out."""
+        cancelled = self.batches.get(batch_id)
+        return cancelled is not None and send_at is not None and cancelled <= send_at - CLOSES
 
     def _tell_of(self, message: Taken, word: str) -> None:
         """An event comes, now or later: SendGrid tries for a day; sometimes it comes twice."""

@@ -5,20 +5,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from duebell import failpoints
+from duebell.deciding.deciding import Rules
 from duebell.errors import ConfigurationError
-from duebell.ledger import attempts, tenants
+from duebell.keys import INVOICE_ISSUED
+from duebell.ledger import attempts, batches, tenants
 from duebell.ledger.writing import writing
 from duebell.policy_file.policy import read_policy
-from duebell.safekeeping.journal import Journal
-from duebell.safekeeping.quarantine import compare
-from duebell.sending.telling import tell
-from duebell.states import NotificationState
+from duebell.states import NotificationState, Sending
 from tests.support_facts import MINUTE, NOW
 from tests.support_held_email import SENDGRID_SET, EmailOffice
-from tests.test_journal import copied_aside
 
 S = NotificationState
 SEND_AT = NOW + 25 * MINUTE
@@ -133,43 +132,6 @@ def test_whoever_dies_over_discarding_an_email_leaves_it_to_the_next(
     assert (office.row().state, texts(office)) == (S.ACCEPTED, 1)
 
 
-def test_an_answer_that_comes_once_the_email_was_discarded_brings_it_back_to_nobody(
-    office: EmailOffice,
-) -> None:
-    def others_hold_it_for_lost() -> None:
-        office.grid.before_answer = None
-        office.passes(10 * MINUTE)
-        with writing(office.engine, office.clock()) as book:
-            attempts.reap(book, FIRST_LOOK)
-        office.passes(FIRST_LOOK)
-        office.looks()
-        assert office.row().state == S.PLANNED
-
-    office.grid.before_answer = others_hold_it_for_lost
-    office.tells()
-    assert [one.state for one in office.attempts()] == ["not_processed"]
-    office.tells()
-    office.until(NOW + 90 * MINUTE)
-    assert (office.row().state, texts(office)) == (S.ACCEPTED, 1)
-
-
-def test_an_answer_that_comes_while_the_email_is_being_discarded_is_said_anew(office: EmailOffice) -> None:
-    """The wish to discard stands before the answer, the proof that it was heard after it."""
-    office.grid.fates = ["lost"]
-    office.tells()
-    email = office.grid.emails[0]
-    office.grid.before_cancel = lambda: office.hears(email, "processed")
-    office.passes(FIRST_LOOK)
-    office.looks()
-    office.grid.before_cancel = None
-    assert office.row().state == S.SCHEDULED
-    office.until(SEND_AT - 5 * MINUTE)
-    assert office.row().reason == "cancelled:unanswered"
-    office.tells()
-    office.until(NOW + 90 * MINUTE)
-    assert [one.batch_id for one in office.grid.went_out()] == ["batch-2"]
-
-
 def test_what_sendgrid_takes_back_no_more_is_left_to_its_events_and_then_to_a_person(
     office: EmailOffice,
 ) -> None:
@@ -185,7 +147,7 @@ def test_what_sendgrid_takes_back_no_more_is_left_to_its_events_and_then_to_a_pe
     assert office.row().state == S.DELIVERED
 
 
-def test_an_email_that_was_taken_back_though_the_answer_was_lost_is_known_for_that_at_its_time(
+def test_an_email_of_which_nobody_heard_in_time_that_it_is_taken_back_is_left_to_a_person(
     office: EmailOffice,
 ) -> None:
     office.tells()
@@ -196,7 +158,50 @@ def test_an_email_that_was_taken_back_though_the_answer_was_lost_is_known_for_th
         office.looks()
     office.passes(SEND_AT + 2 * MINUTE - office.clock())
     office.until(SEND_AT + 10 * MINUTE)
-    assert (office.row().reason, texts(office)) == ("cancelled:already_paid", 0)
+    assert (office.row().state, texts(office)) == (S.PARKED, 0)
+
+
+def test_an_email_is_looked_for_while_its_batch_can_be_cancelled_whatever_the_policy_says(
+    ledger: Engine, tmp_path: Path
+) -> None:
+    late = f"{EmailOffice.policy}\n[settle]\nafter_minutes = [14, 20]\npark_after_minutes = 30\n"
+    office = EmailOffice(ledger, tmp_path, policy=late)
+    office.grid.fates = ["lost"]
+    office.tells()
+    office.until(SEND_AT - 12 * MINUTE)
+    assert office.row().state == S.PLANNED
+
+
+def test_no_more_emails_are_held_than_sendgrid_takes_back_at_once(
+    office: EmailOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MOST_HELD", 1)
+    office.grid.fates = ["vanished"]
+    office.tells()
+    office.until(NOW + 2 * MINUTE)
+    office.tells()
+    assert office.attempt().send_at is None
+    assert "emails are held already" in str(office.trail("sent at once"))
+
+
+def test_where_sendgrid_is_not_to_be_spoken_to_any_more_a_person_is_asked(office: EmailOffice) -> None:
+    office.grid.fates = ["lost"]
+    office.tells()
+    settings = office.resources.settings.model_copy(update={"sendgrid_api_key": SecretStr("")})
+    office.resources = replace(office.resources, settings=settings)
+    office.passes(FIRST_LOOK)
+    with pytest.raises(ConfigurationError, match="SENDGRID_API_KEY"):
+        office.looks()
+    office.passes(SEND_AT - 5 * MINUTE - office.clock())
+    office.until(SEND_AT + 30 * MINUTE)
+    assert office.row().state == S.PARKED
+
+
+def test_a_channel_that_holds_nothing_is_not_decided_on_as_if_it_did() -> None:
+    policy = read_policy(EmailOffice.policy.encode(), Path("policy.toml"))
+    rules = Rules(policy, Sending.LIVE, schedules=frozenset({"email"}))
+    assert rules.held_for("t", INVOICE_ISSUED, forced=False) == {"email": timedelta(minutes=25)}
+    assert rules.held_for("t", INVOICE_ISSUED, forced=True) == {}
 
 
 def test_what_sendgrid_prepares_before_its_time_is_still_held(office: EmailOffice) -> None:
@@ -206,23 +211,6 @@ def test_what_sendgrid_prepares_before_its_time_is_still_held(office: EmailOffic
     office.invoice = AWAY
     office.until(SEND_AT - 11 * MINUTE)
     assert office.row().reason == "cancelled:already_paid"
-
-
-def test_what_sendgrid_prepared_and_discarded_is_not_taken_for_told_however_late_that_is_heard(
-    office: EmailOffice,
-) -> None:
-    office.grid.fates = ["lost"]
-    office.tells()
-    email, then = office.grid.emails[0], office.clock.now
-    office.until(NOW + 2 * MINUTE)
-    assert office.row().state == S.PLANNED
-    office.passes(SEND_AT + 2 * MINUTE - office.clock())
-    office.hears(email, "processed", at=then)
-    office.hears(email, "processed")
-    assert office.row().state == S.PLANNED
-    office.tells()
-    office.until(NOW + 90 * MINUTE)
-    assert [one.batch_id for one in office.grid.went_out()] == ["batch-2"]
 
 
 def test_an_email_that_goes_out_although_it_was_taken_back_is_known_as_told(office: EmailOffice) -> None:
@@ -274,31 +262,6 @@ def test_twilios_email_api_holds_nothing_and_the_trail_says_so(ledger: Engine, t
     office.tells()
     assert office.attempt().send_at is None
     assert "Email API holds no emails" in str(office.trail("sent at once"))
-
-
-@pytest.mark.parametrize("fate", ["taken", "lost"])
-def test_what_sendgrid_held_when_the_ledger_was_set_back_is_taken_back_and_told_once(
-    sqlite_ledger: Engine, tmp_path: Path, fate: str
-) -> None:
-    office = EmailOffice(sqlite_ledger, tmp_path)
-    office.resources = replace(office.resources, journal=Journal(tmp_path / "journal", "here"))
-    claimed = office.claims()
-    put_back = copied_aside(office.engine, tmp_path)
-    office.grid.fates = [fate]
-    for claim in claimed:
-        tell(office.resources, claim, office.read_again, flow_run_id=None)
-
-    office.engine = put_back()
-    journal = Journal(tmp_path / "journal", "here")
-    office.resources = replace(office.resources, engine=office.engine, journal=journal)
-    office.passes(MINUTE)
-    compare(office.resources)
-    office.until(NOW + 20 * MINUTE)
-    assert (office.row().state, office.grid.batches) == (S.PLANNED, {"batch-1": True})
-    tenants.set_brake(office.engine, stopped=False, by="person", why="", scope="all", now=office.clock())
-    office.tells()
-    office.until(NOW + 90 * MINUTE)
-    assert [one.batch_id for one in office.grid.went_out()] == ["batch-2"]
 
 
 def test_a_stop_of_all_sending_takes_back_what_sendgrid_holds(office: EmailOffice) -> None:

@@ -70,10 +70,10 @@ class Rules:
     text: str = field(default="", repr=False)
     schedules: frozenset[str] = frozenset()
 
-    def held_for(self, tenant_id: str, kind: str, *, forced: bool) -> timedelta:
-        """How long a message of this kind is held: not at all one that a person wants said now."""
+    def held_for(self, tenant_id: str, kind: str, *, forced: bool) -> dict[str, timedelta]:
+        """How long a message of this kind is held, by channel: not one that a person wants said now."""
         wants = self.policy.for_tenant(tenant_id).of_kind(kind).sending is Manner.HOLD
-        return ahead(self.policy.hold) if wants and self.schedules and not forced else timedelta()
+        return dict.fromkeys(self.schedules, ahead(self.policy.hold)) if wants and not forced else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ class Facts:
     known: dict[str, Any]
     standing: Standing | None
     crowd: Crowd
-    schedules: bool = False
+    schedules: frozenset[str] | bool = False
+    """By which channels a provider could hold messages; earlier whether Twilio could."""
 
 
 FACTS = TypeAdapter(Facts)
@@ -108,7 +109,7 @@ def _facts(basis: Basis, row: Notification | None, crowd: Crowd) -> Facts:
         {name: how.dump_python(getattr(known, name), mode="json") for name, how in KNOWN.items()},
         _standing(row),
         crowd,
-        bool(basis.rules.schedules),
+        basis.rules.schedules,
     )
 
 

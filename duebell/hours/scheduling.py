@@ -59,6 +59,11 @@ def taken_back_until(send_at: datetime, *, in_batch: bool) -> datetime:
     return send_at - ahead_of_time(in_batch=in_batch)
 
 
+def batch_closes(send_at: datetime) -> datetime:
+    """From when on SendGrid may send an email though its batch is cancelled then, by whoever's clock."""
+    return send_at - BATCH_CLOSES - CLOCKS_DIFFER
+
+
 def ahead_of_time(*, in_batch: bool) -> timedelta:
     """How long before it goes out a message can be taken back no more."""
     return BATCH_CLOSES + CLOCKS_DIFFER + ON_ITS_WAY if in_batch else timedelta()

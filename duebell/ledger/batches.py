@@ -6,18 +6,26 @@ same may be said anew (twilio.com/docs/sendgrid/api-reference/cancel-scheduled-s
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
-from sqlmodel import col
+from sqlmodel import Session, col, func, select
 
 from duebell.audit import Entry
+from duebell.hours.scheduling import SURE_TO_COME, taken_back_until
 from duebell.ledger import present
 from duebell.ledger.conclusions import Conclusion
-from duebell.ledger.tables import Attempt, Notification
+from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
+from duebell.policy.reaching import EMAIL
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus, message_status
+
+MOST_HELD = 10
+"""So many batches SendGrid cancels at once: of more that are held, a stop could not take back all."""
+
+LONGEST_HELD = timedelta(hours=3)
+"""What a policy may ask for at most."""
 
 UNANSWERED = "unanswered"
 """Why an email is taken back whose POST was not answered: it is said again in another batch."""
@@ -26,6 +34,13 @@ NOT_GONE = frozenset({MessageStatus.ACCEPTED, MessageStatus.QUEUED})
 """What SendGrid says of an email that it holds, too: it prepares one before its time
 (twilio.com/docs/sendgrid/for-developers/sending-email/scheduling-parameters).
 """
+
+
+def held(session: Session, now: datetime) -> int:
+    """How many emails are in a batch whose time has not come, or are to be, whatever became of them."""
+    ahead = select(func.count()).select_from(Attempt).join(Leg, col(Leg.leg_id) == col(Attempt.leg_id))
+    which = col(Attempt.started_at) > now - LONGEST_HELD, col(Attempt.send_at) > now, Leg.channel == EMAIL
+    return session.exec(ahead.where(*which)).one()
 
 
 def note(book: Writing, attempt_id: str, batch_id: str) -> bool:
@@ -52,13 +67,23 @@ def _while_sending(book: Writing, attempt_id: str, **values: object) -> bool:
     return book.session.exec(changed).first() is not None
 
 
-def ask_to_discard(book: Writing, attempt_id: str) -> None:
+def ask_to_discard(book: Writing, attempt_id: str) -> bool:
     """Write down that an unanswered email is to be discarded, before SendGrid is asked: should its answer
-    come after all, it stands for one that is to be taken back.
+    come after all, it stands for one that is to be taken back. False where it is known by now.
     """
     is_unknown = (col(Attempt.state) == AttemptState.UNKNOWN.value) & (col(Attempt.batch_id) != "")
     asked = update(Attempt).where(is_unknown, col(Attempt.attempt_id) == attempt_id)
-    book.session.exec(asked.values(cancel_why=UNANSWERED))
+    found = asked.values(cancel_why=UNANSWERED).returning(col(Attempt.attempt_id))
+    return book.session.exec(found).first() is not None
+
+
+def looked_for_at(attempt: Attempt, at: datetime | None) -> datetime | None:
+    """When an attempt is looked for that was to be at ``at``: of an email in a batch, while that can be
+    cancelled.
+    """
+    if at is None or attempt.send_at is None or not attempt.batch_id:
+        return at
+    return min(at, taken_back_until(attempt.send_at, in_batch=True) - SURE_TO_COME)
 
 
 def as_it_is(book: Writing, attempt_id: str, known: Conclusion, happened_at: datetime | None) -> Conclusion:

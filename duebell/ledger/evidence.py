@@ -219,7 +219,7 @@ def _write(book: Writing, attempt: Attempt, known: Conclusion) -> None:
     attempt.cause = known.cause or attempt.cause
     attempt.answer = known.answer or attempt.answer
     attempt.settled_by = known.settled_by
-    attempt.settle_at = known.settle_at
+    attempt.settle_at = batches.looked_for_at(attempt, known.settle_at)
     was_held = attempt.provider_status == MessageStatus.CANCELED.value
     if attempt.send_at is not None and (is_live(attempt) or was_held):
         attempt.settle_at = scheduled.look_at(book.session, attempt, book.now)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import text
+from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, select
 
 from duebell.audit import Entry
@@ -15,6 +16,7 @@ from duebell.ledger.evidence import conclude
 from duebell.ledger.spoken_last import ACTOR, REASON
 from duebell.ledger.tables import Attempt, Leg, Notification
 from duebell.ledger.writing import Writing
+from duebell.policy.reaching import EMAIL
 from duebell.safekeeping.journal import Posted
 from duebell.states import AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus
@@ -22,6 +24,9 @@ from duebell.twilio.statuses import MessageStatus
 S, A = NotificationState, AttemptState
 LOCK = 718297
 AT_ONCE = 500
+COMPARED = load_only(
+    *(getattr(Attempt, name) for name in ("attempt_id", "sid", "state", "batch_id", "send_at"))
+)
 
 STAYS = frozenset({S.DELIVERED, S.PARKED})
 """What is told for good, or a person was asked about: proof alone moves it on."""
@@ -29,24 +34,47 @@ STAYS = frozenset({S.DELIVERED, S.PARKED})
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Attempts that are not in the ledger, and those that are there without the SID that the journal has."""
+    """Attempts that are not in the ledger, those that are there without the SID that the journal has, and
+    those that are not held there as they were posted.
+    """
 
     forgotten: tuple[Posted, ...]
     bound: tuple[Posted, ...]
+    held_otherwise: tuple[Posted, ...]
 
 
 def difference(session: Session, posted: Sequence[Posted]) -> Difference:
     """Compare what was posted with the attempts of the ledger. What made no message is nothing to know."""
     messages = [one for one in posted if not one.made_nothing]
-    sids: dict[str, str | None] = {}
+    known: dict[str, Attempt] = {}
     for start in range(0, len(messages), AT_ONCE):
         ids = [one.attempt_id for one in messages[start : start + AT_ONCE]]
-        rows = session.exec(select(Attempt.attempt_id, Attempt.sid).where(col(Attempt.attempt_id).in_(ids)))
-        sids.update((attempt_id, sid) for attempt_id, sid in rows.all())
+        rows = session.exec(select(Attempt).where(col(Attempt.attempt_id).in_(ids)).options(COMPARED))
+        known.update((row.attempt_id, row) for row in rows.all())
+    there = [(one, known[one.attempt_id]) for one in messages if one.attempt_id in known]
     return Difference(
-        tuple(one for one in messages if one.attempt_id not in sids),
-        tuple(one for one in messages if one.sid and sids.get(one.attempt_id, one.sid) is None),
+        tuple(one for one in messages if one.attempt_id not in known),
+        tuple(one for one, row in there if one.sid and row.sid is None and not _is_discarded(row)),
+        tuple(one for one, row in there if _is_held_otherwise(one, row)),
     )
+
+
+def _is_discarded(row: Attempt) -> bool:
+    return bool(row.batch_id) and row.state == A.NOT_PROCESSED.value
+
+
+def _is_held_otherwise(one: Posted, row: Attempt) -> bool:
+    """Whether it was given a batch, or was sent at once after all, in a transaction that the ledger lost."""
+    is_open = row.state in {A.SENDING.value, A.UNKNOWN.value} and row.send_at is not None
+    held, posted = (row.batch_id, row.send_at), (one.batch_id, one.send_at)
+    return one.channel == EMAIL and is_open and held != posted
+
+
+def hold_as_posted(book: Writing, one: Posted) -> None:
+    """Note of an email what the ledger lost: its batch, or that it was sent at once."""
+    row = present.locked_attempt(book.session, one.attempt_id)
+    row.batch_id, row.send_at = one.batch_id, one.send_at
+    book.session.flush()
 
 
 def one_at_a_time(book: Writing) -> None:

@@ -137,7 +137,7 @@ def next_look(session: Session, row: Attempt, now: datetime) -> datetime:
     would find it only if somebody is there to take them.
     """
     usual = scheduling.next_look(_time_of(row), now, in_batch=bool(row.batch_id))
-    if is_doubted(row):
+    if is_doubted(row) and not row.batch_id:
         usual = min(usual, now + scheduling.LOOKS_APART)
     last = _last_lost(session, row.notification_id).one()
     turns_up = last is not None and now < last + scheduling.LOOK_AFTER

@@ -83,8 +83,9 @@ def held_one(session: Session, attempt_id: str) -> Unsettled | None:
 
 
 def held_of(session: Session, notification_id: int) -> list[Unsettled]:
-    """Every attempt of a notification whose message Twilio was to hold, whatever became of it."""
-    return _which(session, col(Attempt.notification_id) == notification_id, col(Attempt.send_at).is_not(None))
+    """Every attempt of a notification whose SMS Twilio was to hold, whatever became of it."""
+    was_held = col(Attempt.send_at).is_not(None), col(Leg.channel) == SMS
+    return _which(session, col(Attempt.notification_id) == notification_id, *was_held)
 
 
 def _which(session: Session, *which: ColumnElement[bool]) -> list[Unsettled]:

@@ -37,7 +37,7 @@ class Circumstances:
     ``refusals`` maps an address to why it must not be written to (``opted_out`` or ``invalid``);
     ``channels`` are those that can be used now, ``None`` for all of them; ``address_told``: somebody else
     was told of it at the customer's email address, which is none of them then, or at the team's address;
-    ``ahead`` is how long Twilio holds an SMS before it goes out.
+    ``ahead`` is how long a message is held before it goes out, by the channels that hold any.
     """
 
     policy: Policy
@@ -51,7 +51,7 @@ class Circumstances:
     refusals: Mapping[str, str] | None = None
     channels: Collection[str] | None = None
     address_told: bool = False
-    ahead: timedelta = timedelta()
+    ahead: Mapping[str, timedelta] = field(default_factory=dict[str, timedelta])
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,8 @@ def to_way(
     if about.sending is Sending.ALLOWLIST and first.address not in about.policy.sending.allowlist:
         return Hold(Reason.NOT_ON_ALLOWLIST, first.address, None, first.channel, others)
     place = arrives_at(first, rules, about, contact)
-    least = about.ahead + LEAST_ROOM if first.channel == SMS else timedelta()
+    held = about.ahead.get(first.channel, timedelta())
+    least = held + LEAST_ROOM if held or first.channel == SMS else timedelta()
     opening = next_open_instant(about.now, rules, place, least)
     if opening > about.now:
         ends = next_open_instant(about.now, rules, place) == about.now

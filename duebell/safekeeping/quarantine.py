@@ -100,6 +100,8 @@ def _take_back(resources: Resources, read: Read) -> Compared:
         differs = forgotten.difference(book.session, read.posted)
         for one in differs.forgotten:
             forgotten.take_back(book, one)
+        for one in differs.held_otherwise:
+            forgotten.hold_as_posted(book, one)
         for one in differs.bound:
             forgotten.bind(book, one)
         if differs.forgotten:

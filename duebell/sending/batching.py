@@ -6,6 +6,7 @@ from duebell.errors import ConfigurationError, DuebellError, Permanent
 from duebell.failpoints import fail_point
 from duebell.ledger import batches
 from duebell.ledger.attempts import Intent
+from duebell.ledger.insisting import until_written
 from duebell.ledger.writing import writing
 from duebell.policy.reaching import EMAIL
 from duebell.resources import Resources
@@ -31,6 +32,7 @@ def in_batch(resources: Resources, poster: Poster, intent: Intent) -> Intent | N
     return _noted(resources, with_batch)
 
 
+@until_written
 def _noted(resources: Resources, intent: Intent, why_at_once: str = "") -> Intent | NotProcessed:
     with writing(resources.engine, resources.clock()) as book:
         if why_at_once:

@@ -1,13 +1,13 @@
 """Whether a message is given to its provider to hold, and what is noticed where that does not play along."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from duebell.audit import Entry
 from duebell.deciding.deciding import Rules
 from duebell.deciding.senders import SenderKind, kind_of
 from duebell.hours.scheduling import time_to_send
 from duebell.hours.validity import LEAST_ROOM
-from duebell.ledger import hold_switch
+from duebell.ledger import batches, hold_switch
 from duebell.ledger.attempts import Intent
 from duebell.ledger.conclusions import Conclusion
 from duebell.ledger.tables import Leg, Notification
@@ -24,6 +24,7 @@ SCHEDULE_REFUSED = frozenset({35111, 35114, 35115, 35117, 35118, 35125})
 
 NO_SERVICE = "no Messaging Service: set TWILIO_MESSAGING_SERVICE_SID"
 NO_SENDGRID = "Twilio's Email API holds no emails: SendGrid does (EMAIL_PROVIDER)"
+ENOUGH_EMAILS = f"{batches.MOST_HELD} emails are held already, and SendGrid takes no more back at once"
 OTHER_SENDER = "a rule names a sender that is no Messaging Service"
 HOURS_TOO_SHORT = "the hours for it are shorter than it would be held"
 
@@ -35,9 +36,10 @@ def channels_that_hold(settings: Settings, policy: Policy) -> frozenset[str]:
     return frozenset(sms | ({EMAIL} if by_sendgrid and policy.hold.emails else set[str]()))
 
 
-def heard_at(now: datetime, row: Notification, rules: Rules) -> datetime:
+def heard_at(now: datetime, row: Notification, leg: Leg, rules: Rules) -> datetime:
     """When the message of a notification that is begun now is heard, so that it says what is true then."""
-    return now + rules.held_for(row.tenant_id, row.kind, forced=row.generation > 0)
+    held = rules.held_for(row.tenant_id, row.kind, forced=row.generation > 0)
+    return now + held.get(leg.channel, timedelta())
 
 
 def send_at_of(book: Writing, row: Notification, leg: Leg, found: StillTrue, rules: Rules) -> datetime | None:
@@ -65,6 +67,8 @@ def _why_at_once(book: Writing, send_at: datetime, leg: Leg, found: StillTrue, r
         return NO_SENDGRID if leg.channel == EMAIL else NO_SERVICE
     if leg.channel == SMS and leg.sender and kind_of(leg.sender) is not SenderKind.SERVICE:
         return OTHER_SENDER
+    if leg.channel == EMAIL and batches.held(book.session, book.now) >= batches.MOST_HELD:
+        return ENOUGH_EMAILS
     fits = found.open_until is None or send_at + LEAST_ROOM <= found.open_until
     return hold_switch.why_off(book.session) or ("" if fits else HOURS_TOO_SHORT)
 

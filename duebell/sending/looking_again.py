@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from sqlmodel import Session
@@ -125,7 +125,8 @@ def _told_with(
 ) -> Iterator[tuple[Notification, bool]]:
     """Those that the lead's message tells, and whether it still may: what was read anew may say otherwise."""
     rows = [lead, *groups.beside(book.session, lead)]
-    heard = book.now + rules.held_for(lead.tenant_id, lead.kind, forced=lead.generation > 0)
+    held = rules.held_for(lead.tenant_id, lead.kind, forced=lead.generation > 0)
+    heard = book.now + held.get(legs.current(book.session, lead).channel, timedelta())
     news = [(subject_of(row), known[row.invoice_id]) for row in rows]
     first, *others = marks_of(news, rules.policy.for_tenant(lead.tenant_id), heard)
     return ((row, mark == first) for row, mark in zip(rows[1:], others, strict=True))

@@ -205,7 +205,7 @@ def _begin(
 def _write(
     resources: Resources, book: Writing, row: Notification, leg: Leg, known: Mapping[str, Known], rules: Rules
 ) -> str:
-    heard = holding.heard_at(book.now, row, rules)
+    heard = holding.heard_at(book.now, row, leg, rules)
     return write_text(book, resources.templates, row, leg, known, rules.policy, at=heard)
 
 

@@ -92,8 +92,8 @@ def confirm(resources: Resources, message: Unconfirmed) -> Settled:
             if held and isinstance(error, RecordNotFound) and book.now >= parked_at(held, resources.policy):
                 return park(book, held, resources.policy, "Twilio held it, and does not know it any more")
         raise
-    if found is None:
-        found = _by_its_time(resources, message)
+    if found is None and message.batch_id:
+        return _by_its_time(resources, message)
     if found is None:
         return Settled(message.attempt_id, "told by events alone")
     with writing(resources.engine, resources.clock()) as book:
@@ -103,15 +103,17 @@ def confirm(resources: Resources, message: Unconfirmed) -> Settled:
     return Settled(message.attempt_id, "asked", found.raw_status)
 
 
-def _by_its_time(resources: Resources, message: Unconfirmed) -> Found | None:
-    """What became of an email that SendGrid was to send by now: it took it, and discarded it where it was
-    asked to. ``None`` where it held none.
+def _by_its_time(resources: Resources, message: Unconfirmed) -> Settled:
+    """An email that SendGrid was to send by now, and told nothing of: it took it. Where it was asked to
+    discard it, and did not say in time that it does, nobody can tell.
     """
-    if not message.batch_id:
-        return None
-    asked = bool(message.cancel_why) and resources.sendgrid().is_cancelled(message.batch_id)
-    status = MessageStatus.CANCELED if asked else MessageStatus.ACCEPTED
-    return Found(message.sid, status.value)
+    with writing(resources.engine, resources.clock()) as book:
+        held = unsettled.held_one(book.session, message.attempt_id)
+        if held is not None and message.cancel_why:
+            return park(book, held, resources.policy, "SendGrid did not say in time that it discards it")
+        status = MessageStatus.ACCEPTED.value
+        receipts.apply(book, message.attempt_id, message.sid, status, None, "its time")
+    return Settled(message.attempt_id, "taken for sent", status)
 
 
 def _asked_of(resources: Resources, message: Unconfirmed) -> Found | None:

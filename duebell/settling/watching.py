@@ -19,7 +19,7 @@ from duebell.errors import (
     TemplateProblem,
     Transient,
 )
-from duebell.hours.scheduling import is_last_look
+from duebell.hours.scheduling import batch_closes, is_last_look, taken_back_until
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import receipts, scheduled
 from duebell.ledger.braking import is_braked
@@ -72,9 +72,8 @@ class TakeBack:
     attempt_id: str
     sid: str
     why: str
+    send_at: datetime
     batch_id: str = ""
-    until: datetime | None = None
-    """Until when it may be asked for, where that ends before the message goes out."""
 
 
 def due(engine: Engine, now: datetime, attempt_ids: Sequence[str] | None = None) -> list[Batch]:
@@ -139,7 +138,7 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
 
 
 def _to_be_taken_back(one: Held, why: str) -> TakeBack:
-    return TakeBack(one.attempt_id, one.sid, why, one.batch_id, one.until)
+    return TakeBack(one.attempt_id, one.sid, why, one.send_at, one.batch_id)
 
 
 def take_back(resources: Resources, one: TakeBack) -> Settled:
@@ -164,11 +163,12 @@ def _cancel_sms(resources: Resources, one: TakeBack) -> Found:
 
 
 def _cancel_email(resources: Resources, one: TakeBack) -> Found | None:
-    """The email as it is then; ``None`` where SendGrid takes it back no more, and it goes out."""
-    if one.until is not None and resources.clock() >= one.until:
+    """The email as it is then; ``None`` where SendGrid takes it back no more, and may send it."""
+    if resources.clock() >= taken_back_until(one.send_at, in_batch=True):
         return None
     resources.sendgrid().cancel_batch(one.batch_id)
-    return Found(one.sid, MessageStatus.CANCELED.value)
+    in_time = resources.clock() < batch_closes(one.send_at)  # whoever stood still meanwhile asked too late
+    return Found(one.sid, MessageStatus.CANCELED.value) if in_time else None
 
 
 def _why_anyway(one: Held, stands: Standing, *, stops: bool) -> str:

@@ -23,7 +23,7 @@ def looked_for(resources: Resources, held: Sequence[Held]) -> set[Held]:
     unsearched = set[Held]()
     for one in held:
         try:
-            if one.doubtful and not one.batch_id:  # SendGrid discards all that is in a batch
+            if one.doubtful:
                 _look_for_copies(resources, one)
         except DuebellError as error:
             log.warning("copies of attempt %s are looked for again soon: %s", one.attempt_id, error)

@@ -17,6 +17,7 @@ from duebell.ledger.snapshots import ReadInvoice
 from duebell.ledger.tables import KeptVerdict, Notification, PolicyText, Tenant
 from duebell.model import Contact, Invoice
 from duebell.planning.volume import among_others, until_next_hour
+from duebell.policy.reaching import SMS
 from duebell.policy.verdict import Send, Verdict
 from duebell.policy_file.policy import Policy, read_policy
 from duebell.xero.parse import parse_contact_body, parse_invoice_body
@@ -74,8 +75,9 @@ def made_again(basis: Basis, facts: Facts) -> Verdict:
 
 
 def _rules(facts: Facts, policy: Policy, text: str) -> Rules:
-    # How long it was to be held counted then, and not by which channel.
-    schedules = facts.channels if facts.schedules else frozenset[str]()
+    schedules = facts.schedules
+    if isinstance(schedules, bool):
+        schedules = frozenset({SMS}) if schedules else frozenset[str]()
     return Rules(policy, facts.ceiling, facts.channels, text, schedules)
 
 

@@ -91,14 +91,14 @@ def _line(row: Notification, leg: Leg | None, numbers: dict[str, str], short_cod
 OTHERWISE: dict[str, str] = {
     "another_way": "the way to them has changed meanwhile: it goes out by the one that they have now",
     "came_back": "it came back after its server had taken it, so that nobody read it",
-    "cancelled": "Twilio held it and took it back in time, because of a change; it is decided anew",
+    "cancelled": "it was held, and taken back in time because of a change; it is decided anew",
     "channel_stopped": "a fault of the setup has stopped this channel: `duebell doctor` says which",
     "claim_lapsed": "its sender stopped before it sent anything; another takes over",
     "group_at_twilio": "Twilio blocks this number because of a contact's group in Xero, of which Duebell "
     "told it: `duebell preference show` says how to take that back",
     "ledger_set_back": "it was posted in a time that the ledger lost; nobody knows yet whether it arrived",
     "held_at_twilio": "Twilio is to send it at a later time, so that it can still be taken back",
-    "held_at_sendgrid": "SendGrid is to send it at a later time, and takes it back until ten minutes before",
+    "held_at_sendgrid": "SendGrid is to send it at a later time, and takes it back until 12 minutes before",
     "lease_lapsed": "its sender stopped in the middle; nobody knows yet whether it went out",
     "outcome_unknown": "Twilio gave no answer; nobody knows yet whether it went out",
     "next_channel": "the way before it failed, and this one takes over",
