@@ -69,7 +69,7 @@ MUTATIONS = (
                 'fail_point("before-intent-commits")',
                 "POSTED.extend([post_noted(resources, poster, begun)] if isinstance(begun, Intent) else [])",
             ),
-            (TELLING, "outcome = post_noted(resources, poster, intent)", "outcome = POSTED.pop()"),
+            (TELLING, "outcome = post_noted(resources, poster, batched) if", "outcome = POSTED.pop() if"),
         ),
         "tests/test_faults_sending.py::test_f070_an_attempt_stands_in_the_ledger_for_all_to_see_before_a_byte_leaves",
     ),
@@ -209,8 +209,8 @@ MUTATIONS = (
         (
             (
                 "duebell/settling/discarding.py",
-                "        batches.ask_to_discard(book, attempt.attempt_id)\n",
-                "        _ = book\n",
+                "        if not batches.ask_to_discard(book, attempt.attempt_id):\n",
+                "        if not book:\n",
             ),
         ),
         "tests/test_holding_emails_at_once.py::test_an_answer_that_comes_while_the_email_is_being_discarded_is_said_anew",

@@ -50,7 +50,8 @@ def test_in_a_life_of_trouble_what_sendgrid_holds_goes_out_once(
     life, verdict = played(plot, migrated, tmp_path / "life")
     assert verdict.wrongs == []
     assert (verdict.doubled, verdict.lost, verdict.ended) == (0, 0, 25)
-    assert {one.status for one in life.email.messages} == {"delivered", "canceled"}
+    assert {one.status for one in life.email.messages} <= {"delivered", "canceled"}
+    assert any(one.send_at is not None for one in life.email.messages)
 
 
 def test_in_a_life_of_bad_numbers_an_email_says_what_an_sms_could_not_and_once(
