@@ -156,7 +156,7 @@ def test_what_was_taken_back_as_a_copy_and_was_another_attempts_is_said_again(lo
 def test_copies_that_twilio_cannot_be_asked_for_do_not_hold_up_taking_back(lost: Office) -> None:
     lost.invoice = {"Status": "VOIDED"}
     lost.passes(20 * MINUTE)
-    lost.twilio.lists_fail = 1
+    lost.twilio.lists_fail = 2
     lost.looks()
     lost.passes(10 * MINUTE)
     assert (lost.row().state, lost.twilio.went_out()) == (S.PLANNED, [])
@@ -165,10 +165,19 @@ def test_copies_that_twilio_cannot_be_asked_for_do_not_hold_up_taking_back(lost:
 def test_copies_that_twilio_could_not_be_asked_for_stay_to_be_looked_for(lost: Office) -> None:
     lost.twilio.duplicate()
     lost.passes(21 * MINUTE)
-    lost.twilio.lists_fail = 1
+    lost.twilio.lists_fail = 2
     lost.looks()
     assert due(lost.engine, lost.clock()) != []
     lost.until(NOW + 30 * MINUTE)
+    assert len(lost.twilio.went_out()) == 1
+
+
+def test_a_list_that_is_not_answered_once_does_not_cost_the_look_for_copies(lost: Office) -> None:
+    lost.twilio.duplicate()
+    lost.passes(22 * MINUTE)
+    lost.twilio.lists_fail = 1
+    lost.looks()
+    lost.passes(10 * MINUTE)  # nobody is there any more
     assert len(lost.twilio.went_out()) == 1
 
 

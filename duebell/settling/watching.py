@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
-from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from duebell.books.read_in_time import FRESH
 from duebell.deciding.deciding import basis_again, decide
@@ -14,10 +13,7 @@ from duebell.deciding.known import Known, known_of
 from duebell.errors import (
     ConfigurationError,
     DuebellError,
-    Postponed,
-    RateLimited,
     TemplateProblem,
-    Transient,
 )
 from duebell.hours.scheduling import batch_closes, is_last_look, taken_back_until
 from duebell.keys import INVOICE_OVERDUE
@@ -36,6 +32,7 @@ from duebell.resources import Resources
 from duebell.sending.looking_again import with_others_told
 from duebell.sending.telling import ReadAgain, rules_of
 from duebell.settling import watching_copies
+from duebell.settling.once_more import once_more
 from duebell.settling.settling import Found, Settled
 from duebell.states import TOLD, AttemptState, NotificationState
 from duebell.twilio.statuses import MessageStatus
@@ -195,20 +192,15 @@ def _read(
     with reading(resources.engine) as session:
         told = col(Notification.notification_id).in_(ids) | col(Notification.lead_id).in_(ids)
         invoices = sorted(set(session.exec(select(Notification.invoice_id).where(told)).all()))
-    # At once and once more: one call that fails must not take fifty messages back, and time is short.
-    twice = Retrying(retry=retry_if_exception(_may_pass_at_once), stop=stop_after_attempt(2), reraise=True)
+    # One call that fails must not take fifty messages back.
     try:
         if invoices:
-            twice(read_again, tenant_id, invoices, since)
+            once_more()(read_again, tenant_id, invoices, since)
     except (DuebellError, ConfigurationError):
         return {}
     with reading(resources.engine) as session:
         known = known_of(session, tenant_id, invoices)
     return {invoice_id: one for invoice_id, one in known.items() if one.read.read_at >= since}
-
-
-def _may_pass_at_once(error: BaseException) -> bool:
-    return isinstance(error, Transient) and not isinstance(error, Postponed | RateLimited)
 
 
 def _why_untrue(

@@ -10,6 +10,7 @@ from duebell.ledger.scheduled import Held
 from duebell.ledger.unsettled import Unsettled
 from duebell.ledger.writing import writing
 from duebell.resources import Resources
+from duebell.settling.once_more import once_more
 from duebell.settling.settling import BEFORE, Found, bind, candidates
 from duebell.twilio.messages import MessageState
 
@@ -24,7 +25,7 @@ def looked_for(resources: Resources, held: Sequence[Held]) -> set[Held]:
     for one in held:
         try:
             if one.doubtful:
-                _look_for_copies(resources, one)
+                once_more()(_look_for_copies, resources, one)
         except DuebellError as error:
             log.warning("copies of attempt %s are looked for again soon: %s", one.attempt_id, error)
             unsearched.add(one)
