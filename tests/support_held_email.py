@@ -18,6 +18,9 @@ from tests.support_facts import invoice_body, keep_contact, keep_invoice
 from tests.support_watching import Office
 
 EMAIL = "accounts@rimu.example"
+FIRST_LOOK = timedelta(minutes=1)
+PAID = {"AmountDue": 0, "AmountPaid": 115, "Status": "PAID"}
+"""What Xero says of the invoice once it is paid."""
 SENDGRID_SET = {
     "EMAIL_PROVIDER": "sendgrid",
     "EMAIL_FROM": "Kauri Books <books@kauri.example>",

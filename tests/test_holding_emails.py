@@ -17,12 +17,10 @@ from duebell.ledger.writing import writing
 from duebell.policy_file.policy import read_policy
 from duebell.states import NotificationState, Sending
 from tests.support_facts import MINUTE, NOW
-from tests.support_held_email import SENDGRID_SET, EmailOffice
+from tests.support_held import SEND_AT
+from tests.support_held_email import FIRST_LOOK, PAID, SENDGRID_SET, EmailOffice
 
 S = NotificationState
-SEND_AT = NOW + 25 * MINUTE
-FIRST_LOOK = timedelta(minutes=1)
-AWAY = {"AmountDue": 0, "AmountPaid": 115, "Status": "PAID"}
 
 
 @pytest.fixture
@@ -50,7 +48,7 @@ def test_what_is_paid_while_it_is_held_is_taken_back_before_sendgrid_stops_doing
     office: EmailOffice,
 ) -> None:
     office.tells()
-    office.invoice = AWAY
+    office.invoice = PAID
     office.until(SEND_AT - 11 * MINUTE)
     assert office.row().reason == "cancelled:already_paid"
     office.tells()
@@ -61,7 +59,7 @@ def test_what_is_paid_while_it_is_held_is_taken_back_before_sendgrid_stops_doing
 def test_what_is_paid_in_the_last_ten_minutes_goes_out_and_is_said_to(office: EmailOffice) -> None:
     office.tells()
     office.until(SEND_AT - 11 * MINUTE)
-    office.invoice = AWAY
+    office.invoice = PAID
     office.until(SEND_AT + 5 * MINUTE)
     assert (office.row().state, texts(office)) == (S.ACCEPTED, 1)
 
@@ -151,7 +149,7 @@ def test_an_email_of_which_nobody_heard_in_time_that_it_is_taken_back_is_left_to
     office: EmailOffice,
 ) -> None:
     office.tells()
-    office.invoice = AWAY
+    office.invoice = PAID
     office.grid.cancel_fates = ["lost"]
     office.passes(12 * MINUTE)
     with pytest.raises(Exception, match="SendGrid could not be read"):
@@ -208,14 +206,14 @@ def test_what_sendgrid_prepares_before_its_time_is_still_held(office: EmailOffic
     office.tells()
     office.hears(office.grid.emails[0], "processed")
     assert office.row().state == S.SCHEDULED
-    office.invoice = AWAY
+    office.invoice = PAID
     office.until(SEND_AT - 11 * MINUTE)
     assert office.row().reason == "cancelled:already_paid"
 
 
 def test_an_email_that_goes_out_although_it_was_taken_back_is_known_as_told(office: EmailOffice) -> None:
     office.tells()
-    office.invoice = AWAY
+    office.invoice = PAID
     office.until(SEND_AT - 11 * MINUTE)
     office.passes(SEND_AT + MINUTE - office.clock())
     office.hears(office.grid.emails[0], "delivered")

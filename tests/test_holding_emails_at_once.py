@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,15 @@ from duebell.safekeeping.journal import Journal
 from duebell.safekeeping.quarantine import compare
 from duebell.sending.posting import Poster
 from duebell.sending.telling import tell
+from duebell.settling.confirming import confirm
 from duebell.settling.settling import settle
 from duebell.states import NotificationState
 from tests.support_facts import MINUTE, NOW
-from tests.support_held import scheduled
-from tests.support_held_email import EmailOffice
+from tests.support_held import SEND_AT, scheduled
+from tests.support_held_email import FIRST_LOOK, PAID, EmailOffice
 from tests.test_journal import copied_aside
 
 S = NotificationState
-SEND_AT = NOW + 25 * MINUTE
-FIRST_LOOK = timedelta(minutes=1)
-AWAY = {"AmountDue": 0, "AmountPaid": 115, "Status": "PAID"}
 
 
 @pytest.fixture
@@ -103,11 +100,27 @@ def test_whoever_stood_still_before_it_discarded_an_email_does_not_have_it_said_
     assert (office.row().state, len(office.grid.went_out())) == (S.PARKED, 1)
 
 
+def test_of_two_who_see_its_time_pass_the_second_does_not_take_what_was_left_to_a_person_for_sent(
+    office: EmailOffice,
+) -> None:
+    office.tells()
+    office.invoice = PAID
+    office.grid.cancel_fates = ["lost"]
+    office.passes(12 * MINUTE)
+    with pytest.raises(Exception, match="SendGrid could not be read"):
+        office.looks()
+    office.passes(SEND_AT + 3 * MINUTE - office.clock())
+    [as_it_was] = office.silent()
+    office.looks()
+    confirm(office.resources, as_it_was)
+    assert office.row().state == S.PARKED
+
+
 def test_whoever_stood_still_before_it_took_an_email_back_does_not_have_it_said_again(
     office: EmailOffice,
 ) -> None:
     office.tells()
-    office.invoice = AWAY
+    office.invoice = PAID
     office.passes(12 * MINUTE)
     office.grid.before_cancel = lambda: office.passes(8 * MINUTE)
     office.looks()

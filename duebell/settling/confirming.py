@@ -109,7 +109,9 @@ def _by_its_time(resources: Resources, message: Unconfirmed) -> Settled:
     """
     with writing(resources.engine, resources.clock()) as book:
         held = unsettled.held_one(book.session, message.attempt_id)
-        if held is not None and message.cancel_why:
+        if held is None:
+            return Settled(message.attempt_id, "known by now")
+        if message.cancel_why:
             return park(book, held, resources.policy, "SendGrid did not say in time that it discards it")
         status = MessageStatus.ACCEPTED.value
         receipts.apply(book, message.attempt_id, message.sid, status, None, "its time")
