@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from duebell.email.sendgrid import SendGrid
 from duebell.ledger import attempts, tenants, unsettled
 from duebell.ledger.engine import reading
 from duebell.ledger.evidence import conclude
 from duebell.ledger.writing import writing
 from duebell.safekeeping.journal import Journal
 from duebell.safekeeping.quarantine import compare
-from duebell.sending.posting import Poster
 from duebell.sending.telling import tell
 from duebell.settling.confirming import confirm
 from duebell.settling.settling import settle
@@ -179,15 +179,15 @@ def test_a_ledger_that_was_copied_before_the_batch_was_noted_learns_of_it(
 ) -> None:
     office = EmailOffice(sqlite_ledger, tmp_path)
     office.resources = replace(office.resources, journal=Journal(tmp_path / "journal", "here"))
-    copies, create = list[Callable[[], Engine]](), Poster.create_batch
+    copies, create = list[Callable[[], Engine]](), SendGrid.create_batch
 
-    def in_the_middle(poster: Poster) -> str:
+    def in_the_middle(grid: SendGrid) -> str:
         copies.append(copied_aside(office.engine, tmp_path))
-        return create(poster)
+        return create(grid)
 
     office.grid.fates, office.grid.batch_status = [fate], 201 if has_batch else 403
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Poster, "create_batch", in_the_middle)
+        patch.setattr(SendGrid, "create_batch", in_the_middle)
         office.tells()
     attempt = office.attempt()
 

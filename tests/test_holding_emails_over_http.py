@@ -15,25 +15,17 @@ from duebell.ledger import tenants
 from duebell.resources import open_resources
 from duebell.settings import load
 from duebell.states import NotificationState
+from tests.support_held_email import HOLDING_EMAILS
 from tests.support_office import open_office
 from tests.test_holding_over_http import Desk
 
 S = NotificationState
-POLICY = """
-[hold]
-emails = true
-[invoice_issued]
-sending = "hold"
-channels = ["email"]
-opens = "00:00"
-closes = "00:00"
-"""
 
 
 @pytest.fixture
 def desk(sandbox: SandboxControl, sqlite_ledger: Engine, tmp_path: Path) -> Generator[Desk]:
     policy = tmp_path / "policy.toml"
-    policy.write_text(POLICY)
+    policy.write_text(HOLDING_EMAILS)
     with open_office(sandbox, sqlite_ledger, tmp_path / "home") as office:
         by_sendgrid = {
             "EMAIL_PROVIDER": "sendgrid",

@@ -89,11 +89,10 @@ class SendGrid:
             self._wire.read("POST", _SCHEDULED, body={"batch_id": batch_id, "status": "cancel"})
         except Permanent:
             # SendGrid refuses to cancel a batch again with the same 400 as all else.
-            if not self.is_cancelled(batch_id):
+            if not self._is_cancelled(batch_id):
                 raise
 
-    def is_cancelled(self, batch_id: str) -> bool:
-        """Whether a batch was cancelled, at whatever time. Raises the errors of reading."""
+    def _is_cancelled(self, batch_id: str) -> bool:
         found = self._wire.read("GET", f"{_SCHEDULED}/{batch_id}")
         rows = [cast("dict[str, object]", row) for row in found if isinstance(row, dict)]
         return any(row.get("batch_id") == batch_id and row.get("status") == "cancel" for row in rows)

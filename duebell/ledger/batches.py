@@ -91,10 +91,11 @@ def as_it_is(book: Writing, attempt_id: str, known: Conclusion, happened_at: dat
 
     ``happened_at`` is when it happened, where it tells: it may be heard of much later.
     """
+    if message_status(known.provider_status) not in NOT_GONE:
+        return known
     attempt = present.attempt(book.session, attempt_id)
     send_at = attempt.send_at if attempt.batch_id else None
-    is_early = send_at is not None and (happened_at or book.now) < send_at
-    if not is_early or message_status(known.provider_status) not in NOT_GONE:
+    if send_at is None or (happened_at or book.now) >= send_at:
         return known
     return replace(
         known, notification=NotificationState.SCHEDULED, provider_status=MessageStatus.SCHEDULED.value

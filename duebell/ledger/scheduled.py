@@ -124,8 +124,8 @@ def look_at(session: Session, row: Attempt, now: datetime) -> datetime | None:
     """
     if row.provider_status != MessageStatus.CANCELED.value:
         return now if row.overtaken_at is not None else next_look(session, row, now)
-    is_sms = row.send_at is not None and not row.batch_id  # nothing comes to light in a batch
-    may_turn_up = is_sms and now < _time_of(row) and is_doubted(row)
+    is_ahead = row.send_at is not None and now < row.send_at
+    may_turn_up = is_ahead and not row.batch_id and is_doubted(row)  # nothing comes to light in a batch
     return next_look(session, row, now) if may_turn_up else None
 
 

@@ -10,11 +10,10 @@ from duebell.ledger.insisting import until_written
 from duebell.ledger.writing import writing
 from duebell.policy.reaching import EMAIL
 from duebell.resources import Resources
-from duebell.sending.posting import Poster
 from duebell.twilio.outcome import NotProcessed
 
 
-def in_batch(resources: Resources, poster: Poster, intent: Intent) -> Intent | NotProcessed:
+def in_batch(resources: Resources, intent: Intent) -> Intent | NotProcessed:
     """The attempt with its batch, where it is an email that is held; or why nothing is posted.
 
     Where SendGrid makes no batch for this key, which may lack that right, the email is sent at once.
@@ -22,7 +21,7 @@ def in_batch(resources: Resources, poster: Poster, intent: Intent) -> Intent | N
     if intent.send_at is None or intent.channel != EMAIL:
         return intent
     try:
-        with_batch = replace(intent, batch_id=poster.create_batch())
+        with_batch = replace(intent, batch_id=resources.sendgrid().create_batch())
     except (Permanent, ConfigurationError) as problem:
         at_once = replace(intent, send_at=None)
         return _noted(resources, at_once, f"SendGrid makes no batch: {problem}")

@@ -47,15 +47,8 @@ def conclusion_of(
             return _refused(outcome, tries, now)
 
 
-def not_there(first: datetime, second: datetime, tries: int, now: datetime) -> Conclusion:
-    """Conclude an attempt that Twilio, which could take it no more, did not list at two times."""
-    cause = f"Twilio could take it no more, and did not list it at {first:%H:%M:%S} and {second:%H:%M:%S} UTC"
-    known = _again(AttemptState.NOT_PROCESSED, cause, tries, timedelta(), now)
-    return replace(known, settled_by="settle")
-
-
-def discarded(why: str, tries: int, now: datetime) -> Conclusion:
-    """Conclude an attempt whose email never goes out, whatever became of its POST."""
+def not_there(why: str, tries: int, now: datetime) -> Conclusion:
+    """Conclude an attempt of which no message goes out any more, whatever became of its POST."""
     known = _again(AttemptState.NOT_PROCESSED, why, tries, timedelta(), now)
     return replace(known, settled_by="settle")
 

@@ -51,10 +51,6 @@ class Poster:
             return NotProcessed("it has no batch to be taken back by")
         return self._email.send(replace(request, send_at=intent.send_at, batch_id=intent.batch_id))
 
-    def create_batch(self) -> str:
-        """A new batch of SendGrid's, in which nothing is yet. Raises the errors of reading."""
-        return self._resources.sendgrid().create_batch()
-
     def _post_sms(self, request: SmsRequest, intent: Intent) -> SendOutcome:
         validity = validity_seconds(intent.open_until, intent.send_at or self._clock())
         if validity is None:

@@ -126,7 +126,7 @@ def tell(
 
 def _post(resources: Resources, poster: Poster, intent: Intent, look: timedelta) -> Said:
     """POST once, and write down what came of it."""
-    batched = in_batch(resources, poster, intent)
+    batched = in_batch(resources, intent)
     outcome = post_noted(resources, poster, batched) if isinstance(batched, Intent) else batched
     fail_point("after-note")
     said = _record(resources, intent, conclusion_of(

@@ -1,5 +1,7 @@
 """Emails that SendGrid was to hold: one that was not answered is discarded, so that it can be said anew."""
 
+from datetime import datetime
+
 from duebell.failpoints import fail_point
 from duebell.hours.scheduling import batch_closes, taken_back_until
 from duebell.ledger import batches
@@ -26,7 +28,15 @@ def why_discarded(resources: Resources, attempt: Unsettled) -> str:
         if not batches.ask_to_discard(book, attempt.attempt_id):
             return ""
     fail_point("before-discarding")
-    resources.sendgrid().cancel_batch(attempt.batch_id)
+    in_time = cancel_in_time(resources, attempt.batch_id, attempt.send_at)
     fail_point("after-discarding")
-    # Whoever stood still meanwhile asked too late.
-    return CANCELLED if resources.clock() < batch_closes(attempt.send_at) else ""
+    return CANCELLED if in_time else ""
+
+
+def cancel_in_time(resources: Resources, batch_id: str, send_at: datetime) -> bool:
+    """Cancel a batch; whether that came in time, for whoever stood still meanwhile asked too late.
+
+    Raises what reading SendGrid raises.
+    """
+    resources.sendgrid().cancel_batch(batch_id)
+    return resources.clock() < batch_closes(send_at)

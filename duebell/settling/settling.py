@@ -17,7 +17,7 @@ from duebell.ledger.writing import Writing, writing
 from duebell.policy.reaching import EMAIL
 from duebell.policy_file.policy import Policy
 from duebell.resources import Resources
-from duebell.sending.outcomes import discarded, not_there
+from duebell.sending.outcomes import not_there
 from duebell.settling.discarding import why_discarded
 from duebell.settling.settling_email import email_of_attempt
 from duebell.states import AttemptState, NotificationState
@@ -100,9 +100,7 @@ def settle(resources: Resources, attempt: Unsettled) -> Settled:
             fail_point("before-settling-commits")
             return Settled(attempt.attempt_id, "found", message.raw_status)
         if looked.discarded:
-            tries = unsettled.tries_of(book.session, attempt.notification_id)
-            state = conclude(book, attempt.attempt_id, discarded(looked.discarded, tries, book.now))
-            return Settled(attempt.attempt_id, "not there", state.value)
+            return _say_anew(book, attempt, looked.discarded)
         if attempt.send_at is not None and looked.saw_all:
             return _not_there(book, attempt, attempt.send_at, asked_at, resources.policy)
         later = next_look(attempt, resources.policy, book.now)
@@ -141,10 +139,15 @@ def _not_there(
     elif asked_at < first + ABSENCES_APART:
         unsettled.look_later(book, attempt.attempt_id, first + ABSENCES_APART)
     else:
-        tries = unsettled.tries_of(book.session, attempt.notification_id)
-        state = conclude(book, attempt.attempt_id, not_there(first, asked_at, tries, book.now))
-        return Settled(attempt.attempt_id, "not there", state.value)
+        times = f"{first:%H:%M:%S} and {asked_at:%H:%M:%S} UTC"
+        return _say_anew(book, attempt, f"Twilio could take it no more, and did not list it at {times}")
     return Settled(attempt.attempt_id, "later")
+
+
+def _say_anew(book: Writing, attempt: Unsettled, why: str) -> Settled:
+    tries = unsettled.tries_of(book.session, attempt.notification_id)
+    state = conclude(book, attempt.attempt_id, not_there(why, tries, book.now))
+    return Settled(attempt.attempt_id, "not there", state.value)
 
 
 def park(book: Writing, attempt: Unsettled, policy: Policy, cause: str) -> Settled:

@@ -15,7 +15,7 @@ from duebell.errors import (
     DuebellError,
     TemplateProblem,
 )
-from duebell.hours.scheduling import batch_closes, is_last_look, taken_back_until
+from duebell.hours.scheduling import is_last_look, taken_back_until
 from duebell.keys import INVOICE_OVERDUE
 from duebell.ledger import receipts, scheduled
 from duebell.ledger.braking import is_braked
@@ -32,6 +32,7 @@ from duebell.resources import Resources
 from duebell.sending.looking_again import with_others_told
 from duebell.sending.telling import ReadAgain, rules_of
 from duebell.settling import watching_copies
+from duebell.settling.discarding import cancel_in_time
 from duebell.settling.once_more import once_more
 from duebell.settling.settling import Found, Settled
 from duebell.states import TOLD, AttemptState, NotificationState
@@ -131,11 +132,8 @@ def decide_anew(resources: Resources, batch: Batch, read_again: ReadAgain) -> tu
                 scheduled.ask_to_cancel(book, one.attempt_id, why[one])
             elif one not in unsearched:
                 scheduled.look_again_at(book, one)
-    return tuple(_to_be_taken_back(one, why[one]) for one in batch.held if why[one])
-
-
-def _to_be_taken_back(one: Held, why: str) -> TakeBack:
-    return TakeBack(one.attempt_id, one.sid, why, one.send_at, one.batch_id)
+    untrue = [one for one in batch.held if why[one]]
+    return tuple(TakeBack(one.attempt_id, one.sid, why[one], one.send_at, one.batch_id) for one in untrue)
 
 
 def take_back(resources: Resources, one: TakeBack) -> Settled:
@@ -163,8 +161,7 @@ def _cancel_email(resources: Resources, one: TakeBack) -> Found | None:
     """The email as it is then; ``None`` where SendGrid takes it back no more, and may send it."""
     if resources.clock() >= taken_back_until(one.send_at, in_batch=True):
         return None
-    resources.sendgrid().cancel_batch(one.batch_id)
-    in_time = resources.clock() < batch_closes(one.send_at)  # whoever stood still meanwhile asked too late
+    in_time = cancel_in_time(resources, one.batch_id, one.send_at)
     return Found(one.sid, MessageStatus.CANCELED.value) if in_time else None
 
 
