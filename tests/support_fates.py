@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import httpx
+
 
 @dataclass(frozen=True, slots=True)
 class Fate:
@@ -20,6 +22,13 @@ class Fate:
     """What people do as soon as it arrives: the customer says ``STOP``, or a person puts the ``brake`` on."""
     listed_after: float = 0.0
     """How long Twilio's list hides it at least, in seconds."""
+
+    def break_off(self, request: httpx.Request) -> None:
+        """Raise what the sender sees where no answer comes."""
+        if self.name == "no connection":
+            raise httpx.ConnectError("no connection", request=request)
+        if "lost" in self.name:
+            raise httpx.ReadTimeout("no answer", request=request)
 
 
 FATES = (

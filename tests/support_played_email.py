@@ -90,10 +90,7 @@ class PlayedEmail(Remembers):
             self.clockwork.at(moment, lambda to=status: setattr(message, "status", to))
 
     def _answer(self, fate: Fate, posted: Posted, request: httpx.Request) -> httpx.Response:
-        if fate.name == "no connection":
-            raise httpx.ConnectError("no connection", request=request)
-        if "lost" in fate.name:
-            raise httpx.ReadTimeout("no answer", request=request)
+        fate.break_off(request)
         if fate.name == "taken, the answer unreadable":
             return httpx.Response(202, text="<html>Accepted</html>")
         if fate is WELL:

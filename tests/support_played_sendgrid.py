@@ -167,10 +167,7 @@ class PlayedSendGrid(Remembers):
             keep_receipt(self.engine, heard, now=self.clockwork.now)
 
     def _answer(self, fate: Fate, posted: Posted, request: httpx.Request) -> httpx.Response:
-        if fate.name == "no connection":
-            raise httpx.ConnectError("no connection", request=request)
-        if "lost" in fate.name:
-            raise httpx.ReadTimeout("no answer", request=request)
+        fate.break_off(request)
         if fate.name == "taken, the answer unreadable":
             return httpx.Response(202)
         if fate is WELL:

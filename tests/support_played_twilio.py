@@ -325,10 +325,7 @@ class PlayedTwilio(Remembers):
         self.tell(url.partition("?")[2], urlencode(fields).encode(), signature)
 
     def _answer(self, fate: Fate, taken: list[Taken], request: httpx.Request) -> httpx.Response:
-        if fate.name == "no connection":
-            raise httpx.ConnectError("no connection", request=request)
-        if "lost" in fate.name:
-            raise httpx.ReadTimeout("no answer", request=request)
+        fate.break_off(request)
         if fate.name == "taken, the answer unreadable":
             return httpx.Response(201, text="<html>Created</html>")
         if fate is WELL and not taken:
